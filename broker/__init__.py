@@ -1,0 +1,1 @@
+"""The log: Apache Kafka in production, its embedded twin in one SQLite file. Knows nothing of messages."""

@@ -1,0 +1,25 @@
+"""Which log a URL names."""
+
+import time
+from collections.abc import Callable
+
+from broker.embedded import EmbeddedLog
+from broker.kafka import KafkaLog
+from broker.log import Log, LogError
+from broker.settings import BrokerSettings
+from schemas.times import Clock
+
+
+def open_log(settings: BrokerSettings, *, ingesting: bool, clock: Clock = time.time) -> Log:
+    """Return the log of the settings, not started. `ingesting` claims the embedded log's one place for ingest.
+
+    Raises LogError for a URL of another kind.
+    """
+    kinds: dict[str, Callable[[], Log]] = {
+        "sqlite": lambda: EmbeddedLog(settings, ingesting=ingesting, clock=clock),
+        "kafka": lambda: KafkaLog(settings),
+    }
+    scheme = settings.url.partition("://")[0]
+    if scheme not in kinds:
+        raise LogError(f"broker url {settings.url!r}: expected sqlite:///PATH or kafka://HOST:PORT,...")
+    return kinds[scheme]()

@@ -1,0 +1,38 @@
+"""The `[broker]` table of the configuration."""
+
+from dataclasses import dataclass, field
+
+from schemas.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """`[broker.kafka]`: how to reach Apache Kafka. Secret values are references (`env:NAME`, `file:PATH`)."""
+
+    security_protocol: str = setting("PLAINTEXT", "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`")
+    sasl_mechanism: str | None = setting(None, "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`")
+    sasl_username: str | None = setting(None, "user name for SASL")
+    sasl_password: str | None = setting(None, "password for SASL, as `env:NAME` or `file:PATH`")
+    ssl_cafile: str | None = setting(None, "PEM file of the authorities that sign the brokers' certificates")
+    ssl_certfile: str | None = setting(None, "PEM file of our own certificate, for mutual TLS")
+    ssl_keyfile: str | None = setting(None, "PEM file of the key of `ssl_certfile`")
+    replication_factor: int = setting(3, "copies of each partition that `hookline topics apply` asks for")
+    min_insync_replicas: int = setting(2, "copies that must have a record before it counts as stored")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedSettings:
+    """`[broker.embedded]`: the log in one SQLite file."""
+
+    max_bytes: int = setting(1 << 30, "bytes of records kept for each partition before the oldest go")
+    session_timeout: float = setting(10.0, "seconds of silence after which a group gives a dead member's place away")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """`[broker]`: where the log is."""
+
+    url: str = setting("sqlite:///var/hookline.db", "`sqlite:///PATH` or `kafka://HOST:PORT,HOST:PORT`")
+    topic_prefix: str = setting("", "put in front of every topic name on Kafka, for a cluster shared by several sites")
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)

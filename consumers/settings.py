@@ -1,0 +1,46 @@
+"""The `[consumers]` tables of the configuration."""
+
+from dataclasses import dataclass, field
+
+from schemas.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`[[consumers.auto_reply.rules]]`: answer a message whose whole text is one of the keywords.
+
+    Letter case and space around do not matter. The first rule that fits answers.
+    """
+
+    name: str = field(metadata={"doc": "names the rule in events and logs"})
+    keywords: tuple[str, ...] = field(metadata={"doc": "the words that it answers"})
+    reply: str = field(metadata={"doc": "the text of the answer"})
+    accounts: tuple[str, ...] = setting((), "answer for these accounts alone; all where it is absent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoReplySettings:
+    """`[consumers.auto_reply]`: answers to inbound messages."""
+
+    rules: tuple[Rule, ...] = setting((), "in the order in which they are tried")
+    default_reply: str | None = setting(None, "answers what no rule fits; without it such a message gets no answer")
+    max_age: float = setting(900.0, "seconds after which a message is too old to be answered")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSettings:
+    """`[consumers.send]`: carrying out of commands."""
+
+    attempts: int = setting(5, "calls that one command may cost when the provider says to ask again")
+    timeout: float = setting(20.0, "seconds that one call may take")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumersSettings:
+    """`[consumers]`: what all consumers share, and a table for each."""
+
+    state: str = setting("sqlite:///var/state.db", "where the ledger of sent commands lives")
+    concurrency: int = setting(16, "events worked on at once; events of one key never are")
+    attempts: int = setting(5, "tries of one event before it goes to the dead-letter topic")
+    auto_reply: AutoReplySettings = field(default_factory=AutoReplySettings)
+    send: SendSettings = field(default_factory=SendSettings)

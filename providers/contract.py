@@ -1,0 +1,200 @@
+"""What a provider's folder gives: a policy table, a verifier, a normalizer, a client.
+
+A provider is data and pure functions, gathered in one `Provider` value. It never sees HTTP server objects, a
+log, or a clock that was not handed to it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from schemas.events import Event, ProviderError, SendRequested
+from schemas.webhook import HttpHeaders, Webhook
+
+
+class Verdict(StrEnum):
+    """What came of checking a sender. Everything but VERIFIED is a refusal."""
+
+    VERIFIED = "verified"
+    MISSING_SIGNATURE = "missing_signature"
+    MISSING_TIMESTAMP = "missing_timestamp"
+    INVALID_TIMESTAMP = "invalid_timestamp"
+    TIMESTAMP_OUT_OF_TOLERANCE = "timestamp_out_of_tolerance"
+    INVALID_SIGNATURE_ENCODING = "invalid_signature_encoding"
+    SIGNATURE_MISMATCH = "signature_mismatch"
+    NOT_CONFIGURED = "not_configured"
+    INVALID_KEY = "invalid_key"
+
+
+class AccountError(ValueError):
+    """An account that cannot do its work; `reason` is NOT_CONFIGURED or INVALID_KEY where a key is to blame."""
+
+    def __init__(self, message: str, reason: Verdict = Verdict.NOT_CONFIGURED) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a verifier needs of an HTTP request. Header names are in lower case."""
+
+    method: str
+    target: str
+    headers: HttpHeaders
+    body: bytes = field(repr=False)
+
+    def header(self, name: str) -> str | None:
+        """Return the header field of that name; a repeated one is joined with `, ` (RFC 9110, 5.2)."""
+        values = [value for key, value in self.headers if key == name]
+        return ", ".join(values) if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A verdict; `key` names the key that verified, never its bytes."""
+
+    verdict: Verdict
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an explanation of a signature found, in plain words, showing no secret."""
+
+    ok: bool
+    title: str
+    advice: str = ""
+
+
+class Verifier(Protocol):
+    """Proves who sent a request, with the keys of one account."""
+
+    def verify(self, request: Request, now: float) -> Verification:
+        """Return the verdict at `now` Unix seconds. Never raises, whatever the bytes."""
+        ...
+
+    def explain(self, request: Request, now: float) -> Sequence[Finding]:
+        """Return step by step why the request verifies or not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How a provider delivers and what it wants to hear. Times in seconds, sizes in bytes.
+
+    `broker_wait` is how long a webhook may wait for the broker, `answer_by` when it must be durable, both from
+    the request's first byte; `deadline` is when the provider gives up. `secret_headers` never reach a record.
+    """
+
+    methods: frozenset[str]
+    success_status: int
+    retry_status: int
+    retry_after: int
+    deadline: float
+    answer_by: float
+    broker_wait: float
+    body_limit: int
+    body_wait: float
+    secret_headers: frozenset[str] = frozenset()
+    secret_parameters: frozenset[str] = frozenset()
+
+
+class SendStatus(StrEnum):
+    """What a provider did with a request to send."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    RETRY = "retry"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReceipt:
+    """What came of one call. RETRY says that nothing was sent and when to ask again, in seconds.
+
+    UNKNOWN says that the call may have had its effect.
+    """
+
+    status: SendStatus
+    message_id: str | None = None
+    http_status: int | None = None
+    retry_after: float | None = None
+    failure_class: str | None = None
+    errors: tuple[ProviderError, ...] = ()
+    reason: str | None = None
+
+
+class Sender(Protocol):
+    """Sends texts through one account."""
+
+    def prepare(self, command: SendRequested) -> bytes:
+        """Return the request body. The same bytes are to be sent again under the same id."""
+        ...
+
+    async def send(self, command_id: str, body: bytes) -> SendReceipt:
+        """Call the provider once. Never raises for what the provider or the network does."""
+        ...
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether the same id and bytes, sent twice, have one effect."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value from the environment or a file. `origin` says where it came from and may be shown."""
+
+    value: str = field(repr=False)
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One configuration key of an account of this provider. `secret` values are references (`env:`, `file:`)."""
+
+    name: str
+    summary: str
+    kind: type = str
+    many: bool = False
+    secret: bool = False
+    default: Any = None
+    portal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What we have at a provider, the one unit of configuration. `settings` holds the values of its Settings.
+
+    A `many` setting is a tuple; a `secret` one holds Secret values; absent ones are missing or the default.
+    """
+
+    name: str
+    provider: str
+    tenant: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Everything about one provider, as data and pure functions.
+
+    `verifier` raises AccountError for an account that could prove nobody. `normalize` never raises and never
+    returns nothing. `sender` raises AccountError where a credential is missing. `reach` is the URL whose answer
+    proves that the provider can be reached.
+    """
+
+    name: str
+    title: str
+    policy: Policy
+    settings: tuple[Setting, ...]
+    verifier: Callable[[Account], Verifier]
+    normalize: Callable[[Webhook], tuple[Event, ...]]
+    sender: Callable[[Account], Sender]
+    reach: Callable[[Account], str]
+    portal_steps: tuple[str, ...]

@@ -1,0 +1,117 @@
+"""CloudEvents 1.0 in the Kafka binary mode: attributes in record headers, the JSON data in the value.
+
+Source: CloudEvents 1.0.2, Kafka Protocol Binding, section 3.2.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.codec import CodecError, decode_event, encode_event
+from schemas.events import EVENT_CLASSES, Event
+from schemas.records import Headers, Record, StoredRecord
+from schemas.times import format_time, parse_time, to_millis
+from schemas.topics import TOPIC_OF, partition_key, subject_of
+from schemas.vocabulary import EventType
+
+JSON_CONTENT_TYPE = b"application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The CloudEvents attributes of one event. `replay_id` is set on what a replay wrote."""
+
+    id: str
+    type: str
+    source: str
+    time: datetime | None
+    subject: str | None = None
+    account: str | None = None
+    tenant: str | None = None
+    webhook_id: str | None = None
+    traceparent: str | None = None
+    replay_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An event as a consumer gets it: the envelope, the typed event, and the record that held both."""
+
+    envelope: Envelope
+    event: Event
+    record: StoredRecord
+
+
+def schema_uri(event_type: EventType) -> str:
+    """Return the name of the JSON Schema of that type's data."""
+    return f"urn:hookline:schema:{event_type}:1"
+
+
+def event_to_record(event: Event, *, webhook_id: str | None = None, traceparent: str | None = None) -> Record:
+    """Return the record that carries the event on the topic of its type."""
+    return Record(
+        topic=TOPIC_OF[event.TYPE].name,
+        key=partition_key(event),
+        value=encode_event(event),
+        headers=_headers(event, webhook_id, traceparent),
+        timestamp=to_millis(event.received_at),
+    )
+
+
+def read_envelope(record: StoredRecord) -> Envelope:
+    """Return the CloudEvents attributes of a record.
+
+    Raises CodecError where the record has no id or no type.
+    """
+    attributes = {name: record.text_header(f"ce_{name}") for name in ("id", "type", "source", "time", "subject")}
+    event_id, kind = attributes["id"], attributes["type"]
+    if not event_id or not kind:
+        raise CodecError("no ce_id or no ce_type: not an event of ours")
+    return Envelope(
+        id=event_id,
+        type=kind,
+        source=attributes["source"] or "",
+        time=parse_time(attributes["time"]),
+        subject=attributes["subject"],
+        account=record.text_header("ce_account"),
+        tenant=record.text_header("ce_tenant"),
+        webhook_id=record.text_header("ce_webhookid"),
+        traceparent=record.text_header("traceparent"),
+        replay_id=record.text_header("ce_replayid"),
+    )
+
+
+def read_event(record: StoredRecord) -> Delivered:
+    """Return the typed event that a record holds.
+
+    Raises CodecError where the record holds none, or one of a type that this version does not know.
+    """
+    envelope = read_envelope(record)
+    cls = _class_of(envelope.type)
+    if cls is None:
+        raise CodecError(f"event type {envelope.type!r} has no class here")
+    return Delivered(envelope, decode_event(cls, envelope.id, record.value or b""), record)
+
+
+def _class_of(kind: str) -> type[Event] | None:
+    try:
+        return EVENT_CLASSES.get(EventType(kind))
+    except ValueError:
+        return None
+
+
+def _headers(event: Event, webhook_id: str | None, traceparent: str | None) -> Headers:
+    texts = (
+        ("ce_specversion", "1.0"),
+        ("ce_id", event.id),
+        ("ce_source", f"/{event.provider}/{event.account}"),
+        ("ce_type", event.TYPE),
+        ("ce_time", format_time(event.occurred_at or event.received_at)),
+        ("ce_subject", subject_of(event)),
+        ("ce_dataschema", schema_uri(event.TYPE)),
+        ("ce_account", event.account),
+        ("ce_tenant", event.tenant),
+        ("ce_webhookid", webhook_id),
+        ("traceparent", traceparent),
+    )
+    attributes = tuple((name, text.encode("utf-8", "replace")) for name, text in texts if text is not None)
+    return (*attributes, ("content-type", JSON_CONTENT_TYPE))

@@ -1,0 +1,56 @@
+"""Time as the topics carry it: UTC, whole milliseconds, ending in `Z`."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], float]
+"""Gives the time now as Unix seconds; `time.time` in production, a fake in tests."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# fromisoformat also takes week dates, bare dates and odd separators; a provider sends none of them.
+_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|z|[+-]\d\d(:?\d\d)?)?", re.ASCII)
+
+
+def from_millis(millis: int) -> datetime:
+    """Return the UTC time of `millis` milliseconds since 1970.
+
+    Raises OverflowError outside the years 1 to 9999.
+    """
+    return EPOCH + timedelta(milliseconds=millis)
+
+
+def to_millis(moment: datetime) -> int:
+    """Return the milliseconds since 1970 of an aware time, rounded down."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def from_clock(clock: Clock) -> datetime:
+    """Return what the clock shows as a UTC time of whole milliseconds."""
+    return from_millis(int(clock() * 1000))
+
+
+def format_time(moment: datetime) -> str:
+    """Return an aware time as `2026-01-15T21:32:14.148Z`."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z" if utc.year > 999 else _format_early(utc)
+
+
+def _format_early(utc: datetime) -> str:
+    # strftime's %Y does not pad years below 1000 on Linux.
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def parse_time(value: object) -> datetime | None:
+    """Return the UTC time that an ISO 8601 text names, or None where it names none.
+
+    A time without a zone is read as UTC, which is what every provider here means by it.
+    """
+    if not isinstance(value, str) or not _ISO_8601.fullmatch(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.replace(",", "."))
+        utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)

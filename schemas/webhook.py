@@ -1,0 +1,136 @@
+"""The raw record: a verified webhook exactly as it came, the unit of durability.
+
+Its value is the body. Everything else is in headers: `http_method`, `http_target`, one `http_<name>` for each
+header field (repeated ones repeated, names in lower case), and CloudEvents extensions for what we know of it.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.ids import digest_id
+from schemas.records import Headers, Record, StoredRecord
+from schemas.times import format_time, from_millis, to_millis
+from schemas.topics import WEBHOOKS
+from schemas.vocabulary import EventType, Ingress
+
+HttpHeaders = tuple[tuple[str, str], ...]
+"""Header fields in order, names in lower case; bytes that are not UTF-8 as surrogate escapes."""
+
+
+class NotAWebhookError(ValueError):
+    """A record that does not hold a raw webhook."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A webhook whose sender is proved. `peer` is the address it came from, `verified_key` names the key."""
+
+    provider: str
+    account: str
+    tenant: str | None = None
+    method: str
+    target: str
+    headers: HttpHeaders
+    body: bytes = field(repr=False)
+    received_at: datetime
+    peer: str | None = None
+    verified_key: str | None = None
+    ingress: str = Ingress.PUSH
+    traceparent: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the raw record: of account and content, so that a repeat of the same bytes has it too.
+
+        The content is the body, and the query where there is no body (a webhook by GET).
+        """
+        content = self.body or self.target.partition("?")[2].encode("utf-8", "surrogateescape")
+        return digest_id(self.account, EventType.WEBHOOK_RECEIVED, hashlib.sha256(content).hexdigest())
+
+    def header(self, name: str) -> str | None:
+        """Return the first header field of that name, which is given in lower case."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+def webhook_to_record(webhook: Webhook, webhook_id: str) -> Record:
+    """Return the record of the raw topic that holds this webhook."""
+    return Record(
+        topic=WEBHOOKS.name,
+        key=f"{webhook.account}|{webhook_id}".encode(),
+        value=webhook.body,
+        headers=tuple((name, _bytes(value)) for name, value in _header_texts(webhook, webhook_id)),
+        timestamp=to_millis(webhook.received_at),
+    )
+
+
+def webhook_from_record(record: StoredRecord | Record) -> Webhook:
+    """Return the webhook that a record of the raw topic holds.
+
+    Raises NotAWebhookError where the record lacks what every raw record has.
+    """
+    first: dict[str, str] = {}
+    for name, value in record.headers:
+        first.setdefault(name, _text(value))
+    try:
+        return Webhook(
+            provider=first["ce_provider"],
+            account=first["ce_account"],
+            tenant=first.get("ce_tenant"),
+            method=first["http_method"],
+            target=first["http_target"],
+            headers=_http_headers(record.headers),
+            body=record.value or b"",
+            received_at=from_millis(record.timestamp),
+            peer=first.get("ce_peer"),
+            verified_key=first.get("ce_verifiedkey"),
+            ingress=first.get("ce_ingress", Ingress.PUSH),
+            traceparent=first.get("traceparent"),
+        )
+    except KeyError as error:
+        raise NotAWebhookError(f"no header {error.args[0]!r}") from error
+
+
+def _header_texts(webhook: Webhook, webhook_id: str) -> list[tuple[str, str]]:
+    optional = (
+        ("ce_tenant", webhook.tenant),
+        ("ce_peer", webhook.peer),
+        ("ce_verifiedkey", webhook.verified_key),
+        ("traceparent", webhook.traceparent),
+    )
+    return [
+        ("ce_specversion", "1.0"),
+        ("ce_id", webhook_id),
+        ("ce_source", f"/{webhook.provider}/{webhook.account}"),
+        ("ce_type", EventType.WEBHOOK_RECEIVED),
+        ("ce_time", format_time(webhook.received_at)),
+        ("ce_account", webhook.account),
+        ("ce_provider", webhook.provider),
+        ("ce_webhookid", webhook_id),
+        ("ce_ingress", webhook.ingress),
+        *((name, value) for name, value in optional if value is not None),
+        ("content-type", webhook.header("content-type") or "application/octet-stream"),
+        # Ahead of the sender's own fields: a header field named `method` comes second and does not count.
+        ("http_method", webhook.method),
+        ("http_target", webhook.target),
+        *((f"http_{name}", value) for name, value in webhook.headers),
+    ]
+
+
+def _http_headers(headers: Headers) -> HttpHeaders:
+    ours = {"http_method", "http_target"}
+    found: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name in ours:
+            ours.remove(name)
+        elif name.startswith("http_"):
+            found.append((name.removeprefix("http_"), _text(value)))
+    return tuple(found)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
