@@ -21,6 +21,7 @@ Coder = Callable[[Any], Any]
 E = TypeVar("E", bound=Event)
 # Travels as `ce_id`, and the home of what is unknown: neither is a JSON member of its own name.
 _NOT_MEMBERS = frozenset({"id", "extra"})
+_ABSENT: tuple[object, ...] = ((), {})
 
 
 class CodecError(ValueError):
@@ -80,9 +81,10 @@ def _members(cls: type) -> tuple[Member, ...]:
 
 def _plain(value: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for member in _members(type(value)):
+    cls: type = type(value)
+    for member in _members(cls):
         item = getattr(value, member.attribute)
-        if item is not None and item != () and item != {}:
+        if item is not None and item not in _ABSENT:
             plain[member.name] = member.encode(item)
     for name, item in getattr(value, "extra", {}).items():
         plain.setdefault(name, item)
@@ -124,8 +126,9 @@ def _coders(hint: Any) -> tuple[Coder, Coder]:
         return format_time, _read_time
     if hint is JsonText:
         return (lambda text: orjson.Fragment(text.raw)), JsonText.of
-    if is_dataclass(hint):
-        return _plain, lambda item: hint(**_read(hint, _checked(item, dict)))
+    if isinstance(hint, type) and is_dataclass(hint):
+        nested: type = hint
+        return _plain, lambda item: nested(**_read(nested, _checked(item, dict)))
     plain_type = origin if isinstance(origin, type) else hint
     expected = dict if plain_type is Mapping or origin is not None else plain_type
     return _as_is, lambda item: _checked(item, expected)

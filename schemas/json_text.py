@@ -12,7 +12,7 @@ class JsonText:
 
     raw: bytes
 
-    def value(self) -> Any:  # noqa: ANN401 - a provider's object has no type of ours
+    def value(self) -> Any:
         """Return the parsed value. Python's reader makes floats of integers over 64 bits; `raw` does not."""
         return orjson.loads(self.raw)
 

@@ -7,6 +7,6 @@ from dataclasses import field
 from typing import Any
 
 
-def setting(default: Any, doc: str) -> Any:  # noqa: ANN401 - stands in for a field of any type
+def setting(default: Any, doc: str) -> Any:
     """Declare a setting with its default and what an operator has to know about it."""
     return field(default=default, metadata={"doc": doc})

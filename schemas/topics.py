@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from schemas.events import (
     ConsentChanged,
-    DeliveryUpdated,
     Event,
     InboundMessage,
     RequestUpdated,
@@ -35,13 +34,32 @@ class Topic:
     max_message_bytes: int = MAX_MESSAGE_BYTES
 
 
-WEBHOOKS = Topic("messaging.webhooks.v1", "every distinct verified webhook, byte for byte", "account and webhook id", retention_ms=7 * DAY_MS)
-DELIVERY = Topic("messaging.delivery.v1", "the status of one message to one recipient", "account and message or request id")
+WEBHOOKS = Topic(
+    "messaging.webhooks.v1",
+    "every distinct verified webhook, byte for byte",
+    "account and webhook id",
+    retention_ms=7 * DAY_MS,
+)
+DELIVERY = Topic(
+    "messaging.delivery.v1", "the status of one message to one recipient", "account and message or request id"
+)
 INBOUND = Topic("messaging.inbound.v1", "what people wrote", "conversation: account, our number, theirs")
 CLICKS = Topic("messaging.clicks.v1", "links that were opened", "account and message id")
-CONSENT = Topic("messaging.consent.v1", "the current consent and how it came", "account, scope, their number", retention_ms=None, compacted=True)
+CONSENT = Topic(
+    "messaging.consent.v1",
+    "the current consent and how it came",
+    "account, scope, their number",
+    retention_ms=None,
+    compacted=True,
+)
 NOTICES = Topic("messaging.notices.v1", "account events, echoes, and all that is not understood yet", "account")
-STATES = Topic("messaging.states.v1", "the merged state of each message", "account, message id, recipient", retention_ms=90 * DAY_MS, compacted=True)
+STATES = Topic(
+    "messaging.states.v1",
+    "the merged state of each message",
+    "account, message id, recipient",
+    retention_ms=90 * DAY_MS,
+    compacted=True,
+)
 COMMANDS = Topic("messaging.commands.v1", "what consumers want sent", "conversation", retention_ms=7 * DAY_MS)
 RESULTS = Topic("messaging.results.v1", "what came of it", "conversation")
 
@@ -65,7 +83,9 @@ TOPIC_OF: Mapping[EventType, Topic] = {
 
 def dead_letter_topic(topic: Topic, group: str) -> Topic:
     """Return the topic that takes what the group could not process of `topic`."""
-    return Topic(f"{topic.name}.{group}.dlq", f"what {group} could not process", "as the origin", topic.partitions, 30 * DAY_MS)
+    return Topic(
+        f"{topic.name}.{group}.dlq", f"what {group} could not process", "as the origin", topic.partitions, 30 * DAY_MS
+    )
 
 
 def partition_key(event: Event) -> bytes:
