@@ -61,7 +61,7 @@ class ApiAnswer:
 
 
 class Cloud(Protocol):
-    """A provider's cloud: signs with a key of its own, made anew for each instance."""
+    """A provider's cloud: signs with a key of its own, made anew for each instance unless a seed is given."""
 
     retry: RetryPlan
 
@@ -69,8 +69,12 @@ class Cloud(Protocol):
         """Return the environment variables that a receiver's config needs, by their customary names."""
         ...
 
-    def account_lines(self, base_url: str) -> Sequence[str]:
-        """Return the TOML lines of an account that trusts this cloud and calls its API at `base_url`."""
+    def account_lines(self, base_url: str, reference: Callable[[str], str]) -> Sequence[str]:
+        """Return the TOML lines of an account that trusts this cloud and calls its API at `base_url`.
+
+        `reference` gives for the name of a variable the reference to write (`env:NAME` or `file:PATH`). The
+        lines are the body of an `[accounts.NAME]` table, without its heading.
+        """
         ...
 
     def headers(self, body: bytes, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:
