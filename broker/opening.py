@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable
 
-from broker.embedded import EmbeddedLog
-from broker.kafka import KafkaLog
 from broker.log import Log, LogError
 from broker.settings import BrokerSettings
 from schemas.times import Clock
@@ -13,12 +11,21 @@ from schemas.times import Clock
 def open_log(settings: BrokerSettings, *, ingesting: bool, clock: Clock = time.time) -> Log:
     """Return the log of the settings, not started. `ingesting` claims the embedded log's one place for ingest.
 
-    Raises LogError for a URL of another kind.
+    Raises LogError for a URL of another kind, or one without a path or host.
     """
-    kinds: dict[str, Callable[[], Log]] = {
-        "sqlite": lambda: EmbeddedLog(settings, ingesting=ingesting, clock=clock),
-        "kafka": lambda: KafkaLog(settings),
-    }
+
+    def embedded() -> Log:
+        from broker.embedded import EmbeddedLog
+
+        return EmbeddedLog(settings, ingesting=ingesting, clock=clock)
+
+    def kafka() -> Log:
+        # Its client takes a while to import, and a site on the embedded log never needs it.
+        from broker.kafka import KafkaLog
+
+        return KafkaLog(settings)
+
+    kinds: dict[str, Callable[[], Log]] = {"sqlite": embedded, "kafka": kafka}
     scheme = settings.url.partition("://")[0]
     if scheme not in kinds:
         raise LogError(f"broker url {settings.url!r}: expected sqlite:///PATH or kafka://HOST:PORT,...")
