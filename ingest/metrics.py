@@ -1,0 +1,126 @@
+"""Every figure that the way in keeps, in one place.
+
+Labels are bounded: accounts come from the configuration, reasons and outcomes from the enums here and in
+`providers.contract`. What a stranger sends never becomes a label. Children are kept, because looking one up for
+each request costs more than counting in it.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from schemas.vocabulary import EventType
+
+NO_ACCOUNT = "(none)"
+"""Stands for the account where a request names none of ours."""
+
+_LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0)
+
+
+class Outcome(StrEnum):
+    """What became of a request."""
+
+    STORED = "stored"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    OVERLOADED = "overloaded"
+    ABANDONED = "abandoned"
+
+
+class Refusal(StrEnum):
+    """Why a request was refused before its sender was checked. Words of `Verdict` stand beside these."""
+
+    UNKNOWN_PATH = "unknown_path"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    TOO_LARGE = "too_large"
+    SLOW_BODY = "slow_body"
+    SLOW_HEAD = "slow_head"
+    BAD_REQUEST = "bad_request"
+
+
+class AppendFailure(StrEnum):
+    """Why the log did not take a webhook."""
+
+    UNAVAILABLE = "unavailable"
+    TIMEOUT = "timeout"
+    RECORD_REFUSED = "record_refused"
+    ERROR = "error"
+
+
+class Fault(StrEnum):
+    """Where code of ours failed that must not fail. Each is a bug to report."""
+
+    VERIFY = "verify"
+    NORMALIZE = "normalize"
+    ENCODE = "encode"
+    HANDLE = "handle"
+
+
+@dataclass(slots=True)
+class _Family:
+    """A counter of two labels whose children are kept."""
+
+    counter: Counter
+    children: dict[tuple[str, str], Counter] = field(default_factory=dict[tuple[str, str], Counter])
+
+    def add(self, account: str, word: str) -> None:
+        """Count one."""
+        child = self.children.get((account, word))
+        if child is None:
+            child = self.children[account, word] = self.counter.labels(account, word)
+        child.inc()
+
+
+class IngestMetrics:
+    """The counters of the receiver and the publisher, registered once in a process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def family(name: str, doc: str, label: str) -> _Family:
+            return _Family(Counter(f"hookline_{name}", doc, ("account", label), registry=registry))
+
+        self._webhooks = family("webhooks_total", "Requests to the receiver, by what became of them.", "outcome")
+        self._refusals = family("refusals_total", "Requests refused, by reason.", "reason")
+        self._events = family("events_total", "Events stored, by type.", "type")
+        self._faults = family("ingest_faults_total", "Failures of our own code, by place. Each is a bug.", "place")
+        failures = Counter(
+            "hookline_append_failures_total", "Appends that the log did not confirm.", ("reason",), registry=registry
+        )
+        self._append_failures = {reason: failures.labels(reason) for reason in AppendFailure}
+        self._answer_seconds = Histogram(
+            "hookline_answer_seconds",
+            "Seconds from the first byte of a request to an account until its answer.",
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge("hookline_webhooks_in_flight", "Webhooks worked on now.", registry=registry)
+
+    def stored(self, account: str) -> None:
+        """Count a webhook that is durable."""
+        self._webhooks.add(account, Outcome.STORED)
+
+    def ended(self, account: str, outcome: Outcome) -> None:
+        """Count a request that ended without being stored or refused."""
+        self._webhooks.add(account, outcome)
+
+    def refused(self, account: str, reason: str) -> None:
+        """Count a refusal. `reason` is a word of Refusal or of Verdict."""
+        self._webhooks.add(account, Outcome.REFUSED)
+        self._refusals.add(account, reason)
+
+    def event(self, account: str, kind: EventType) -> None:
+        """Count an event that is durable."""
+        self._events.add(account, kind)
+
+    def fault(self, account: str, place: Fault) -> None:
+        """Count a failure of our own code."""
+        self._faults.add(account, place)
+
+    def append_failed(self, reason: AppendFailure) -> None:
+        """Count an append that was not confirmed."""
+        self._append_failures[reason].inc()
+
+    def answered(self, seconds: float) -> None:
+        """Keep how long an answer took."""
+        self._answer_seconds.observe(seconds)

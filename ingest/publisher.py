@@ -1,0 +1,135 @@
+"""From a verified webhook to durable records, within the time that is left.
+
+The raw record and its events go into one append. Where the log refuses a record for good (too large for a topic,
+say), it does not tell which one, and the events are what can be made again: so the webhook is appended once more
+with one `unrecognized` event in their place (P11), and `replay --renormalize` makes the rest later. Where the raw
+record itself is refused, nothing is stored and nothing may be acknowledged (P1). The body was within the limit that
+we tell the provider, so the topic's limit is wrong and the fault is ours: the answer is the retry status (P3).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from enum import StrEnum
+
+import structlog
+
+from broker.log import Log, LogError, RecordRefusedError
+from ingest.metrics import AppendFailure, Fault, IngestMetrics
+from schemas.envelope import event_to_record
+from schemas.events import Event, WebhookUnrecognized
+from schemas.ids import event_id
+from schemas.records import Record
+from schemas.vocabulary import EventType
+from schemas.webhook import Webhook, webhook_to_record
+
+_log = structlog.get_logger(__name__)
+
+GRACE = 0.1
+"""Seconds beyond its wait that a log has to give up by itself. Cancelling an append is the last resort."""
+
+
+class PublishOutcome(StrEnum):
+    """What is durable now. Only STORED and SET_ASIDE may be answered with success.
+
+    SET_ASIDE: the raw record is stored, with an `unrecognized` event in place of its own. UNAVAILABLE: the log is
+    away or too slow. REFUSED: the log can never take the raw record.
+    """
+
+    STORED = "stored"
+    SET_ASIDE = "set_aside"
+    UNAVAILABLE = "unavailable"
+    REFUSED = "refused"
+
+    @property
+    def durable(self) -> bool:
+        """Whether the webhook may be acknowledged."""
+        return self in _DURABLE
+
+
+_DURABLE = frozenset({PublishOutcome.STORED, PublishOutcome.SET_ASIDE})
+
+
+def unrecognized(webhook: Webhook, webhook_id: str, reason: str) -> WebhookUnrecognized:
+    """Return the event that stands for a verified webhook whose own events cannot be had."""
+    return WebhookUnrecognized(
+        id=event_id(webhook.account, EventType.WEBHOOK_UNRECOGNIZED, webhook_id),
+        provider=webhook.provider,
+        account=webhook.account,
+        tenant=webhook.tenant,
+        received_at=webhook.received_at,
+        reason=reason,
+    )
+
+
+class Publisher:
+    """Appends webhooks to a log. Holds no state between them."""
+
+    def __init__(self, log: Log, metrics: IngestMetrics) -> None:
+        self._target = log
+        self._metrics = metrics
+
+    async def publish(
+        self, webhook: Webhook, events: Sequence[Event], wait: float, *, webhook_id: str | None = None
+    ) -> PublishOutcome:
+        """Store the webhook and its events within `wait` seconds, and say what is durable then. Never raises.
+
+        Returns at the latest GRACE seconds after that, whatever the log does.
+        `webhook_id` saves computing the id again. UNAVAILABLE may leave records behind: a retry of the sender
+        appends them under the same ids.
+        """
+        try:
+            async with asyncio.timeout(max(0.0, wait) + GRACE):
+                return await self._store(webhook, events, wait, webhook_id or webhook.id)
+        except TimeoutError:
+            return self._failed(AppendFailure.TIMEOUT)
+        except LogError:
+            return self._failed(AppendFailure.UNAVAILABLE)
+        except Exception as error:  # noqa: BLE001 - a log that breaks its contract is a log that is away
+            _log.error("append_failed", account=webhook.account, error=type(error).__name__)
+            return self._failed(AppendFailure.ERROR)
+
+    async def _store(self, webhook: Webhook, events: Sequence[Event], wait: float, webhook_id: str) -> PublishOutcome:
+        began = asyncio.get_running_loop().time()
+        raw = webhook_to_record(webhook, webhook_id)
+        records = self._records(webhook, events, webhook_id)
+        if records is None:
+            return await self._store_aside(webhook, raw, webhook_id, "encoding_failed", wait)
+        try:
+            await self._target.append((raw, *records), wait)
+        except RecordRefusedError:
+            self._metrics.append_failed(AppendFailure.RECORD_REFUSED)
+            left = began + wait - asyncio.get_running_loop().time()
+            return await self._store_aside(webhook, raw, webhook_id, "record_refused", left)
+        self._count(webhook.account, events)
+        return PublishOutcome.STORED
+
+    async def _store_aside(
+        self, webhook: Webhook, raw: Record, webhook_id: str, reason: str, wait: float
+    ) -> PublishOutcome:
+        event = unrecognized(webhook, webhook_id, reason)
+        record = event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent)
+        try:
+            await self._target.append((raw, record), wait)
+        except RecordRefusedError:
+            self._metrics.append_failed(AppendFailure.RECORD_REFUSED)
+            _log.error("webhook_refused_by_log", account=webhook.account, webhook_id=webhook_id, bytes=raw.size)
+            return PublishOutcome.REFUSED
+        _log.warning("events_set_aside", account=webhook.account, webhook_id=webhook_id, reason=reason)
+        self._count(webhook.account, (event,))
+        return PublishOutcome.SET_ASIDE
+
+    def _records(self, webhook: Webhook, events: Sequence[Event], webhook_id: str) -> list[Record] | None:
+        try:
+            return [event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent) for event in events]
+        except Exception as error:  # noqa: BLE001 - an event that cannot be written must not cost us the raw record
+            self._metrics.fault(webhook.account, Fault.ENCODE)
+            _log.error("encoding_failed", account=webhook.account, webhook_id=webhook_id, error=type(error).__name__)
+            return None
+
+    def _count(self, account: str, events: Sequence[Event]) -> None:
+        for event in events:
+            self._metrics.event(account, event.TYPE)
+
+    def _failed(self, reason: AppendFailure) -> PublishOutcome:
+        self._metrics.append_failed(reason)
+        return PublishOutcome.UNAVAILABLE

@@ -1,0 +1,210 @@
+"""The way of one webhook, from a parsed HTTP request to its answer. Knows nothing of sockets and life cycles.
+
+Time. The provider's patience runs from the first byte that it sends, so `answer_by` does too. A sender that takes
+so long to send that `broker_wait` would not fit any more has used up its own time and not ours: for such a one the
+wait counts from the end of the body, so that a slow line still gets its webhook stored. How long a body may take
+is `body_wait`, a limit of its own.
+
+Faults. A sender's fault gets a 4xx, ours the provider's retry status (P3). A verifier that raises is a bug of
+ours: the sender is asked to come again. A normalizer that raises costs the events and not the webhook (P11).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiohttp.web import BaseRequest, Response
+
+from ingest.answers import answer
+from ingest.body import BodyFault, read_body
+from ingest.capture import CREDENTIALS, kept_headers, kept_target, read_headers, traceparent_of
+from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
+from ingest.publisher import GRACE, Publisher, unrecognized
+from providers.contract import Account, Policy, Provider, Request, Verdict, Verification, Verifier
+from schemas.events import Event
+from schemas.times import Clock, from_clock
+from schemas.webhook import Webhook
+
+PREFIX = "/webhooks/"
+
+_log = structlog.get_logger(__name__)
+
+_BODY_REFUSALS: Mapping[BodyFault, tuple[int, Refusal]] = {
+    BodyFault.TOO_LARGE: (413, Refusal.TOO_LARGE),
+    BodyFault.SLOW: (408, Refusal.SLOW_BODY),
+    BodyFault.MALFORMED: (400, Refusal.BAD_REQUEST),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One account that can be delivered to: who it is, how its provider behaves, who proves its senders."""
+
+    account: Account
+    provider: Provider
+    verifier: Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """An endpoint and what can be worked out of its policy once."""
+
+    endpoint: Endpoint
+    name: str
+    policy: Policy
+    secret_headers: frozenset[str]
+    secret_parameters: frozenset[str]
+    allow: str
+    retry: Mapping[str, str]
+
+
+def _route(name: str, endpoint: Endpoint) -> _Route:
+    policy = endpoint.provider.policy
+    return _Route(
+        endpoint=endpoint,
+        name=name,
+        policy=policy,
+        secret_headers=CREDENTIALS | {header.lower() for header in policy.secret_headers},
+        secret_parameters=frozenset(parameter.lower() for parameter in policy.secret_parameters),
+        allow=", ".join(sorted(policy.methods)),
+        retry={"Retry-After": str(policy.retry_after)},
+    )
+
+
+class Receiver:
+    """Answers requests.
+
+    The `request_id` of a refusal in the log is the id that the webhook would have had, so that it can be found
+    again when the sender's next attempt succeeds.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        publisher: Publisher,
+        metrics: IngestMetrics,
+        clock: Clock,
+        max_in_flight: int,
+    ) -> None:
+        self._routes = {name: _route(name, endpoint) for name, endpoint in endpoints.items()}
+        self._publisher = publisher
+        self._metrics = metrics
+        self._clock = clock
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+
+    async def receive(self, request: BaseRequest, began: float) -> Response:
+        """Return the answer to a request. `began` is the loop's time at its first byte.
+
+        Raises nothing but CancelledError.
+        """
+        route = self._find(request)
+        if isinstance(route, Refusal):
+            return self._refuse(NO_ACCOUNT, route, 404)
+        if request.method not in route.policy.methods:
+            response = self._refuse(route.name, Refusal.METHOD_NOT_ALLOWED, 405)
+            response.headers["Allow"] = route.allow
+            return response
+        if self._in_flight >= self._max_in_flight:
+            return self._retry_later(route, Outcome.OVERLOADED)
+        self._in_flight += 1
+        self._metrics.in_flight.inc()
+        try:
+            return await self._receive(request, route, began)
+        except Exception as error:  # noqa: BLE001 - a bug of ours is answered as our fault, never with a trace
+            return self._our_fault(route, Fault.HANDLE, error)
+        finally:
+            self._in_flight -= 1
+            self._metrics.in_flight.dec()
+            self._metrics.answered(asyncio.get_running_loop().time() - began)
+
+    def _find(self, request: BaseRequest) -> _Route | Refusal:
+        path = request.raw_path.partition("?")[0]
+        route = self._routes.get(path.removeprefix(PREFIX)) if path.startswith(PREFIX) else None
+        if route is not None:
+            return route
+        # Percent-encoded, or in absolute form, which RFC 9112 (3.2.2) obliges a server to take.
+        path = request.path
+        if not path.startswith(PREFIX):
+            return Refusal.UNKNOWN_PATH
+        return self._routes.get(path.removeprefix(PREFIX), Refusal.UNKNOWN_ACCOUNT)
+
+    async def _receive(self, request: BaseRequest, route: _Route, began: float) -> Response:
+        body = await read_body(request, route.policy.body_limit, route.policy.body_wait)
+        if isinstance(body, BodyFault):
+            return self._without_body(route, body)
+        whole = asyncio.get_running_loop().time()
+        deadline = max(began + route.policy.answer_by, whole + route.policy.broker_wait + GRACE)
+        seen = Request(request.method, request.raw_path, read_headers(request.raw_headers), body)
+        try:
+            proof = route.endpoint.verifier.verify(seen, self._clock())
+        except Exception as error:  # noqa: BLE001 - a verifier that breaks its contract proves nobody
+            return self._our_fault(route, Fault.VERIFY, error)
+        webhook = self._webhook(route, seen, request.remote, proof)
+        if proof.verdict is not Verdict.VERIFIED:
+            return self._refuse(route.name, proof.verdict, 401, webhook.id)
+        return await self._store(route, webhook, began, deadline)
+
+    def _webhook(self, route: _Route, seen: Request, peer: str | None, proof: Verification) -> Webhook:
+        account = route.endpoint.account
+        return Webhook(
+            provider=route.endpoint.provider.name,
+            account=route.name,
+            tenant=account.tenant,
+            method=seen.method,
+            target=kept_target(seen.target, route.secret_parameters),
+            headers=kept_headers(seen.headers, route.secret_headers),
+            body=seen.body,
+            received_at=from_clock(self._clock),
+            peer=peer,
+            verified_key=proof.key,
+            traceparent=traceparent_of(seen.headers),
+        )
+
+    async def _store(self, route: _Route, webhook: Webhook, began: float, deadline: float) -> Response:
+        loop = asyncio.get_running_loop()
+        webhook_id = webhook.id
+        events = self._normalize(route, webhook, webhook_id)
+        wait = min(route.policy.broker_wait, deadline - loop.time() - GRACE)
+        outcome = await self._publisher.publish(webhook, events, wait, webhook_id=webhook_id)
+        if not outcome.durable:
+            _log.warning("webhook_not_stored", account=route.name, webhook_id=webhook_id, reason=outcome.value)
+            return self._retry_later(route, Outcome.UNAVAILABLE)
+        self._metrics.stored(route.name)
+        millis = round((loop.time() - began) * 1000, 1)
+        _log.info("webhook_stored", account=route.name, webhook_id=webhook_id, events=len(events), ms=millis)
+        return answer(route.policy.success_status)
+
+    def _normalize(self, route: _Route, webhook: Webhook, webhook_id: str) -> Sequence[Event]:
+        try:
+            events = route.endpoint.provider.normalize(webhook)
+        except Exception as error:  # noqa: BLE001 - what is verified is kept, understood or not (P11)
+            self._metrics.fault(route.name, Fault.NORMALIZE)
+            _log.error("normalizer_failed", account=route.name, webhook_id=webhook_id, error=type(error).__name__)
+            events = ()
+        return events or (unrecognized(webhook, webhook_id, "normalizer_failed"),)
+
+    def _without_body(self, route: _Route, fault: BodyFault) -> Response:
+        if fault is BodyFault.GONE:
+            self._metrics.ended(route.name, Outcome.ABANDONED)
+            return answer(400, close=True)
+        status, refusal = _BODY_REFUSALS[fault]
+        response = self._refuse(route.name, refusal, status)
+        response.force_close()
+        return response
+
+    def _refuse(self, account: str, reason: Refusal | Verdict, status: int, request_id: str | None = None) -> Response:
+        self._metrics.refused(account, reason.value)
+        _log.info("webhook_refused", account=account, reason=reason.value, status=status, request_id=request_id)
+        return answer(status)
+
+    def _our_fault(self, route: _Route, place: Fault, error: Exception) -> Response:
+        self._metrics.fault(route.name, place)
+        # The class alone: an exception's words may quote the message.
+        _log.error("receiver_fault", account=route.name, place=place.value, error=type(error).__name__)
+        return self._retry_later(route, Outcome.UNAVAILABLE)
+
+    def _retry_later(self, route: _Route, outcome: Outcome) -> Response:
+        self._metrics.ended(route.name, outcome)
+        return answer(route.policy.retry_status, headers=route.retry)

@@ -1,0 +1,154 @@
+"""The receiver as a process part: it listens, tells whether it can store now, and drains."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from aiohttp.web import BaseRequest, StreamResponse
+
+from broker.log import Log, LogState
+from ingest.connection import Connection, Connections
+from ingest.metrics import IngestMetrics
+from ingest.publisher import Publisher
+from ingest.receiver import Endpoint, Receiver
+from ingest.settings import ServerSettings
+from schemas.times import Clock
+
+__all__ = ["Endpoint", "ListenError", "Readiness", "ReadinessReason", "Server"]
+
+# Longer than the minute after which proxies drop an idle connection: they, not we, should be first to close it.
+_KEEPALIVE = 75.0
+# For the rest of a body that we refused. A sender that goes on sending is cut off then.
+_LINGER = 1.0
+_BACKLOG = 1024
+_POLL = 0.01
+_CUT = 0.2
+
+_log = structlog.get_logger(__name__)
+
+
+class ListenError(Exception):
+    """The receiver could not listen on its address."""
+
+
+class ReadinessReason(StrEnum):
+    """Why the receiver is ready, or why it is not."""
+
+    READY = "ready"
+    NOT_STARTED = "not_started"
+    DRAINING = "draining"
+    LOG_STARTING = "log_starting"
+    LOG_AWAY = "log_away"
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a webhook can be stored now (P14). `degraded` asks for an operator; `reason` is a word."""
+
+    ready: bool
+    degraded: bool
+    reason: str
+
+
+class Server:
+    """Serves `/webhooks/<account>`. The log is started and stopped by whoever made it."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        endpoints: Mapping[str, Endpoint],
+        log: Log,
+        metrics: IngestMetrics,
+        clock: Clock = time.time,
+    ) -> None:
+        self._settings = settings
+        self._target = log
+        self._metrics = metrics
+        self._receiver = Receiver(endpoints, Publisher(log, metrics), metrics, clock, settings.max_in_flight)
+        self._listener: asyncio.Server | None = None
+        self._connections: Connections | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port that it listens on; the real port where 0 was asked for."""
+        if self._listener is None or not self._listener.sockets:
+            raise ListenError("the receiver is not listening")
+        host, port = self._listener.sockets[0].getsockname()[:2]
+        return str(host), int(port)
+
+    async def start(self) -> None:
+        """Listen. Raises ListenError where the address is no address, or is taken."""
+        host, port = _parse(self._settings.listen)
+        self._connections = Connections(
+            self._answer,
+            self._metrics,
+            access_log=None,
+            auto_decompress=False,  # a signature is over the bytes as sent
+            keepalive_timeout=_KEEPALIVE,
+            lingering_time=_LINGER,
+        )
+        try:
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._connections, host or None, port, backlog=_BACKLOG
+            )
+        except (OSError, OverflowError) as error:
+            raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
+
+    def readiness(self) -> Readiness:
+        """Return whether it can store now."""
+        if self._draining is not None:
+            return Readiness(ready=False, degraded=False, reason=ReadinessReason.DRAINING)
+        if self._listener is None:
+            return Readiness(ready=False, degraded=False, reason=ReadinessReason.NOT_STARTED)
+        match self._target.state:
+            case LogState.HEALTHY:
+                return Readiness(ready=True, degraded=False, reason=ReadinessReason.READY)
+            case LogState.STARTING:
+                return Readiness(ready=False, degraded=False, reason=ReadinessReason.LOG_STARTING)
+            case LogState.AWAY:
+                return Readiness(ready=False, degraded=True, reason=ReadinessReason.LOG_AWAY)
+
+    async def drain(self) -> None:
+        """End well: not ready at once, listen a little longer, finish what is in hand, close (P6).
+
+        A second call waits for the first. Takes at most `drain_listen` + `drain_finish` and half a second.
+        """
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        await asyncio.shield(self._draining)
+
+    async def _drain(self) -> None:
+        listener, connections = self._listener, self._connections
+        if listener is None or connections is None:
+            return
+        await asyncio.sleep(self._settings.drain_listen)
+        listener.close()
+        deadline = asyncio.get_running_loop().time() + self._settings.drain_finish
+        # Two turns of the loop: what was accepted just now has its task then.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        while connections.busy and asyncio.get_running_loop().time() < deadline:
+            connections.close_idle()
+            await asyncio.sleep(_POLL)
+        if connections.busy:
+            _log.warning("drain_cut", connections=len(connections.connections))
+        connections.close_idle()
+        await connections.shutdown(_CUT)
+
+    async def _answer(self, connection: Connection, request: BaseRequest, began: float) -> StreamResponse:
+        response = await self._receiver.receive(request, began)
+        if self._draining is not None and not connection.pipelined:
+            # The sender's next request belongs to another instance.
+            response.force_close()
+        return response
+
+
+def _parse(address: str) -> tuple[str, int]:
+    host, colon, port = address.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()):
+        raise ListenError(f"{address!r} is no address: expected HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
