@@ -1,0 +1,116 @@
+"""The `[accounts.NAME]` tables: which provider, and what that provider's settings are."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hookline.problems import Problems, name_of, suggestion
+from hookline.secrets import SecretError, is_reference, resolve
+from hookline.tables import check_plain, kind_of, note_unknown
+from hookline.toml_lines import KeyPath
+from providers.contract import Account, Provider, Secret, Setting
+from providers.registry import PROVIDERS
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A reference to a secret that leads nowhere now. `place` is `FILE:LINE`; `reason` shows no secret."""
+
+    setting: str
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReader:
+    """Reads account tables. References that lead nowhere are kept apart: not every command needs every secret."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    problems: Problems
+    unresolved: dict[str, list[Unresolved]]
+
+    def read(self, tables: object) -> dict[str, Account]:
+        """Return the accounts, after noting what is wrong with them."""
+        if not isinstance(tables, dict):
+            self.problems.add(("accounts",), f"accounts: expected tables [accounts.NAME], found {kind_of(tables)}")
+            return {}
+        found = {name: self._account(name, table) for name, table in tables.items()}
+        return {name: account for name, account in found.items() if account is not None}
+
+    def _account(self, name: str, table: object) -> Account | None:
+        path: KeyPath = ("accounts", name)
+        if not _NAME.fullmatch(name):
+            advice = "use letters, digits, `_` and `-` alone: it is part of the webhook's URL"
+            self.problems.add(path, f"account name {name!r}: {advice}")
+        if not isinstance(table, dict):
+            self.problems.add(path, f"{name_of(path)}: expected a table [accounts.NAME], found {kind_of(table)}")
+            return None
+        provider = self._provider(table, path)
+        tenant = self._text(table.get("tenant"), (*path, "tenant"))
+        if provider is None:
+            return None
+        known = {setting.name: setting for setting in provider.settings}
+        note_unknown(table, {**known, "provider": None, "tenant": None}, path, self.problems)
+        settings = {key: self._setting(name, item, table[key]) for key, item in known.items() if key in table}
+        defaults = {key: item.default for key, item in known.items() if item.default is not None}
+        given = {key: value for key, value in settings.items() if value is not None}
+        return Account(name=name, provider=provider.name, tenant=tenant, settings={**defaults, **given})
+
+    def _provider(self, table: Mapping[str, object], path: KeyPath) -> Provider | None:
+        if "provider" not in table:
+            self.problems.add(path, f"{name_of(path)}: 'provider' is missing; one of {', '.join(sorted(PROVIDERS))}")
+            return None
+        name = self._text(table["provider"], (*path, "provider"))
+        if name is not None and name not in PROVIDERS:
+            self.problems.add((*path, "provider"), f"unknown provider {name!r}: {suggestion(name, PROVIDERS)}")
+        return PROVIDERS.get(name) if name is not None else None
+
+    def _text(self, value: object, path: KeyPath) -> str | None:
+        if value is None:
+            return None
+        text: str | None = check_plain(str, value, path, self.problems)
+        return text
+
+    def _setting(self, account: str, setting: Setting, value: object) -> Any:
+        path: KeyPath = ("accounts", account, setting.name)
+        if not setting.many:
+            return self._item(account, setting, value, path)
+        if not isinstance(value, list):
+            self.problems.add(path, f"{name_of(path)}: expected a list in square brackets, found {kind_of(value)}")
+            return None
+        items = [self._item(account, setting, item, (*path, index)) for index, item in enumerate(value)]
+        return tuple(item for item in items if item is not None)
+
+    def _item(self, account: str, setting: Setting, value: object, path: KeyPath) -> Any:
+        kind = str if setting.secret else setting.kind
+        found = check_plain(kind, value, path, self.problems)
+        if not isinstance(found, str):
+            return found
+        if is_reference(found):
+            secret = self._resolved(account, setting, found, path)
+            return secret if setting.secret or secret is None else secret.value
+        if setting.secret and not may_be_literal(setting):
+            self.problems.add(path, f"{name_of(path)}: {NO_LITERAL}")
+            return None
+        return Secret(found.strip(), self.problems.place(path)) if setting.secret else found
+
+    def _resolved(self, account: str, setting: Setting, reference: str, path: KeyPath) -> Secret | None:
+        try:
+            return resolve(reference, self.folder, self.environment)
+        except SecretError as error:
+            missing = Unresolved(setting.name, self.problems.place(path), str(error))
+            self.unresolved.setdefault(account, []).append(missing)
+            return None
+
+
+NO_LITERAL = "secrets come from the environment or a file: write env:NAME or file:PATH"
+
+
+def may_be_literal(setting: Setting) -> bool:
+    """Tell whether the value itself may stand in the configuration: a public key is nobody's secret."""
+    return setting.name.startswith("public_")

@@ -1,0 +1,147 @@
+"""One process: the log, the receiver, the consumers and the admin address, wired together and ended in order."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from broker.log import LogState
+from broker.opening import open_log
+from consumers.metrics import ConsumerMetrics
+from hookline.addresses import Address, parse_address
+from hookline.admin import AdminServer, Answer
+from hookline.config import Config
+from hookline.consumers import Role
+from hookline.crew import Crew
+from hookline.metrics import ProcessMetrics
+from hookline.startup import endpoints_of
+from hookline.topic_watch import TopicWatch
+from hookline.version import __version__
+from ingest.metrics import IngestMetrics
+from ingest.server import Server
+from schemas.times import Clock
+
+__all__ = ["Application", "Role"]
+
+# Beyond the receiver's own limits: for its last cut, and for closing the rest. Under 10 s with the defaults (P6).
+_GRACE = 0.6
+_CLOSING = 1.0
+
+logger: Any = structlog.get_logger()
+
+
+class Application:
+    """A process with roles. Start it once, stop it once."""
+
+    def __init__(self, config: Config, roles: frozenset[Role], *, clock: Clock = time.time) -> None:
+        """Check what the roles need. Raises ConfigError for accounts without a usable key, LogError for the URL."""
+        self.registry = CollectorRegistry()
+        self._config = config
+        self._roles = roles
+        endpoints = endpoints_of(config) if Role.INGEST in roles else {}
+        self._log = open_log(config.broker, ingesting=Role.INGEST in roles, clock=clock)
+        self._server = (
+            Server(config.server, endpoints, self._log, IngestMetrics(self.registry), clock) if endpoints else None
+        )
+        self._crew = Crew(config, roles - {Role.INGEST}, self._log, ConsumerMetrics(self.registry), clock)
+        self._topics = TopicWatch(self._log, config.broker)
+        self._admin = AdminServer(parse_address(config.server.admin), self, self.registry)
+        figures = ProcessMetrics(self.registry)
+        figures.watch_log(lambda: self._log.state is LogState.HEALTHY)
+        for worker in self._crew.workers:
+            figures.watch_consumer(worker)
+
+    @property
+    def receiver_address(self) -> str | None:
+        """The receiver's address as `HOST:PORT`, None without that role or before the start."""
+        return None if self._server is None else str(Address(*self._server.address))
+
+    @property
+    def admin_address(self) -> str:
+        """The admin address as `HOST:PORT`; the real port where 0 was asked for."""
+        return self._admin.address
+
+    async def start(self) -> None:
+        """Start everything, the receiver last. With Kafka away it starts all the same and is not ready.
+
+        Raises LogError, ListenError, ListenFailedError, LedgerError; nothing is left running then.
+        """
+        try:
+            await self._log.start()
+            await self._topics.start()
+            await self._admin.start()
+            await self._crew.start()
+            if self._server is not None:
+                await self._server.start()
+        except BaseException:
+            await self._close(_CLOSING)
+            raise
+        logger.info("started", version=__version__, roles=sorted(self._roles), **self._addresses())
+
+    async def stop(self) -> None:
+        """End in order: receiver and consumers finish what is in hand, then state, log and admin address close."""
+        logger.info("stopping")
+        limits = self._config.server
+        patience = limits.drain_listen + limits.drain_finish + _GRACE
+        end = asyncio.get_running_loop().time() + patience + _CLOSING
+        receiver = [self._bounded("receiver", self._server.drain(), patience)] if self._server else []
+        await asyncio.gather(*receiver, self._bounded("consumers", self._crew.drain(patience - _GRACE), patience))
+        await self._close(end - asyncio.get_running_loop().time())
+        logger.info("stopped")
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Start, wait for the event, stop."""
+        await self.start()
+        try:
+            await stop.wait()
+        finally:
+            await self.stop()
+
+    def health(self) -> Answer:
+        """Tell that the process lives; a dead consumer is shown here and is no reason to end the receiver."""
+        consumers = {worker.name: worker.health() for worker in self._crew.workers}
+        well = all(worker.running for worker in self._crew.workers)
+        fields = {"status": "ok" if well else "degraded", "version": __version__, "log": self._log.state}
+        return Answer(ok=True, fields={**fields, "consumers": consumers})
+
+    def readiness(self) -> Answer:
+        """Tell whether webhooks can be stored now; without that role, whether the consumers run."""
+        missing = self._topics.missing
+        if missing:
+            return _ready(ok=False, degraded=True, reason=f"topics missing: {', '.join(missing)}")
+        if self._server is not None:
+            found = self._server.readiness()
+            return _ready(ok=found.ready, degraded=found.degraded, reason=found.reason)
+        ended = [worker.name for worker in self._crew.workers if not worker.running]
+        return _ready(
+            ok=not ended, degraded=bool(ended), reason=f"not running: {', '.join(ended)}" if ended else "ready"
+        )
+
+    async def _close(self, seconds: float) -> None:
+        await asyncio.gather(
+            self._bounded("consumers", self._crew.close(), seconds / 2),
+            self._bounded("topics", self._topics.stop(), seconds / 2),
+        )
+        await asyncio.gather(
+            self._bounded("log", self._log.stop(), seconds / 2), self._bounded("admin", self._admin.stop(), seconds / 2)
+        )
+
+    async def _bounded(self, step: str, work: Awaitable[None], seconds: float) -> None:
+        """Let one step of the end neither hang nor break the steps behind it."""
+        try:
+            async with asyncio.timeout(seconds):
+                await work
+        except TimeoutError:
+            logger.warning("stop_step_too_slow", step=step, seconds=seconds)
+        except Exception as error:  # noqa: BLE001 - the steps behind must run
+            logger.warning("stop_step_failed", step=step, error=f"{type(error).__name__}: {error}")
+
+    def _addresses(self) -> Mapping[str, str | None]:
+        return {"receiver": self.receiver_address, "admin": self.admin_address}
+
+
+def _ready(*, ok: bool, degraded: bool, reason: str) -> Answer:
+    return Answer(ok=ok, fields={"ready": ok, "degraded": degraded, "reason": reason})

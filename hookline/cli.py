@@ -1,0 +1,110 @@
+"""The command line. A command's module is imported when that command runs, so that each starts fast.
+
+Exit status: 0 for success, 1 for a command that failed, 2 for a wrong call or configuration.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from hookline.errors import exit_status, is_debugging, plain_text
+from hookline.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: the module has `add_arguments(parser)` and `run(arguments) -> int`."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("demo", "hookline.demo.command", "show the whole of it at work, with a simulated provider"),
+    Command("normalize", "hookline.commands.normalize", "print the events that a webhook's body gives"),
+    Command("init", "hookline.commands.init", "write a commented configuration"),
+    Command("doctor", "hookline.commands.doctor", "say what is wrong and what to do"),
+    Command("run", "hookline.commands.run", "receive webhooks and run all consumers"),
+    Command("ingest", "hookline.commands.ingest", "receive webhooks only"),
+    Command("consume", "hookline.commands.consume", "run consumers only"),
+    Command("tail", "hookline.commands.tail", "print records of the log, one JSON object a line"),
+    Command("topics", "hookline.commands.topics", "make the topics as they should be"),
+    Command("simulate", "hookline.simulator.command", "send a provider's traffic to any receiver"),
+    Command("version", "hookline.commands.version", "print the version"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return _pipe_closed()
+    except Exception as error:
+        if is_debugging():
+            raise
+        print("\n".join(f"hookline: {line}" for line in plain_text(error).splitlines()), file=sys.stderr)
+        return exit_status(error)
+
+
+def overview_parser() -> argparse.ArgumentParser:
+    """Return the parser that knows the names of the commands alone."""
+    parser = argparse.ArgumentParser(
+        prog="hookline",
+        description="Receive webhooks of messaging providers, prove their sender, store them, act on them.",
+        epilog="commands:\n"
+        + "\n".join(f"  {command.name:<10} {command.summary}" for command in COMMANDS)
+        + "\n\n`hookline COMMAND --help` tells more. `hookline demo` shows it all.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hookline {__version__}")
+    names = [command.name for command in COMMANDS]
+    parser.add_argument("command", metavar="COMMAND", choices=names, help="one of those below")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="what the command takes")
+    return parser
+
+
+def command_parser(command: Command) -> tuple[argparse.ArgumentParser, ModuleType]:
+    """Return the whole parser of one command, and the module that runs it."""
+    module = importlib.import_module(command.module)
+    parser = argparse.ArgumentParser(
+        prog=f"hookline {command.name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return parser, module
+
+
+def _dispatch(argv: list[str]) -> int:
+    chosen = overview_parser().parse_args(argv or ["--help"])
+    command = next(command for command in COMMANDS if command.name == chosen.command)
+    parser, module = command_parser(command)
+    # Options such as `--from -15m` begin with a dash; argparse takes them only when joined by `=`.
+    status: int = module.run(parser.parse_args(_join_negative(chosen.arguments)))
+    sys.stdout.flush()
+    return status
+
+
+def _join_negative(arguments: Sequence[str]) -> list[str]:
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] in {"--from", "--at"} and word.startswith("-") and word[1:2].isdigit():
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _pipe_closed() -> int:
+    """End quietly: the reader of our output has seen enough (`hookline tail | head`)."""
+    # Python flushes stdout at exit and would complain about the closed pipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,33 @@
+"""Run consumers only, by name. SIGTERM or Ctrl-C ends them in order.
+
+consumers:
+  auto-reply  answers inbound messages by the rules of the configuration; gives commands, sends nothing itself
+  send        carries commands out through the provider's API
+"""
+
+import argparse
+
+from hookline.commands.options import add_config, configured
+
+NAMES = ("auto-reply", "send")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the names and the configuration."""
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", type=_name, choices=NAMES, help=f"one or more of: {', '.join(NAMES)}"
+    )
+    add_config(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Consume until a signal comes."""
+    from hookline.application import Role
+    from hookline.serving import serve
+
+    return serve(configured(arguments), frozenset(Role(name) for name in arguments.names))
+
+
+def _name(word: str) -> str:
+    # The configuration writes `auto_reply`; whoever types that here means the same.
+    return word.replace("_", "-")

@@ -1,0 +1,18 @@
+"""Receive webhooks only; consumers run in processes of their own. SIGTERM or Ctrl-C ends it in order."""
+
+import argparse
+
+from hookline.commands.options import add_config, configured
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the configuration."""
+    add_config(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    from hookline.application import Role
+    from hookline.serving import serve
+
+    return serve(configured(arguments), frozenset({Role.INGEST}))

@@ -1,0 +1,182 @@
+"""The configuration file: read, checked as a whole, and turned into the settings of each room."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from broker.settings import BrokerSettings
+from consumers.settings import ConsumersSettings
+from hookline.accounts import NO_LITERAL, AccountReader, Unresolved
+from hookline.addresses import AddressError, parse_address
+from hookline.problems import ConfigError, Problems, name_of, suggestion
+from hookline.secrets import SecretError, is_reference, resolve
+from hookline.settings import LoggingSettings
+from hookline.tables import load_table, note_unknown
+from hookline.toml_lines import KeyPath, lines_of
+from ingest.settings import ServerSettings
+from providers.contract import Account
+
+__all__ = ["TABLES", "Config", "ConfigError", "load_config", "resolve_url"]
+
+TABLES: Mapping[str, type] = {
+    "server": ServerSettings,
+    "broker": BrokerSettings,
+    "consumers": ConsumersSettings,
+    "logging": LoggingSettings,
+}
+"""The tables whose keys are fixed; `[accounts.NAME]` depends on the provider."""
+
+_SQLITE = "sqlite:///"
+_MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration. `unresolved` holds by account the references that lead to no secret now."""
+
+    path: Path
+    server: ServerSettings
+    broker: BrokerSettings
+    accounts: Mapping[str, Account]
+    consumers: ConsumersSettings
+    logging: LoggingSettings
+    unresolved: Mapping[str, tuple[Unresolved, ...]] = field(default_factory=dict[str, tuple[Unresolved, ...]])
+
+
+def load_config(path: Path, environment: Mapping[str, str]) -> Config:
+    """Read the configuration at `path`.
+
+    An account's reference to a secret that is not there is no error here, since not every command needs it:
+    it is in `unresolved`. Raises ConfigError, one line for each problem: `FILE:LINE: what and what to do`.
+    """
+    text = _text_of(path)
+    tree = _parsed(path, text)
+    problems = Problems(str(path), lines_of(text))
+    note_unknown(tree, {**TABLES, "accounts": None}, (), problems)
+    loaded: dict[str, Any] = {
+        name: load_table(cls, tree.get(name, {}), (name,), problems) for name, cls in TABLES.items()
+    }
+    reader = AccountReader(path.parent, environment, problems, {})
+    accounts = reader.read(tree.get("accounts", {}))
+    finish = _Finish(path.parent.absolute(), environment, problems)
+    if loaded["server"]:
+        finish.check_addresses(loaded["server"])
+    if loaded["broker"]:
+        loaded["broker"] = finish.broker(loaded["broker"])
+    if loaded["consumers"]:
+        loaded["consumers"] = finish.consumers(loaded["consumers"], _table(tree.get("accounts")))
+    problems.raise_if_any()
+    unresolved = {name: tuple(found) for name, found in reader.unresolved.items()}
+    return Config(path=path, accounts=accounts, unresolved=unresolved, **loaded)
+
+
+def resolve_url(url: str, folder: Path) -> str:
+    """Return a URL whose SQLite path is absolute; three slashes are relative to `folder`, four are absolute."""
+    if not url.startswith(_SQLITE):
+        return url
+    return f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).absolute()}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """What no single field can tell: paths, secrets of the broker, names that point at each other."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    problems: Problems
+
+    def check_addresses(self, server: ServerSettings) -> None:
+        for name, text in (("listen", server.listen), ("admin", server.admin)):
+            try:
+                parse_address(text)
+            except AddressError as error:
+                self.problems.add(("server", name), f"server.{name}: {error}")
+
+    def broker(self, broker: BrokerSettings) -> BrokerSettings:
+        url = self._url(broker.url, ("broker", "url"), kafka=True)
+        kafka = broker.kafka
+        found = replace(
+            kafka,
+            sasl_password=self._password(kafka.sasl_password),
+            ssl_cafile=self._path(kafka.ssl_cafile),
+            ssl_certfile=self._path(kafka.ssl_certfile),
+            ssl_keyfile=self._path(kafka.ssl_keyfile),
+        )
+        return replace(broker, url=url, kafka=found)
+
+    def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
+        for index, rule in enumerate(consumers.auto_reply.rules):
+            path: KeyPath = ("consumers", "auto_reply", "rules", index, "accounts")
+            for name in rule.accounts:
+                if name not in accounts:
+                    self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
+        return replace(consumers, state=self._url(consumers.state, ("consumers", "state")))
+
+    def _url(self, url: str, path: KeyPath, *, kafka: bool = False) -> str:
+        at_kafka = kafka and re.fullmatch(r"kafka://[^/,\s]+(,[^/,\s]+)*/?", url)
+        if not at_kafka and not (url.startswith(_SQLITE) and url.removeprefix(_SQLITE).strip("/") and "\0" not in url):
+            kinds = "sqlite:///PATH" + (" or kafka://HOST:PORT,HOST:PORT" if kafka else "")
+            self.problems.add(path, f"{name_of(path)}: {url!r} is not of the form {kinds}")
+        return resolve_url(url, self.folder)
+
+    def _path(self, text: str | None) -> str | None:
+        return None if text is None else str(self.folder / text)
+
+    def _password(self, text: str | None) -> str | None:
+        path: KeyPath = ("broker", "kafka", "sasl_password")
+        if text is None:
+            return None
+        if not is_reference(text):
+            self.problems.add(path, f"{name_of(path)}: {NO_LITERAL}")
+            return None
+        try:
+            return resolve(text, self.folder, self.environment).value
+        except SecretError as error:
+            self.problems.add(path, f"{name_of(path)}: {error}")
+            return None
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        advice = "`hookline init telnyx` writes one, and --config FILE names another"
+        raise ConfigError(f"{path}: there is no such file; {advice}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"{path}: cannot be read: {reason}") from error
+    if len(data) > _MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {_MAX_BYTES} bytes, so hardly a configuration")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8; save the file in that encoding") from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax_problem(path, text, str(error))) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}:1: brackets are nested too deep") from error
+    except ValueError as error:
+        # int() refuses numbers of thousands of digits without saying where they stand.
+        raise ConfigError(f"{path}:1: {error}") from error
+
+
+def _syntax_problem(path: Path, text: str, message: str) -> str:
+    place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    line = int(place[1]) if place and place[1] else text.count("\n") + 1
+    column = f", column {place[2]}" if place and place[2] else ""
+    what = message[: place.start()] if place else message
+    return f"{path}:{line}: not valid TOML{column}: {what[:1].lower()}{what[1:]}"

@@ -1,0 +1,71 @@
+"""The consumers of one process, with what they share: the ledger and the connections to providers."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from broker.log import Log
+from consumers.auto_reply import auto_reply
+from consumers.consumer import Consumer
+from consumers.ledger import Ledger
+from consumers.loop import ConsumeLoop
+from consumers.metrics import ConsumerMetrics
+from consumers.send import send
+from hookline.config import Config
+from hookline.consumers import Role
+from hookline.startup import senders_of
+from hookline.workers import Worker
+from providers.contract import Sender
+from schemas.times import Clock
+
+logger: Any = structlog.get_logger()
+
+
+class Crew:
+    """Makes, starts and ends the consumers of the roles."""
+
+    def __init__(
+        self, config: Config, roles: frozenset[Role], log: Log, metrics: ConsumerMetrics, clock: Clock
+    ) -> None:
+        self._config = config
+        self._log = log
+        self._metrics = metrics
+        self._clock = clock
+        self._senders: Mapping[str, Sender] = {}
+        self._ledger: Ledger | None = None
+        self.workers = tuple(Worker(role, self._loop(role)) for role in sorted(roles))
+
+    async def start(self) -> None:
+        """Open the ledger and begin to consume. Raises LedgerError."""
+        if self._ledger is not None:
+            await self._ledger.open()
+        for worker in self.workers:
+            worker.start()
+
+    async def drain(self, patience: float) -> None:
+        """Let every consumer finish what is in hand, all at the same time."""
+        await asyncio.gather(*(worker.stop(patience) for worker in self.workers))
+
+    async def close(self) -> None:
+        """Cancel what still runs, close the ledger and the connections."""
+        await self.drain(0)
+        if self._ledger is not None:
+            await self._ledger.close()
+        for sender in self._senders.values():
+            await sender.close()
+
+    def _loop(self, role: Role) -> ConsumeLoop:
+        consumer = self._sending() if role is Role.SEND else self._replying()
+        return ConsumeLoop(self._log, consumer, self._config.consumers, self._metrics, self._clock)
+
+    def _replying(self) -> Consumer:
+        return auto_reply(self._config.consumers.auto_reply, self._log, self._metrics, self._clock)
+
+    def _sending(self) -> Consumer:
+        self._senders, unable = senders_of(self._config)
+        for item in unable:
+            logger.warning("account_cannot_send", account=item.account, reason=item.reason)
+        self._ledger = Ledger(self._config.consumers.state)
+        return send(self._config.consumers.send, self._log, self._senders, self._ledger, self._metrics, self._clock)

@@ -1,0 +1,1 @@
+"""Checks of an installation, in plain words with what to do."""

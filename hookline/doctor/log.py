@@ -1,0 +1,89 @@
+"""Checks of the log: can it be reached, are its topics as they should be?"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
+from broker.opening import open_log
+from hookline.config import Config
+from hookline.doctor.report import Check, fail, ok
+from hookline.topics import wanted_topics
+from providers.registry import provider
+
+_DEADLINE = 10.0
+_OVERHEAD = 64 * 1024
+"""What a raw record has besides the body: headers of the request and of ours."""
+
+
+async def check_log(config: Config) -> list[Check]:
+    """Return whether the log answers, and what its topics lack."""
+    if _is_new(config):
+        return [ok("log", f"{config.broker.url} is not there yet; the first start makes it"), *check_sizes(config)]
+    try:
+        log = open_log(config.broker, ingesting=False)
+        async with asyncio.timeout(_DEADLINE):
+            await log.start()
+    except (LogError, TimeoutError, OSError) as error:
+        return [_unreachable(config, error)]
+    try:
+        return [*await _check_open(config, log), *check_sizes(config)]
+    finally:
+        async with asyncio.timeout(_DEADLINE):
+            await log.stop()
+
+
+def check_sizes(config: Config) -> list[Check]:
+    """Return whether the raw topic takes the largest body that each provider may send."""
+    room = min(spec.max_message_bytes for spec in wanted_topics(config.broker))
+    limits = {account.provider: provider(account.provider).policy.body_limit for account in config.accounts.values()}
+    return [
+        ok("sizes", f"bodies of {name} up to {limit} bytes fit into a record")
+        if limit + _OVERHEAD <= room
+        else fail("sizes", f"{name} may send {limit} bytes, a record takes {room}", "raise max.message.bytes")
+        for name, limit in limits.items()
+    ]
+
+
+async def _check_open(config: Config, log: Log) -> list[Check]:
+    try:
+        async with asyncio.timeout(_DEADLINE):
+            plan = await log.plan_topics(wanted_topics(config.broker))
+    except (LogError, TimeoutError) as error:
+        return [_unreachable(config, error)]
+    state = log.state
+    reached = ok("log", f"{config.broker.url} answers")
+    away = fail("log", f"{config.broker.url} is {state}", "see the log's own messages")
+    return [reached if state is not LogState.AWAY else away, *_topic_checks(plan, embedded=_is_embedded(config))]
+
+
+def _topic_checks(plan: Sequence[PlannedTopic], *, embedded: bool) -> list[Check]:
+    bad = [item for item in plan if item.change is not TopicChange.KEEP]
+    if not bad:
+        return [ok("topics", f"all {len(plan)} are as they should be")]
+    if embedded:
+        return [ok("topics", f"{len(bad)} of {len(plan)} are made at the next start")]
+    return [_topic_check(item) for item in bad]
+
+
+def _topic_check(item: PlannedTopic) -> Check:
+    words = {TopicChange.CREATE: "is missing", TopicChange.ALTER: "is not as it should be"}
+    what = f"{item.spec.name} {words.get(item.change, 'stands against what is wanted')}"
+    advice = "`hookline topics apply` mends it"
+    if item.change is TopicChange.CONFLICT:
+        advice = "this needs a decision of yours: see docs/topics.md"
+    return fail("topics", f"{what}{': ' if item.detail else ''}{item.detail}", advice)
+
+
+def _unreachable(config: Config, error: Exception) -> Check:
+    reason = str(error) or "no answer in time"
+    advice = "is the disk there and writable?" if _is_embedded(config) else "is the address right, is Kafka up?"
+    return fail("log", f"{config.broker.url} cannot be reached: {reason}", advice)
+
+
+def _is_embedded(config: Config) -> bool:
+    return config.broker.url.startswith("sqlite:")
+
+
+def _is_new(config: Config) -> bool:
+    return _is_embedded(config) and not Path(config.broker.url.removeprefix("sqlite:///")).exists()

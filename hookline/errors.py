@@ -1,0 +1,37 @@
+"""What a command tells when it cannot do its work: one plain line and an exit status, never a traceback."""
+
+import os
+
+from hookline.problems import ConfigError
+
+FAILED = 1
+USAGE = 2
+
+
+class CommandError(Exception):
+    """A command that failed for a reason that its user can act on."""
+
+
+def exit_status(error: BaseException) -> int:
+    """Return 2 for a wrong configuration or call, else 1."""
+    return USAGE if isinstance(error, ConfigError) else FAILED
+
+
+def plain_text(error: BaseException) -> str:
+    """Return what to tell about an error; one that nobody foresaw is named as such."""
+    if isinstance(error, ConfigError | CommandError) or _is_of_a_room(error):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"internal error: {type(error).__name__}: {error} (HOOKLINE_DEBUG=1 shows where)"
+
+
+def is_debugging() -> bool:
+    """Tell whether the user asked for tracebacks."""
+    return os.environ.get("HOOKLINE_DEBUG", "") not in {"", "0"}
+
+
+def _is_of_a_room(error: BaseException) -> bool:
+    # Each room words its own errors for people; it is known by name, so that no room is imported for it.
+    names = {"LogError", "ListenError", "LedgerError", "AccountError", "ListenFailedError"}
+    return any(cls.__name__ in names for cls in type(error).__mro__)

@@ -1,0 +1,48 @@
+"""Running an application until a signal comes."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+
+from hookline.application import Application
+from hookline.config import Config
+from hookline.consumers import Role
+from hookline.logs import configure_logs
+
+
+def serve(config: Config, roles: frozenset[Role]) -> int:
+    """Run the roles until SIGTERM or Ctrl-C and return the exit status.
+
+    A second signal ends at once; what was acknowledged is safe then too.
+    """
+    configure_logs(config.logging)
+    application = Application(config, roles)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_serve(application))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's loop where it is installed, else None for Python's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(application: Application) -> int:
+    stop = asyncio.Event()
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    with contextlib.suppress(asyncio.CancelledError):
+        await application.run_until(stop)
+    return 0

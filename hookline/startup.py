@@ -1,0 +1,81 @@
+"""What has to be true before a role starts: accounts that can prove a sender, accounts that can send."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hookline.accounts import Unresolved
+from hookline.config import Config, ConfigError
+from ingest.server import Endpoint
+from providers.contract import Account, AccountError, Sender
+from providers.registry import provider
+
+
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """An account that cannot do its work, and why."""
+
+    account: str
+    reason: str
+
+
+def endpoints_of(config: Config) -> Mapping[str, Endpoint]:
+    """Return what serves each account.
+
+    Raises ConfigError naming every account that has no usable key, and why.
+    """
+    if not config.accounts:
+        raise ConfigError(
+            f"{config.path}: no account: add a table [accounts.NAME], as `hookline init telnyx` writes it"
+        )
+    unable = [found for account in config.accounts.values() if (found := unable_to_verify(config, account))]
+    if unable:
+        raise ConfigError(
+            "\n".join(f"account {item.account!r} cannot prove a sender: {item.reason}" for item in unable)
+        )
+    return {name: _endpoint(account) for name, account in config.accounts.items()}
+
+
+def unable_to_verify(config: Config, account: Account) -> Unable | None:
+    """Tell why an account could prove nobody; one key of several that cannot be read counts as such."""
+    broken = [item for item in config.unresolved.get(account.name, ()) if item.setting.startswith("public_")]
+    if broken:
+        return Unable(account.name, "; ".join(f"{item.reason} ({item.place})" for item in broken))
+    return _tried(account, provider(account.provider).verifier, ())
+
+
+def unable_to_send(config: Config, account: Account) -> Unable | None:
+    """Tell why an account cannot call its provider. Opens nothing."""
+    return _tried(account, provider(account.provider).sender, _credentials_missing(config, account))
+
+
+def senders_of(config: Config) -> tuple[Mapping[str, Sender], tuple[Unable, ...]]:
+    """Return the accounts that can send, and those that cannot."""
+    senders: dict[str, Sender] = {}
+    unable: list[Unable] = []
+    for name, account in config.accounts.items():
+        try:
+            senders[name] = provider(account.provider).sender(account)
+        except AccountError as error:
+            unable.append(Unable(name, _reason(error, _credentials_missing(config, account))))
+    return senders, tuple(unable)
+
+
+def _endpoint(account: Account) -> Endpoint:
+    found = provider(account.provider)
+    return Endpoint(account, found, found.verifier(account))
+
+
+def _credentials_missing(config: Config, account: Account) -> Sequence[Unresolved]:
+    return [item for item in config.unresolved.get(account.name, ()) if not item.setting.startswith("public_")]
+
+
+def _tried(account: Account, make: Callable[[Account], object], missing: Sequence[Unresolved]) -> Unable | None:
+    try:
+        make(account)
+    except AccountError as error:
+        return Unable(account.name, _reason(error, missing))
+    return None
+
+
+def _reason(error: AccountError, missing: Sequence[Unresolved]) -> str:
+    return "; ".join(f"{item.reason} ({item.place})" for item in missing) or str(error)

@@ -1,0 +1,36 @@
+"""The topics that an installation needs: the catalogue, and the dead letters of our consumers."""
+
+from collections.abc import Iterable
+
+from broker.log import PlannedTopic, TopicChange, TopicSpec
+from broker.settings import BrokerSettings
+from hookline.consumers import CONSUMERS
+from schemas.topics import CATALOGUE, Topic, dead_letter_topic
+
+
+def wanted_topics(settings: BrokerSettings) -> tuple[TopicSpec, ...]:
+    """Return what the topics should be on the log of these settings."""
+    retention = settings.embedded.max_bytes if settings.url.startswith("sqlite:") else None
+    return tuple(_spec(topic, retention) for topic in all_topics())
+
+
+def all_topics() -> tuple[Topic, ...]:
+    """Return every topic that we write, dead letters included."""
+    letters = (dead_letter_topic(topic, item.group) for item in CONSUMERS for topic in item.topics)
+    return (*CATALOGUE, *letters)
+
+
+def missing_names(plan: Iterable[PlannedTopic]) -> tuple[str, ...]:
+    """Return the topics of the plan that are not there."""
+    return tuple(item.spec.name for item in plan if item.change is TopicChange.CREATE)
+
+
+def _spec(topic: Topic, retention_bytes: int | None) -> TopicSpec:
+    return TopicSpec(
+        name=topic.name,
+        partitions=topic.partitions,
+        retention_ms=topic.retention_ms,
+        retention_bytes=retention_bytes,
+        compacted=topic.compacted,
+        max_message_bytes=topic.max_message_bytes,
+    )
