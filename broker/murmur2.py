@@ -8,6 +8,7 @@ from functools import lru_cache
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
+_REMEMBERED_BYTES = 256
 
 
 def murmur2(data: bytes) -> int:
@@ -25,7 +26,11 @@ def murmur2(data: bytes) -> int:
     return h ^ (h >> 15)
 
 
-@lru_cache(maxsize=4096)
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key among `partitions`."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
+    # A long key is not remembered: thousands of them would fill the memory.
+    hashed = _remembered(key) if len(key) <= _REMEMBERED_BYTES else murmur2(key)
+    return (hashed & 0x7FFFFFFF) % partitions
+
+
+_remembered = lru_cache(maxsize=4096)(murmur2)

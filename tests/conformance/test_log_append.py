@@ -5,12 +5,11 @@ import time
 
 import pytest
 
-from broker.log import LogState, LogUnavailableError, Partition, RecordRefusedError
+from broker.log import Log, LogState, LogUnavailableError, Partition, RecordRefusedError
 from broker.murmur2 import partition_of
 from tests.support.logs import (
     BASE_MS,
     PATIENCE,
-    Log,
     LogFactory,
     collect,
     make_topic,

@@ -6,10 +6,9 @@ import time
 
 import pytest
 
-from broker.log import Partition
+from broker.log import Log, Partition
 from tests.support.logs import (
     PATIENCE,
-    Log,
     LogFactory,
     collect,
     commit_past,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from broker.log import Bounds, Partition
-from tests.support.logs import BASE_MS, PATIENCE, Log, LogFactory, make_topic, record, unique
+from broker.log import Bounds, Log, Partition
+from tests.support.logs import BASE_MS, PATIENCE, LogFactory, make_topic, record, unique
 
 
 async def at_times(log: Log, *seconds: int) -> Partition:

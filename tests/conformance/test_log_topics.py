@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from broker.log import TopicChange, TopicSpec
-from tests.support.logs import Log, unique, until
+from broker.log import Log, TopicChange, TopicSpec
+from tests.support.logs import unique, until
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -20,10 +20,9 @@ async def applied(log: Log, spec: TopicSpec) -> None:
     await log.apply_topics(await log.plan_topics([spec]))
 
 
-def spec_of(**fields: int | bool) -> TopicSpec:
+def spec_of(*, compacted: bool = False) -> TopicSpec:
     """Return the spec of a topic with a name of its own."""
-    spec = TopicSpec(unique("topic"), 2, retention_ms=7 * DAY_MS)
-    return dataclasses.replace(spec, **fields)
+    return TopicSpec(unique("topic"), 2, retention_ms=7 * DAY_MS, compacted=compacted)
 
 
 async def test_a_missing_topic_is_to_be_created(log: Log) -> None:

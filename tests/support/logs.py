@@ -76,10 +76,10 @@ def record(
     return Record(topic, key, value, headers, timestamp, partition)
 
 
-async def make_topic(log: Log, partitions: int = 1, **limits: int) -> str:
+async def make_topic(log: Log, partitions: int = 1) -> str:
     """Create a topic with a name of its own and return the name."""
     name = unique("topic")
-    spec = TopicSpec(name, partitions, **limits)
+    spec = TopicSpec(name, partitions)
     await log.apply_topics(await log.plan_topics([spec]))
     await until(lambda: _has_partitions(log, name, partitions))
     return name

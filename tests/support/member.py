@@ -12,6 +12,8 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import structlog
+
 from broker.log import FencedError, Log, Partition
 from broker.opening import open_log
 from broker.settings import BrokerSettings, EmbeddedSettings, KafkaSettings
@@ -73,4 +75,6 @@ async def main(url: str, prefix: str, session_timeout: str, group: str, topic: s
 
 
 if __name__ == "__main__":
+    # The parent reads the standard output: what is logged goes elsewhere.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(main(*sys.argv[1:]))

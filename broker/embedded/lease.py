@@ -1,0 +1,134 @@
+"""Keeping a member's place in its group: take the leases, beat, stand by, notice the loss."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from broker.embedded import groups, reading
+from broker.embedded.changes import Changes
+from broker.embedded.groups import Lease
+from broker.embedded.lane import Reader
+from broker.embedded.writer import Writer
+from broker.log import LogError, LogUnavailableError, Partition
+
+_log = structlog.get_logger(__name__)
+_STAND_BY = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a member needs of its log."""
+
+    writer: Writer
+    reader: Reader
+    changes: Changes
+    session_timeout: float
+
+
+class Observer:
+    """Remembers since when each lease has shown the same beat, on the observer's own monotonic clock."""
+
+    def __init__(self, session_timeout: float) -> None:
+        self._session_timeout = session_timeout
+        self._seen: dict[str, tuple[Lease, float]] = {}
+
+    def look(self, held: Mapping[str, Lease], now: float) -> dict[str, Lease]:
+        """Take note of the leases and return those that have been silent for too long."""
+        kept = {topic: seen for topic, seen in self._seen.items() if held.get(topic) == seen[0]}
+        self._seen = {topic: kept.get(topic, (lease, now)) for topic, lease in held.items()}
+        return {topic: lease for topic, (lease, since) in self._seen.items() if now - since >= self._session_timeout}
+
+
+class Keeper:
+    """One member's leases, kept by a task that it owns."""
+
+    def __init__(self, desk: Desk, group: str, topics: Sequence[str], lost: Callable[[], Awaitable[None]]) -> None:
+        self.member = uuid.uuid4().hex
+        self.positions: dict[Partition, int] = {}
+        self.turns = 0
+        self._desk = desk
+        self._group = group
+        self._topics = topics
+        self._lost = lost
+        self._observer = Observer(desk.session_timeout)
+        self._beat_at = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the leases are surely ours: others wait a whole session timeout after our last beat."""
+        return time.monotonic() - self._beat_at < self._desk.session_timeout
+
+    async def start(self) -> None:
+        """Try once to take the leases, then go on in a task. Raises LogUnavailableError."""
+        await self._try_to_take()
+        self._task = asyncio.create_task(self._keep(), name=f"lease of {self._group}")
+
+    async def stop(self) -> None:
+        """Give the leases up, within a few seconds."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._beat_at = float("-inf")
+        self.positions = {}
+        with contextlib.suppress(LogError):
+            await self._desk.writer.submit(partial(groups.release, group=self._group, member=self.member), 3.0)
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                if self._beat_at > float("-inf"):
+                    await self._hold()
+                else:
+                    await self._stand_by()
+            except LogError as error:
+                _log.warning("lease_not_renewed", group=self._group, reason=str(error))
+                await asyncio.sleep(_STAND_BY)
+
+    async def _stand_by(self) -> None:
+        await asyncio.sleep(min(_STAND_BY, self._desk.session_timeout / 5))
+        await self._try_to_take()
+
+    async def _hold(self) -> None:
+        timeout = self._desk.session_timeout
+        while self.is_held:
+            await asyncio.sleep(timeout / 3)
+            began = time.monotonic()
+            left = self._beat_at + timeout - began
+            with contextlib.suppress(LogUnavailableError):
+                if left > 0 and not await self._beat(left):
+                    break
+                self._beat_at = began if left > 0 else self._beat_at
+        self._beat_at = float("-inf")
+        _log.warning("lease_lost", group=self._group, topics=list(self._topics))
+        await self._lost()
+        self.positions = {}
+
+    async def _beat(self, wait: float) -> bool:
+        work = partial(groups.beat, group=self._group, topics=self._topics, member=self.member)
+        return await self._desk.writer.submit(work, wait)
+
+    async def _try_to_take(self) -> None:
+        """Take the leases if all of them are free or silent, and read where the group stands."""
+        desk, topics = self._desk, self._topics
+        look = partial(groups.leases, group=self._group, topics=topics)
+        held = await desk.reader.submit(look, desk.session_timeout)
+        began = time.monotonic()
+        stale = self._observer.look(held, began)
+        if any(topic not in stale and lease.member != self.member for topic, lease in held.items()):
+            return
+        work = partial(groups.take, group=self._group, topics=topics, member=self.member, stale=stale)
+        if not await desk.writer.submit(work, desk.session_timeout):
+            return
+        start = partial(reading.positions_of, group=self._group, topics=topics)
+        self.positions = await desk.reader.submit(start, desk.session_timeout)
+        self.turns += 1
+        self._beat_at = began
+        _log.info("lease_taken", group=self._group, topics=list(topics))
+        desk.changes.notice()

@@ -1,0 +1,112 @@
+"""A member of a consumer group on the embedded log."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import structlog
+
+from broker.embedded import groups, reading
+from broker.embedded.lease import Desk, Keeper
+from broker.log import FencedError, LogUnavailableError, Partition, Revoked
+from schemas.records import StoredRecord
+
+_log = structlog.get_logger(__name__)
+_COMMIT_WAIT = 10.0
+_FETCH_WAIT = 10.0
+
+
+class EmbeddedSubscription:
+    """Reads the topics for its group while it holds their leases; else it stands by."""
+
+    def __init__(self, desk: Desk, group: str, topics: Sequence[str], on_revoked: Revoked | None) -> None:
+        self._desk = desk
+        self._group = group
+        self._topics = sorted(set(topics))
+        self._on_revoked = on_revoked
+        self._keeper = Keeper(desk, group, self._topics, self._tell_of_loss)
+        self._turn = 0
+        self._closed = False
+
+    async def start(self) -> None:
+        """Join the group. Raises LogUnavailableError."""
+        await self._keeper.start()
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether the member has left."""
+        return self._closed
+
+    @property
+    def assignment(self) -> frozenset[Partition]:
+        """The partitions that this member reads now; empty while it stands by."""
+        return frozenset(self._keeper.positions)
+
+    async def poll(self, max_records: int, wait: float) -> Sequence[StoredRecord]:
+        """Return up to `max_records` new records, each partition in order; empty after `wait` seconds.
+
+        Raises LogUnavailableError, also once the subscription is closed.
+        """
+        until = time.monotonic() + wait
+        while True:
+            if self._closed:
+                raise LogUnavailableError("the subscription is closed")
+            seen = self._desk.changes.count
+            if self._keeper.is_held and (records := await self._fetch(max_records)):
+                return records
+            left = until - time.monotonic()
+            if left <= 0:
+                return []
+            await self._desk.changes.wait(seen, left)
+
+    async def _fetch(self, limit: int) -> Sequence[StoredRecord]:
+        """Return new records, none where the leases went to another turn meanwhile."""
+        keeper, turns = self._keeper, self._keeper.turns
+        positions = keeper.positions
+        before = dict(positions)
+        want = reading.Want(self._group, self._topics, before, limit, self._turn)
+        fetched = await self._desk.reader.submit(partial(reading.fetch, want=want), _FETCH_WAIT)
+        if not keeper.is_held or keeper.turns != turns:
+            return []
+        if any(positions.get(partition, at) != at for partition, at in before.items()):
+            # A seek came in between: what was fetched is not what is wanted now.
+            return []
+        positions.update(fetched.positions)
+        self._turn += 1
+        return fetched.records
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Store for each partition the offset of the next record to read.
+
+        Raises FencedError where this member has lost the topic's lease, LogUnavailableError.
+        """
+        if offsets:
+            if self._closed:
+                raise FencedError(f"this member has left the group {self._group}")
+            work = partial(groups.commit, group=self._group, member=self._keeper.member, offsets=dict(offsets))
+            await self._desk.writer.submit(work, _COMMIT_WAIT)
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from `offset` in a partition of the assignment; elsewhere it does nothing."""
+        if partition in self._keeper.positions:
+            self._keeper.positions[partition] = offset
+
+    async def close(self) -> None:
+        """Leave the group, within a few seconds whatever the log does. Commits nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._desk.changes.notice()
+        await self._keeper.stop()
+
+    async def _tell_of_loss(self) -> None:
+        if self._on_revoked is None or not self.assignment:
+            return
+        try:
+            async with asyncio.timeout(self._desk.session_timeout):
+                await self._on_revoked(self.assignment)
+        except TimeoutError:
+            _log.warning("revoked_callback_slow", group=self._group)
+        except Exception as error:  # noqa: BLE001 - the member has to go on whatever its owner does
+            _log.warning("revoked_callback_failed", group=self._group, error=type(error).__name__)
