@@ -1,0 +1,78 @@
+"""Every figure that consumers give, in one typed place. Children are made once, never for each event."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
+_AGES = (0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
+
+
+class RecordOutcome(StrEnum):
+    """What became of one record that a consumer was given."""
+
+    HANDLED = "handled"
+    REPLAY_SKIPPED = "replay_skipped"
+    UNKNOWN_TYPE = "unknown_type"
+    DEAD_LETTER = "dead_letter"
+
+
+class CallOutcome(StrEnum):
+    """What became of one command to send, besides the words of SendOutcome."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    REPEATED = "repeated"
+    POSTPONED = "postponed"
+
+
+@dataclass(frozen=True, slots=True)
+class LoopMetrics:
+    """The figures of one consumer's loop."""
+
+    records: Mapping[RecordOutcome, Counter]
+    retries: Counter
+    failed_commits: Counter
+    seconds: Histogram
+    age: Histogram
+
+
+class ConsumerMetrics:
+    """All metrics of consumers, registered once in `registry`; their names begin with `hookline_consumer_`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"hookline_consumer_{name}", text, labels, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+            return Histogram(f"hookline_consumer_{name}", text, ("consumer",), registry=registry, buckets=buckets)
+
+        self._records = counter("records", "Records by consumer and what became of them", "consumer", "outcome")
+        self._retries = counter("retries", "Tries of a record after the first", "consumer")
+        self._failed = counter("failed_commits", "Commits that the log refused or did not take", "consumer")
+        self._seconds = histogram("handler_seconds", "Seconds that one try of a handler took", _SECONDS)
+        self._age = histogram("event_age_seconds", "Seconds from our receiving an event to its being handled", _AGES)
+        self._replies = counter("replies", "Inbound messages by what auto-reply decided", "outcome", "rule")
+        self._sends = counter("sends", "Commands to send by what came of them", "outcome")
+
+    def loop(self, consumer: str) -> LoopMetrics:
+        """Return the figures of one consumer's loop."""
+        return LoopMetrics(
+            records={outcome: self._records.labels(consumer, outcome) for outcome in RecordOutcome},
+            retries=self._retries.labels(consumer),
+            failed_commits=self._failed.labels(consumer),
+            seconds=self._seconds.labels(consumer),
+            age=self._age.labels(consumer),
+        )
+
+    def replies(self, outcomes: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Counter]:
+        """Return a counter for each pair of outcome and rule; the configuration bounds the rules."""
+        return {pair: self._replies.labels(*pair) for pair in outcomes}
+
+    def sends(self) -> Mapping[CallOutcome, Counter]:
+        """Return a counter for each outcome of a command."""
+        return {outcome: self._sends.labels(outcome) for outcome in CallOutcome}

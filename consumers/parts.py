@@ -1,0 +1,22 @@
+"""What every part of a consume loop is given."""
+
+from dataclasses import dataclass
+
+from broker.log import Log
+from consumers.consumer import Consumer
+from consumers.metrics import LoopMetrics
+from consumers.settings import ConsumersSettings
+from consumers.tempo import Tempo
+from schemas.times import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopParts:
+    """The parts that the loop shares with its session and its settler."""
+
+    log: Log
+    consumer: Consumer
+    settings: ConsumersSettings
+    metrics: LoopMetrics
+    clock: Clock
+    tempo: Tempo

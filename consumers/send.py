@@ -1,0 +1,217 @@
+"""Send: commands in, calls to the provider, one result for each command.
+
+The ledger claims a command before its call. A crash anywhere between leaves the claim behind: then the same bytes
+go out again under the same id where the provider tells repeats apart, and the outcome is unknown where it does not.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from broker.log import Log
+from consumers.commands import result_id
+from consumers.consumer import Consumer, TryLater
+from consumers.ledger import Claim, ClaimState, Ledger
+from consumers.ledger_table import LedgerError
+from consumers.metrics import CallOutcome, ConsumerMetrics
+from consumers.settings import SendSettings
+from consumers.tempo import Tempo
+from providers.contract import Sender, SendReceipt, SendStatus
+from schemas.envelope import Delivered, event_to_record
+from schemas.events import ProviderError, SendCompleted, SendRequested
+from schemas.times import Clock, from_clock
+from schemas.topics import COMMANDS
+from schemas.vocabulary import FailureClass, SendOutcome
+
+_log = structlog.get_logger()
+NAME = "send"
+APPEND_WAIT = 10.0
+"""Seconds that a result may take to be stored."""
+
+RESEND_WITHIN = 20 * 3600.0
+"""Seconds for which a provider is trusted to know an id again; Telnyx keeps them for 24 hours."""
+
+LONGEST_PAUSE = 60.0
+LONGEST_CALL = 90.0
+LEDGER_PAUSE = 5.0
+_PAUSES = Tempo(first_pause=1.0, longest_pause=LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a command ends."""
+
+    outcome: SendOutcome
+    reason: str | None = None
+    message_id: str | None = None
+    failure_class: str | None = None
+    errors: tuple[ProviderError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    settings: SendSettings
+    log: Log
+    senders: Mapping[str, Sender]
+    ledger: Ledger
+    metrics: ConsumerMetrics
+    clock: Clock
+
+
+def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
+    settings: SendSettings,
+    log: Log,
+    senders: Mapping[str, Sender],
+    ledger: Ledger,
+    metrics: ConsumerMetrics,
+    clock: Clock,
+) -> Consumer:
+    """Return the consumer that carries commands out; `senders` is by account, `ledger` is open."""
+    parts = _Parts(settings, log, senders, ledger, metrics, clock)
+    return Consumer(NAME, (COMMANDS,), _Send(parts).handle, has_effects=True)
+
+
+class _Send:
+    def __init__(self, parts: _Parts) -> None:
+        self._settings = parts.settings
+        self._log = parts.log
+        self._senders = parts.senders
+        self._ledger = parts.ledger
+        self._clock = parts.clock
+        self._counters = parts.metrics.sends()
+
+    async def handle(self, delivered: Delivered) -> None:
+        """Carry out one command and store its result. Raises TryLater and LogError; the command is then not done."""
+        command = delivered.event
+        if not isinstance(command, SendRequested):
+            return
+        try:
+            result = await self._result(command)
+        except LedgerError as error:
+            _log.error("ledger_failed", command_id=command.id, error=str(error))
+            raise TryLater(LEDGER_PAUSE, "ledger_unavailable") from error
+        envelope = delivered.envelope
+        record = event_to_record(result, webhook_id=envelope.webhook_id, traceparent=envelope.traceparent)
+        await self._log.append([record], APPEND_WAIT)
+
+    async def _result(self, command: SendRequested) -> SendCompleted:
+        """Return the command's result, calling the provider where that is still to be done."""
+        sender = self._senders.get(command.account)
+        refusal, body = self._plan(command, sender)
+        claim = await self._ledger.claim(command, body, self._clock())
+        if claim.result is not None:
+            self._counters[CallOutcome.REPEATED].inc()
+            return claim.result
+        ending = refusal if claim.state is ClaimState.NEW else self._doubt(claim, sender)
+        if ending is None and sender is not None:
+            receipt = await self._call(sender, command.id, claim.body)
+            ending = self._ending(receipt, claim, sender)
+            if ending is None:
+                await self._postpone(command, receipt, claim)
+        return await self._complete(command, ending or Ending(outcome=SendOutcome.UNKNOWN, reason="no_sender"))
+
+    def _plan(self, command: SendRequested, sender: Sender | None) -> tuple[Ending | None, bytes]:
+        """Return why no first call may be made, or the bytes for it."""
+        if command.expires_at is not None and from_clock(self._clock) >= command.expires_at:
+            return Ending(outcome=SendOutcome.EXPIRED, reason="expired"), b""
+        if sender is None:
+            return _failed(FailureClass.CONFIGURATION, "no_sender"), b""
+        try:
+            body = sender.prepare(command)
+        except ValueError:
+            return _failed(FailureClass.PERMANENT, "unsendable"), b""
+        return (None, body) if body else (_failed(FailureClass.PERMANENT, "unsendable"), b"")
+
+    def _doubt(self, claim: Claim, sender: Sender | None) -> Ending | None:
+        """Return why a call that may have had its effect must not be repeated, None where it may."""
+        reason = None
+        if sender is None:
+            reason = "no_sender"
+        elif not sender.idempotent:
+            reason = "interrupted"
+        elif self._clock() - claim.claimed_at > RESEND_WITHIN:
+            reason = "interrupted_too_long_ago"
+        elif claim.calls > self._settings.attempts:
+            reason = "attempts_exhausted"
+        return None if reason is None else Ending(outcome=SendOutcome.UNKNOWN, reason=reason)
+
+    async def _call(self, sender: Sender, command_id: str, body: bytes) -> SendReceipt:
+        try:
+            async with asyncio.timeout(min(self._settings.timeout, LONGEST_CALL)):
+                return await sender.send(command_id, body)
+        except TimeoutError:
+            return SendReceipt(status=SendStatus.UNKNOWN, reason="timeout")
+        except Exception as error:  # noqa: BLE001 - a sender that breaks its contract may have sent all the same
+            _log.error("sender_failed", command_id=command_id, error=type(error).__name__)
+            return SendReceipt(status=SendStatus.UNKNOWN, reason="sender_failed")
+
+    def _ending(self, receipt: SendReceipt, claim: Claim, sender: Sender) -> Ending | None:
+        """Return how the command ended, None where it is to be tried again."""
+        again = claim.calls < self._settings.attempts
+        # After a call in doubt, 'nothing was sent' is true of the last call alone.
+        doubtful = claim.state is ClaimState.CLAIMED
+        match receipt.status:
+            case SendStatus.ACCEPTED:
+                outcome = SendOutcome.SENT
+            case SendStatus.REFUSED:
+                outcome = SendOutcome.FAILED
+            case SendStatus.RETRY if again:
+                return None
+            case SendStatus.UNKNOWN if again and sender.idempotent:
+                return None
+            case SendStatus.RETRY if not doubtful:
+                return _failed(FailureClass.TEMPORARY, receipt.reason or "attempts_exhausted", receipt.errors)
+            case _:
+                outcome = SendOutcome.UNKNOWN
+        return Ending(
+            outcome=outcome,
+            reason=receipt.reason,
+            message_id=receipt.message_id,
+            failure_class=receipt.failure_class,
+            errors=receipt.errors,
+        )
+
+    async def _postpone(self, command: SendRequested, receipt: SendReceipt, claim: Claim) -> None:
+        """Raise TryLater; before that note a call that certainly had no effect."""
+        if receipt.status is SendStatus.RETRY and claim.state is ClaimState.NEW:
+            await self._ledger.release(command)
+        self._counters[CallOutcome.POSTPONED].inc()
+        pause = _PAUSES.pause(claim.calls) if receipt.retry_after is None else receipt.retry_after
+        raise TryLater(min(max(pause, 0.0), LONGEST_PAUSE), "provider_asks_to_wait")
+
+    async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
+        result = await self._ledger.complete(command, self._completed(command, ending))
+        self._counters[CallOutcome(ending.outcome)].inc()
+        _log.info(
+            "send_completed",
+            command_id=command.id,
+            account=command.account,
+            outcome=ending.outcome,
+            reason=ending.reason,
+            message_id=ending.message_id,
+        )
+        return result
+
+    def _completed(self, command: SendRequested, ending: Ending) -> SendCompleted:
+        return SendCompleted(
+            id=result_id(command),
+            provider=command.provider,
+            account=command.account,
+            tenant=command.tenant,
+            message_id=ending.message_id,
+            received_at=from_clock(self._clock),
+            command_id=command.id,
+            outcome=ending.outcome,
+            from_=command.from_,
+            to=command.to,
+            in_reply_to=command.in_reply_to,
+            reason=ending.reason,
+            failure_class=ending.failure_class,
+            errors=ending.errors,
+        )
+
+
+def _failed(kind: FailureClass, reason: str, errors: tuple[ProviderError, ...] = ()) -> Ending:
+    return Ending(outcome=SendOutcome.FAILED, reason=reason, failure_class=kind, errors=errors)
