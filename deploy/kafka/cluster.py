@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from deploy.kafka.jars import HERE, KafkaMissingError, fetch, libraries, require_java  # noqa: E402 - also run as a script
 
+__all__ = ["KafkaCluster", "KafkaMissingError"]
+
 HOST = "127.0.0.1"
 HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC")
 USE = """

@@ -57,7 +57,11 @@ def _download(into: Path, log: Path) -> None:
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={into}", "-DincludeScope=runtime"]
     with log.open("wb") as output:
         done = subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), *goal], stdout=output, stderr=output, check=False
+            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), *goal],
+            stdout=output,
+            stderr=output,
+            check=False,
+            timeout=600,
         )
     if done.returncode or not any(into.glob("kafka_*.jar")):
         raise KafkaMissingError(f"Maven could not fetch Apache Kafka (no network?); what it said is in {log}")

@@ -1,0 +1,64 @@
+"""Ends aiokafka's clients, whatever state they are in. Their own `stop` can hang while Kafka is away.
+
+A client that was only cancelled would live on: a forgotten consumer keeps heartbeating and holds its partitions.
+So what `stop` did not end in time is cancelled by hand; this is the one place that looks inside of aiokafka.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from broker.kafka.errors import UNWELL
+
+FORCE_SECONDS = 1.0
+
+
+async def end_producer(producer: Any, grace: float) -> None:
+    """Send what is left and close, within about `grace` + 2 s."""
+    if await _within(grace, producer.stop):
+        return
+    sender = producer._sender  # noqa: SLF001 - its task outlives a cancelled stop()
+    await _kill([sender.sender_task])
+    await _within(FORCE_SECONDS, producer.client.close)
+
+
+async def end_consumer(consumer: Any, grace: float) -> None:
+    """Leave the group and close, within about `grace` + 2 s."""
+    if await _within(grace, consumer.stop):
+        return
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001 - their tasks outlive a cancelled stop()
+    names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+    tasks = [getattr(coordinator, name, None) for name in names]
+    await _kill([*tasks, getattr(fetcher, "_fetch_task", None), *getattr(fetcher, "_pending_tasks", ())])
+    await _within(FORCE_SECONDS, consumer._client.close)  # noqa: SLF001 - the connections outlive it too
+
+
+async def end_admin(admin: Any, grace: float) -> None:
+    """Close within `grace`."""
+    await _within(grace, admin.close)
+
+
+async def _within(seconds: float, end: Callable[[], Awaitable[None]]) -> bool:
+    """Return whether `end` came to its end in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await end()
+    except TimeoutError:
+        return False
+    except UNWELL:
+        # What it says on the way out helps nobody; what it left open is closed by force.
+        return False
+    return True
+
+
+async def _kill(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    alive = [task for task in tasks if task is not None and not task.done()]
+    for task in alive:
+        task.cancel()
+    if not alive:
+        return
+    done, _ = await asyncio.wait(alive, timeout=FORCE_SECONDS)
+    for task in done:
+        with contextlib.suppress(asyncio.CancelledError):
+            task.exception()

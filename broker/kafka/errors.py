@@ -1,0 +1,76 @@
+"""What aiokafka's errors mean for us, in plain words."""
+
+import contextlib
+from collections.abc import Generator
+
+from aiokafka import errors
+
+from broker.log import LogError, LogUnavailableError
+
+UNWELL: tuple[type[Exception], ...] = (
+    errors.KafkaError,
+    errors.IllegalOperation,
+    errors.ConsumerStoppedError,
+    OSError,  # TimeoutError is one
+    # aiokafka asserts, and reaches into None, where it has no metadata yet.
+    AssertionError,
+    AttributeError,
+    TypeError,
+    KeyError,
+)
+"""Everything that a client of the cluster raises while the cluster is not as it should be."""
+
+REFUSED: tuple[type[Exception], ...] = (
+    errors.MessageSizeTooLargeError,
+    errors.RecordListTooLargeError,
+    errors.RecordTooLargeError,
+    errors.InvalidTimestampError,
+    errors.CorruptRecordException,
+)
+"""Errors of a record: it can never be stored, the cluster is well."""
+
+TRANSIENT: tuple[type[Exception], ...] = (
+    errors.NotLeaderForPartitionError,
+    errors.LeaderNotAvailableError,
+    errors.NotEnoughReplicasError,
+    errors.NotEnoughReplicasAfterAppendError,
+    errors.TopicAuthorizationFailedError,
+    errors.ClusterAuthorizationFailedError,
+    errors.UnknownTopicOrPartitionError,
+)
+"""Errors that a new producer would meet again, so that the old one may stay."""
+
+_WORDS: dict[type[BaseException], str] = {
+    errors.TopicAuthorizationFailedError: "this user may not use the topic",
+    errors.GroupAuthorizationFailedError: "this user may not use the consumer group",
+    errors.ClusterAuthorizationFailedError: "this user may not do that on the cluster",
+    errors.UnknownTopicOrPartitionError: "there is no such topic (hookline topics apply makes it)",
+    errors.NotLeaderForPartitionError: "the partition has no leader just now",
+    errors.LeaderNotAvailableError: "the partition has no leader just now",
+    errors.NotEnoughReplicasError: "fewer copies are in sync than min.insync.replicas asks for",
+    errors.NotEnoughReplicasAfterAppendError: "fewer copies are in sync than min.insync.replicas asks for",
+    errors.MessageSizeTooLargeError: "larger than the topic's max.message.bytes",
+    errors.RecordListTooLargeError: "larger than the broker takes at once",
+    errors.InvalidTimestampError: "its timestamp is further away than the topic allows",
+    errors.CorruptRecordException: "the broker finds it corrupt",
+    errors.SaslAuthenticationFailed: "user name or password is wrong",
+    errors.UnsupportedSaslMechanismError: "the broker does not offer this sasl_mechanism",
+}
+
+
+def words(error: BaseException) -> str:
+    """Return what the error says to a person."""
+    if isinstance(error, TimeoutError | errors.KafkaTimeoutError | errors.RequestTimedOutError):
+        return "no answer in time"
+    return _WORDS.get(type(error)) or str(error) or type(error).__name__
+
+
+@contextlib.contextmanager
+def plainly(doing: str) -> Generator[None]:
+    """Turn whatever a client raises into LogUnavailableError, saying what we were doing."""
+    try:
+        yield
+    except LogError:
+        raise
+    except UNWELL as error:
+        raise LogUnavailableError(f"{doing}: {words(error)}") from error

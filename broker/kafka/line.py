@@ -1,0 +1,132 @@
+"""One producer and what is in flight on it, bounded."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import UnknownTopicOrPartitionError
+
+from broker.kafka.connection import Connection
+from broker.log import RecordRefusedError
+from broker.murmur2 import partition_of
+from schemas.records import Record
+
+MAX_RECORDS = 10_000
+MAX_BYTES = 64 * 1024 * 1024
+REQUEST_MS = 5_000
+# Above any topic's max.message.bytes that we make: the broker refuses by its own limit, which it knows better.
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+# Just below a topic's default max.message.bytes. Small batches make waiting senders wake each other in a herd.
+BATCH_BYTES = 1024 * 1024
+
+Sent = asyncio.Future[Any]
+"""Holds aiokafka's RecordMetadata once the broker has confirmed."""
+
+
+def new_producer(connection: Connection) -> AIOKafkaProducer:
+    """Return a producer, not started: all copies confirm, no idempotence, nothing lingers."""
+    return AIOKafkaProducer(
+        **connection.arguments(),
+        acks="all",
+        enable_idempotence=False,
+        linger_ms=0,
+        max_batch_size=BATCH_BYTES,
+        max_request_size=MAX_RECORD_BYTES,
+        request_timeout_ms=REQUEST_MS,
+        retry_backoff_ms=50,
+        metadata_max_age_ms=30_000,
+    )
+
+
+class Line:
+    """A started producer. `strikes` counts appends in a row that failed, `confirmed` tells that one succeeded."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self.producer = producer
+        self.strikes = 0
+        self.confirmed = False
+        self.records = 0
+        self._bytes = 0
+        self._partitions: dict[str, int] = {}
+
+    def has_room(self, records: Sequence[Record]) -> bool:
+        """Tell whether the records fit beside what is in flight; an empty line takes anything."""
+        size = sum(record.size for record in records)
+        return not self.records or (self.records + len(records) <= MAX_RECORDS and self._bytes + size <= MAX_BYTES)
+
+    def reserve(self, record: Record) -> None:
+        """Count a record as in flight."""
+        self.records += 1
+        self._bytes += record.size
+
+    def release(self, record: Record) -> None:
+        """Count it no more."""
+        self.records -= 1
+        self._bytes -= record.size
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many partitions Kafka's topic has. Waits for a topic that is not there yet.
+
+        Raises UnknownTopicOrPartitionError.
+        """
+        known = self._partitions.get(topic)
+        if known is None:
+            found = await self.producer.partitions_for(topic)
+            if not found:
+                raise UnknownTopicOrPartitionError
+            known = self._partitions[topic] = len(found)
+        return known
+
+    async def send(self, topic: str, record: Record) -> Sent:
+        """Hand a reserved record over; it is released when its future is done.
+
+        Raises RecordRefusedError for a partition that is not there, and aiokafka's errors.
+        """
+        partition = await self._choose(topic, record)
+        if record.key is None and record.value is None:
+            return await self._hand_over_alone(topic, partition, record)
+        sent: Sent = await self.producer.send(
+            topic,
+            record.value,
+            key=record.key,
+            partition=partition,
+            timestamp_ms=record.timestamp,
+            headers=record.headers,
+        )
+        return self._hold(sent, record)
+
+    async def send_alone(self, topic: str, record: Record) -> Sent:
+        """Hand a record over in a batch of its own, where no other record can make the broker refuse it."""
+        partition = await self._choose(topic, record)
+        self.reserve(record)
+        try:
+            return await self._hand_over_alone(topic, partition, record)
+        except BaseException:
+            self.release(record)
+            raise
+
+    async def _hand_over_alone(self, topic: str, partition: int, record: Record) -> Sent:
+        # The way for a record without key and value too, which producer.send() refuses.
+        batch = self.producer.create_batch()
+        batch.append(timestamp=record.timestamp, key=record.key, value=record.value, headers=record.headers)
+        batch.close()
+        return self._hold(await self.producer.send_batch(batch, topic, partition=partition), record)
+
+    async def _choose(self, topic: str, record: Record) -> int:
+        count = await self.partitions(topic)
+        if record.partition is None:
+            return random.randrange(count) if record.key is None else partition_of(record.key, count)  # noqa: S311 - spreads load
+        if not 0 <= record.partition < count:
+            raise RecordRefusedError(f"partition {record.partition} of {topic}: the topic has {count}")
+        return record.partition
+
+    def _hold(self, sent: Sent, record: Record) -> Sent:
+        def over(done: Sent) -> None:
+            self.release(record)
+            # Nobody may be waiting any more; an error that nobody reads would be reported as a leak.
+            _ = done.cancelled() or done.exception()
+
+        sent.add_done_callback(over)
+        return sent

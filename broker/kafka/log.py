@@ -1,0 +1,116 @@
+"""The log on Apache Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from broker.kafka.connection import Connection, Names, connect_with
+from broker.kafka.lookup import Lookup
+from broker.kafka.publisher import Publisher
+from broker.kafka.subscription import KafkaSubscription
+from broker.kafka.topics import Topics
+from broker.log import (
+    Bounds,
+    LogState,
+    LogUnavailableError,
+    Partition,
+    PlannedTopic,
+    Position,
+    Revoked,
+    TopicSpec,
+)
+from broker.settings import BrokerSettings
+from schemas.records import Record, StoredRecord
+
+
+class KafkaLog:
+    """A `Log` on a cluster. Every call ends in time, whatever the cluster does.
+
+    While the cluster is away `append` refuses at once and the log looks for it in the background; it becomes
+    healthy by itself.
+    """
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        """Take the settings; `start` opens."""
+        self._settings = settings
+        self._names = Names(settings.topic_prefix)
+        self._publisher = Publisher(self._names)
+        self._connection: Connection | None = None
+        self._lookup: Lookup | None = None
+        self._members = set[KafkaSubscription]()
+
+    @property
+    def state(self) -> LogState:
+        """What the cluster has shown last."""
+        return self._publisher.state
+
+    async def start(self) -> None:
+        """Begin to connect; returns after 3 s at most, with Kafka away too.
+
+        Raises LogError for settings that cannot work.
+        """
+        self._connection = await asyncio.to_thread(connect_with, self._settings)
+        self._lookup = Lookup(self._connection, self._names)
+        await self._publisher.start(self._connection)
+
+    async def stop(self) -> None:
+        """Close everything, within about 6 s."""
+        lookup, self._lookup, self._connection = self._lookup, None, None
+        members, self._members = self._members, set()
+        ending = [member.close() for member in members]
+        if lookup is not None:
+            ending.append(lookup.stop())
+        await asyncio.gather(self._publisher.stop(), *ending)
+
+    async def append(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
+        """Send the records together and wait until every copy that must have them has confirmed."""
+        return await self._publisher.append(records, wait) if records else []
+
+    async def subscribe(
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None
+    ) -> KafkaSubscription:
+        """Begin to join the group; the partitions come while the member polls."""
+        lookup, connection = self._open()
+        for topic in topics:
+            if not await lookup.partitions(topic):
+                raise LogUnavailableError(f"Kafka has no topic {topic} (hookline topics apply makes it)")
+        self._members = {member for member in self._members if not member.closed}
+        member = KafkaSubscription(connection, self._names, group, topics, on_revoked)
+        self._members.add(member)
+        await member.start()
+        return member
+
+    async def partitions(self, topic: str) -> Sequence[Partition]:
+        """Return the topic's partitions by number."""
+        return await self._open()[0].partitions(topic)
+
+    async def bounds(self, partition: Partition) -> Bounds:
+        """Return the oldest and the next offset."""
+        return await self._open()[0].bounds(partition)
+
+    async def offset_at(self, partition: Partition, timestamp: int) -> int:
+        """Return the first offset whose record is not older, else the end."""
+        return await self._open()[0].offset_at(partition, timestamp)
+
+    def read(self, partition: Partition, offset: int, end: int) -> AsyncIterator[StoredRecord]:
+        """Yield the records of a range."""
+        return self._open()[0].read(partition, offset, end)
+
+    async def committed(self, group: str, partition: Partition) -> int | None:
+        """Return the group's committed offset."""
+        return await self._open()[0].committed(group, partition)
+
+    async def plan_topics(self, specs: Sequence[TopicSpec]) -> Sequence[PlannedTopic]:
+        """Compare what is wanted with what the cluster has."""
+        return await self._topics().plan(specs)
+
+    async def apply_topics(self, plan: Sequence[PlannedTopic]) -> None:
+        """Create and alter as planned."""
+        await self._topics().apply(plan)
+
+    def _topics(self) -> Topics:
+        return Topics(self._open()[0].admin, self._names, self._settings.kafka)
+
+    def _open(self) -> tuple[Lookup, Connection]:
+        if self._lookup is None or self._connection is None:
+            raise LogUnavailableError("the log is not open")
+        return self._lookup, self._connection

@@ -1,0 +1,253 @@
+"""A member of a consumer group on Kafka, rebuilt when it dies."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from broker.kafka.connection import Connection, Names
+from broker.kafka.ending import end_consumer
+from broker.kafka.errors import UNWELL, plainly, words
+from broker.kafka.lookup import FETCH_BYTES, PARTITION_FETCH_BYTES
+from broker.kafka.records import stored_record
+from broker.log import FencedError, LogError, LogUnavailableError, Partition, Revoked
+from schemas.records import StoredRecord
+
+START_SECONDS = 6.0
+COMMIT_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
+REVOKE_SECONDS = 25.0
+SESSION_MS = 10_000
+REBALANCE_MS = 30_000
+# A join may wait for the others' whole rebalance time, so no request may end before that.
+REQUEST_MS = REBALANCE_MS + 10_000
+SILENCE_SECONDS = 20.0
+JOIN_SECONDS = 60.0
+POLL_MARGIN = 0.2
+
+_logger = structlog.get_logger(__name__)
+
+
+def _new_consumer(connection: Connection, group: str) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **connection.arguments(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        fetch_max_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=SESSION_MS // 3,
+        rebalance_timeout_ms=REBALANCE_MS,
+        request_timeout_ms=REQUEST_MS,
+        # A handler that retries for long is alive as long as it heartbeats; what hangs is the loop's business.
+        max_poll_interval_ms=3_600_000,
+        metadata_max_age_ms=60_000,
+    )
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """Passes rebalances on to the member that it belongs to."""
+
+    def __init__(self, member: "KafkaSubscription") -> None:
+        self._member = member
+
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] - its base says "or coroutine"
+        self, revoked: set[TopicPartition]
+    ) -> None:
+        """Let work in hand end before the group goes on."""
+        del revoked
+        await self._member.give_away()
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Note what is ours now."""
+        self._member.take(assigned)
+
+
+class KafkaSubscription:
+    """A member of a group that joins in the background; `poll` waits for it no longer than it was told.
+
+    After a LogUnavailableError from `poll` the member is as if new: its partitions were given away (`on_revoked`
+    was called), the next `poll` joins again and reads on from what was committed.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        names: Names,
+        group: str,
+        topics: Sequence[str],
+        on_revoked: Revoked | None,
+    ) -> None:
+        """Take what is needed to join; `start` joins."""
+        self._connection = connection
+        self._names = names
+        self._group = group
+        self._topics = [names.outer(topic) for topic in topics]
+        self._on_revoked = on_revoked
+        self._consumer: AIOKafkaConsumer | None = None
+        self._assigned: frozenset[Partition] | None = None
+        self._since = 0.0
+        self._closed = asyncio.Event()
+        self._endings = set[asyncio.Task[None]]()
+
+    @property
+    def assignment(self) -> frozenset[Partition]:
+        """The partitions that this member reads now."""
+        return self._assigned or frozenset()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed.is_set()
+
+    async def start(self) -> None:
+        """Connect and begin to join. Raises LogUnavailableError."""
+        consumer = _new_consumer(self._connection, self._names.outer(self._group))
+        try:
+            with plainly(f"joining group {self._group}"):
+                async with asyncio.timeout(START_SECONDS):
+                    await consumer.start()
+                    consumer.subscribe(self._topics, listener=_Listener(self))
+        except BaseException:
+            self._end(consumer)
+            raise
+        self._consumer, self._assigned = consumer, None
+        self._since = asyncio.get_running_loop().time()
+
+    # --- the protocol of a subscription
+
+    async def poll(self, max_records: int, wait: float) -> Sequence[StoredRecord]:
+        """Return up to `max_records` records, empty after about `wait` seconds."""
+        if self._closed.is_set():
+            raise LogUnavailableError(f"group {self._group}: this member was closed")
+        if self._consumer is None:
+            await self._start_again(wait)
+        consumer = self._consumer
+        try:
+            found = await self._fetch(consumer, max_records, wait)
+            if not found:
+                self._check_life(consumer)
+        except UNWELL as error:
+            await self._lose(words(error))
+            raise LogUnavailableError(f"group {self._group}: {words(error)}") from error
+        return [stored_record(record, self._names) for batch in found.values() for record in batch]
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Store the next offsets of partitions that are still ours."""
+        if not offsets:
+            return
+        if self._consumer is None or not self.assignment.issuperset(offsets):
+            raise FencedError(f"group {self._group}: this member has lost {_text(set(offsets) - self.assignment)}")
+        try:
+            with plainly(f"commit of group {self._group}"):
+                async with asyncio.timeout(COMMIT_SECONDS):
+                    await self._commit(self._consumer, {self._at(p): offset for p, offset in offsets.items()})
+        except LogUnavailableError:
+            _logger.warning("commit_failed", group=self._group)
+            raise
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from `offset`; nothing happens where the partition was lost meanwhile."""
+        if self._consumer is not None and partition in self.assignment:
+            with contextlib.suppress(IllegalStateError):
+                self._consumer.seek(self._at(partition), offset)
+
+    async def close(self) -> None:
+        """Leave the group, within about 5 s."""
+        self._closed.set()
+        consumer, self._consumer, self._assigned = self._consumer, None, None
+        if consumer is not None:
+            self._end(consumer)
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=CLOSE_SECONDS + 2.5)
+
+    # --- rebalances
+
+    async def give_away(self) -> None:
+        """Tell the owner that its partitions go, while it can still commit."""
+        if self._assigned and self._on_revoked is not None:
+            try:
+                async with asyncio.timeout(REVOKE_SECONDS):
+                    await self._on_revoked(self._assigned)
+            except (LogError, TimeoutError) as error:
+                _logger.warning("revoke_failed", group=self._group, reason=words(error))
+        self._assigned = None
+        self._since = asyncio.get_running_loop().time()
+
+    def take(self, assigned: set[TopicPartition]) -> None:
+        """Note the partitions of the new generation."""
+        self._assigned = frozenset(Partition(self._names.inner(at.topic), at.partition) for at in assigned)
+        self._since = asyncio.get_running_loop().time()
+
+    # --- inside
+
+    async def _fetch(self, consumer: Any, max_records: int, wait: float) -> dict[TopicPartition, list[Any]]:
+        """Ask for records; ends in time also where aiokafka waits for an assignment without a limit."""
+        getting = asyncio.ensure_future(consumer.getmany(timeout_ms=int(wait * 1000), max_records=max_records))
+        closing = asyncio.ensure_future(self._closed.wait())
+        try:
+            both = {getting, closing}
+            await asyncio.wait(both, timeout=wait + POLL_MARGIN, return_when=asyncio.FIRST_COMPLETED)
+            if not getting.done():
+                return {}
+            found: dict[TopicPartition, list[Any]] = getting.result()
+            return found
+        finally:
+            getting.cancel()
+            closing.cancel()
+            await asyncio.wait({getting, closing})
+
+    def _check_life(self, consumer: Any) -> None:
+        """Raise TimeoutError where the member is only the shell of one: aiokafka gives no sign of its own."""
+        idle = asyncio.get_running_loop().time() - self._since
+        if self._assigned is None:
+            if idle > JOIN_SECONDS:
+                raise TimeoutError
+            return
+        if idle < SILENCE_SECONDS:
+            return
+        oldest = (time.time() - SILENCE_SECONDS) * 1000
+        if any((consumer.last_poll_timestamp(self._at(each)) or 0) < oldest for each in self._assigned):
+            raise TimeoutError
+
+    async def _start_again(self, wait: float) -> None:
+        try:
+            await self.start()
+        except LogUnavailableError:
+            # A caller that polls again at once shall not spin.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(wait, 1.0)):
+                    await self._closed.wait()
+            raise
+
+    async def _lose(self, reason: str) -> None:
+        _logger.warning("member_lost", group=self._group, reason=reason)
+        consumer, self._consumer = self._consumer, None
+        await self.give_away()
+        if consumer is not None:
+            self._end(consumer)
+
+    def _end(self, consumer: AIOKafkaConsumer) -> None:
+        ending = asyncio.create_task(end_consumer(consumer, CLOSE_SECONDS), name="kafka consumer's end")
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def _commit(self, consumer: Any, offsets: dict[TopicPartition, int]) -> None:
+        try:
+            await consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            raise FencedError(f"group {self._group}: this member has lost its partitions") from error
+
+    def _at(self, partition: Partition) -> TopicPartition:
+        return TopicPartition(self._names.outer(partition.topic), partition.number)
+
+
+def _text(partitions: set[Partition]) -> str:
+    return ", ".join(f"{each.topic} [{each.number}]" for each in sorted(partitions)) or "its place"

@@ -1,0 +1,108 @@
+"""A real Apache Kafka for the tests: the one that `HOOKLINE_TEST_KAFKA` names, else one started for the session.
+
+Where none can be had the tests are skipped with a word; in CI that is a failure.
+"""
+
+import atexit
+import contextlib
+import functools
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from broker.kafka import KafkaLog
+from broker.settings import BrokerSettings, KafkaSettings
+from deploy.kafka.cluster import KafkaCluster, KafkaMissingError
+
+
+def bootstrap() -> str:
+    """Return `host:port` of the session's Kafka. Blocks while it starts; skips where there can be none."""
+    found = _servers()
+    if isinstance(found, str):
+        return found
+    no_kafka(found)
+
+
+@functools.cache
+def _servers() -> str | KafkaMissingError:
+    # The answer is kept also where it is no, so that a missing network is met once.
+    given = os.environ.get("HOOKLINE_TEST_KAFKA", "")
+    if given:
+        return given.removeprefix("kafka://").rstrip("/")
+    try:
+        return _started(1).bootstrap
+    except KafkaMissingError as reason:
+        return reason
+
+
+def no_kafka(reason: KafkaMissingError) -> NoReturn:
+    """Skip the test, or fail it in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(f"no Kafka in CI: {reason}")
+    pytest.skip(f"no Kafka: {reason}")
+
+
+def _started(nodes: int) -> KafkaCluster:
+    """Start a cluster in a new folder that goes, with its nodes, when the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix="hookline-kafka-"))
+    cluster = KafkaCluster(folder, nodes)
+    atexit.register(_end, cluster, folder)
+    cluster.start()
+    return cluster
+
+
+def _end(cluster: KafkaCluster, folder: Path) -> None:
+    # Its data goes with it, so there is no reason to let it close its books.
+    cluster.stop(0)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def own_cluster(nodes: int = 1) -> Iterator[KafkaCluster]:
+    """Give a cluster that the test may kill."""
+    try:
+        cluster = _started(nodes)
+    except KafkaMissingError as reason:
+        no_kafka(reason)
+    try:
+        yield cluster
+    finally:
+        cluster.stop(0)
+
+
+def kafka_settings(servers: str, prefix: str | None = None) -> BrokerSettings:
+    """Return settings for the servers, with one copy of everything and a topic prefix of their own."""
+    return BrokerSettings(
+        url=f"kafka://{servers}",
+        topic_prefix=f"t{uuid.uuid4().hex[:10]}." if prefix is None else prefix,
+        kafka=KafkaSettings(replication_factor=1, min_insync_replicas=1),
+    )
+
+
+class KafkaFactory:
+    """Logs on the session's Kafka that share one topic prefix."""
+
+    def __init__(self, settings: BrokerSettings, stack: contextlib.AsyncExitStack) -> None:
+        self.settings = settings
+        self._stack = stack
+
+    async def open(self) -> KafkaLog:
+        """Return one more started log."""
+        log = KafkaLog(self.settings)
+        self._stack.push_async_callback(log.stop)
+        await log.start()
+        return log
+
+
+@contextlib.asynccontextmanager
+async def kafka_logs() -> AsyncIterator[KafkaFactory]:
+    """Give a factory with a prefix that no other test uses, and stop its logs at the end."""
+    settings = kafka_settings(bootstrap())
+    async with contextlib.AsyncExitStack() as stack:
+        yield KafkaFactory(settings, stack)
