@@ -1,0 +1,138 @@
+"""The parts of the simulator: counts, latencies, ledger, agenda, pace."""
+
+import asyncio
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookline.simulator.agenda import Agenda
+from hookline.simulator.latency import Histogram
+from hookline.simulator.ledger import Ledger, body_digest
+from hookline.simulator.pacing import Pacer
+from hookline.simulator.tally import Answer, Purpose, Tally
+from tests.support.simulator import outgoing
+
+statuses = st.sampled_from([200, 204, 301, 400, 401, 403, 404, 500, 503])
+answers = st.builds(Answer, st.floats(0, 30), statuses) | st.builds(Answer, st.floats(0, 30), reason=st.just("timeout"))
+
+
+@given(st.lists(st.tuples(st.lists(answers, min_size=1, max_size=5), st.integers(0, 3)), max_size=20))
+def test_the_counts_add_up(events: list[tuple[list[Answer], int]]) -> None:
+    """Every attempt is in exactly one of the sums, whatever the answers were."""
+    tally = Tally()
+    for tries, duplicates in events:
+        for number, answer in enumerate(tries):
+            succeeded, last = answer.status == 200, number == len(tries) - 1
+            purpose = Purpose.RETRY if number else Purpose.FIRST
+            tally.genuine("label", purpose, answer, succeeded=succeeded, last=last or succeeded)
+            if succeeded:
+                break
+        for _ in range(duplicates):
+            tally.genuine("label", Purpose.DUPLICATE, tries[0], succeeded=tries[0].status == 200, last=True)
+    report = tally.report()
+    assert report.sent == len(events)
+    assert report.attempts == report.sent + report.retried + report.duplicates
+    assert report.sent == report.acknowledged + report.given_up
+    assert report.unsettled == 0
+    assert report.attempts == report.latency.count + sum(report.failures.values())
+
+
+@given(st.lists(answers, max_size=40))
+def test_a_forgery_is_refused_accepted_or_undecided(given_answers: list[Answer]) -> None:
+    """The three make up the whole."""
+    tally = Tally()
+    for answer in given_answers:
+        tally.forgery("old", answer, succeeded=answer.status == 200)
+    report = tally.report()
+    assert report.forged == report.refused + report.accepted_forgery + report.undecided == len(given_answers)
+    assert report.clean == all(answer.refused for answer in given_answers)
+
+
+@given(st.lists(st.floats(2e-5, 60), min_size=1, max_size=300))
+def test_quantiles_are_right_to_two_percent(seconds: list[float]) -> None:
+    """The bounded histogram agrees with sorting everything."""
+    histogram = Histogram()
+    for value in seconds:
+        histogram.add(value)
+    found = histogram.summary()
+    ordered = sorted(seconds)
+    for share, quantile in ((0.5, found.p50), (0.99, found.p99)):
+        exact = ordered[math.ceil(len(ordered) * share) - 1]
+        assert exact <= quantile * 1.0000001 <= exact * 1.0201
+    assert (found.slowest, found.count) == (ordered[-1], len(seconds))
+
+
+def test_nothing_measured_gives_zeros() -> None:
+    """A report can be shown before the first answer."""
+    assert Histogram().summary().p99 == 0.0
+
+
+def test_the_ledger_counts_what_it_cannot_hold() -> None:
+    """Its memory is bounded, and it says what goes unchecked."""
+    ledger = Ledger(limit=10)
+    ledger.acknowledge(outgoing("a"), b"12345678")
+    ledger.acknowledge(outgoing("b"), b"12345678x")
+    assert (len(ledger.acknowledged), ledger.unchecked) == (1, 1)
+
+
+def test_a_body_that_was_genuine_too_is_not_looked_for_as_a_forgery() -> None:
+    """A captured body with an old timestamp is stored rightly, by its genuine delivery."""
+    ledger = Ledger()
+    ledger.forge(b"both")
+    ledger.forge(b"forged alone")
+    ledger.acknowledge(outgoing(), b"both")
+    assert ledger.forged == {body_digest(b"forged alone")}
+
+
+async def test_the_agenda_gives_what_is_due_first() -> None:
+    """Order is by time, then by arrival."""
+    agenda: Agenda[str] = Agenda()
+    agenda.put("later", 0.02)
+    agenda.put("first")
+    agenda.put("second")
+    assert [await agenda.take() for _ in range(3)] == ["first", "second", "later"]
+
+
+async def test_the_agenda_wakes_for_what_is_put_in_while_it_waits() -> None:
+    """An earlier item comes out although the taker waits for a later one."""
+    agenda: Agenda[str] = Agenda()
+    agenda.put("in an hour", 3600)
+    taken = asyncio.create_task(agenda.take())
+    await asyncio.sleep(0)
+    agenda.put("now")
+    async with asyncio.timeout(5):
+        assert await taken == "now"
+
+
+@pytest.mark.parametrize("rate", [0.5, 10.0, 400.0])
+async def test_the_pace_is_the_rate(rate: float) -> None:
+    """Turns come at even distances."""
+    now = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    pacer = Pacer(rate, lambda: now, sleep)
+    for _ in range(21):
+        await pacer.turn()
+    assert now == pytest.approx(20 / rate)
+
+
+async def test_lost_time_makes_no_burst() -> None:
+    """After a stall the turns go on at the rate, with at most one at once."""
+    now, slept = 0.0, list[float]()
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        slept.append(seconds)
+
+    pacer = Pacer(10.0, lambda: now, sleep)
+    await pacer.turn()
+    now += 60.0
+    for _ in range(4):
+        await pacer.turn()
+    assert slept == pytest.approx([0.1, 0.1])
