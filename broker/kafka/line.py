@@ -93,7 +93,7 @@ class Line:
             key=record.key,
             partition=partition,
             timestamp_ms=record.timestamp,
-            headers=record.headers,
+            headers=list(record.headers),
         )
         return self._hold(sent, record)
 
@@ -110,7 +110,7 @@ class Line:
     async def _hand_over_alone(self, topic: str, partition: int, record: Record) -> Sent:
         # The way for a record without key and value too, which producer.send() refuses.
         batch = self.producer.create_batch()
-        batch.append(timestamp=record.timestamp, key=record.key, value=record.value, headers=record.headers)
+        batch.append(timestamp=record.timestamp, key=record.key, value=record.value, headers=list(record.headers))
         batch.close()
         return self._hold(await self.producer.send_batch(batch, topic, partition=partition), record)
 

@@ -24,9 +24,9 @@ from deploy.kafka.cluster import KafkaCluster, KafkaMissingError
 def bootstrap() -> str:
     """Return `host:port` of the session's Kafka. Blocks while it starts; skips where there can be none."""
     found = _servers()
-    if isinstance(found, str):
-        return found
-    no_kafka(found)
+    if isinstance(found, KafkaMissingError):
+        no_kafka(found)
+    return found
 
 
 @functools.cache
