@@ -8,7 +8,7 @@ from typing import Any
 
 from hookline.problems import Problems, name_of, suggestion
 from hookline.secrets import SecretError, is_reference, resolve
-from hookline.tables import check_plain, kind_of, note_unknown
+from hookline.tables import check_number, check_plain, kind_of, note_unknown
 from hookline.toml_lines import KeyPath
 from providers.contract import Account, Provider, Secret, Setting
 from providers.registry import PROVIDERS
@@ -90,6 +90,7 @@ class AccountReader:
         kind = str if setting.secret else setting.kind
         found = check_plain(kind, value, path, self.problems)
         if not isinstance(found, str):
+            check_number(found, 0, path, self.problems)
             return found
         if is_reference(found):
             secret = self._resolved(account, setting, found, path)

@@ -1,6 +1,7 @@
 """The admin address: `/healthz`, `/readyz` and `/metrics`. For the inside of a network only."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,7 +62,7 @@ class AdminServer:
 
     async def start(self) -> None:
         """Begin to listen. Raises ListenFailedError."""
-        app = web.Application(middlewares=[web.middleware(self._bounded)], client_max_size=1024)
+        app = web.Application(middlewares=[self._bounded], client_max_size=1024)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
@@ -72,7 +73,9 @@ class AdminServer:
             await site.start()
         except OSError as error:
             await self.stop()
-            raise ListenFailedError(f"admin address {self._wanted}: {error.strerror or error}") from error
+            raise ListenFailedError(
+                f"admin address {self._wanted}: {os.strerror(error.errno) if error.errno else error}"
+            ) from error
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -80,6 +83,7 @@ class AdminServer:
         if runner is not None:
             await runner.cleanup()
 
+    @web.middleware
     async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         if self._in_flight >= MAX_REQUESTS:
             return web.Response(status=503, text="too many questions at once\n", headers={"Retry-After": "1"})

@@ -88,9 +88,19 @@ def _dispatch(argv: list[str]) -> int:
     command = next(command for command in COMMANDS if command.name == chosen.command)
     parser, module = command_parser(command)
     # Options such as `--from -15m` begin with a dash; argparse takes them only when joined by `=`.
-    status: int = module.run(parser.parse_args(_join_negative(chosen.arguments)))
+    arguments = parser.parse_args(_join_negative(chosen.arguments))
+    _quiet_logs()
+    status: int = module.run(arguments)
     sys.stdout.flush()
     return status
+
+
+def _quiet_logs() -> None:
+    """Keep log lines off standard output, where a command's own lines go; those that serve choose for themselves."""
+    from hookline.logs import configure_logs
+    from hookline.settings import LoggingSettings
+
+    configure_logs(LoggingSettings(level="error"))
 
 
 def _join_negative(arguments: Sequence[str]) -> list[str]:

@@ -35,7 +35,7 @@ class Crew:
         self._clock = clock
         self._senders: Mapping[str, Sender] = {}
         self._ledger: Ledger | None = None
-        self.workers = tuple(Worker(role, self._loop(role)) for role in sorted(roles))
+        self.workers = tuple(Worker(role.value, self._loop(role)) for role in sorted(roles))
 
     async def start(self) -> None:
         """Open the ledger and begin to consume. Raises LedgerError."""

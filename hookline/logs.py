@@ -14,6 +14,7 @@ from structlog.typing import Processor
 
 from hookline.settings import LoggingSettings
 
+_FIRST = ("timestamp", "level", "event")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -63,7 +64,9 @@ def _processors(target: TextIO, *, as_json: bool) -> list[Processor]:
 
 
 def _to_json(fields: Any, **options: Any) -> str:
-    return orjson.dumps(fields, default=options.get("default") or str, option=orjson.OPT_NON_STR_KEYS).decode()
+    # What every line has comes first, so that a person finds it too.
+    ordered = {name: fields.pop(name) for name in _FIRST if name in fields} | fields
+    return orjson.dumps(ordered, default=options.get("default") or str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _route_libraries() -> None:

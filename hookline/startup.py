@@ -56,7 +56,7 @@ def senders_of(config: Config) -> tuple[Mapping[str, Sender], tuple[Unable, ...]
         try:
             senders[name] = provider(account.provider).sender(account)
         except AccountError as error:
-            unable.append(Unable(name, _reason(error, _credentials_missing(config, account))))
+            unable.append(Unable(name, _without_name(name, _reason(error, _credentials_missing(config, account)))))
     return senders, tuple(unable)
 
 
@@ -73,9 +73,14 @@ def _tried(account: Account, make: Callable[[Account], object], missing: Sequenc
     try:
         make(account)
     except AccountError as error:
-        return Unable(account.name, _reason(error, missing))
+        return Unable(account.name, _without_name(account.name, _reason(error, missing)))
     return None
 
 
 def _reason(error: AccountError, missing: Sequence[Unresolved]) -> str:
     return "; ".join(f"{item.reason} ({item.place})" for item in missing) or str(error)
+
+
+def _without_name(account: str, reason: str) -> str:
+    # Our own sentence names the account already.
+    return reason.removeprefix(f"account {account!r}").lstrip(": ")

@@ -102,9 +102,13 @@ def _check_range(item: Field[Any], value: object, path: KeyPath, problems: Probl
     choices: Sequence[str] = item.metadata.get("choices", ())
     if choices and value not in choices:
         problems.add(path, f"{name_of(path)}: {value!r} is not one of {', '.join(choices)}")
+    check_number(value, item.metadata.get("minimum", 1 if isinstance(item.default, int) else 0), path, problems)
+
+
+def check_number(value: object, minimum: float, path: KeyPath, problems: Problems) -> None:
+    """Note a number that is below the minimum or not finite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    minimum = item.metadata.get("minimum", 1 if isinstance(item.default, int) else 0)
     if not _is_finite(value) or value < minimum:
         problems.add(path, f"{name_of(path)}: expected a number of at least {minimum}, found {value}")
 

@@ -1,11 +1,14 @@
 """The topics that an installation needs: the catalogue, and the dead letters of our consumers."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from broker.log import PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings
 from hookline.consumers import CONSUMERS
 from schemas.topics import CATALOGUE, Topic, dead_letter_topic
+
+_SQLITE = "sqlite:///"
 
 
 def wanted_topics(settings: BrokerSettings) -> tuple[TopicSpec, ...]:
@@ -18,6 +21,11 @@ def all_topics() -> tuple[Topic, ...]:
     """Return every topic that we write, dead letters included."""
     letters = (dead_letter_topic(topic, item.group) for item in CONSUMERS for topic in item.topics)
     return (*CATALOGUE, *letters)
+
+
+def log_exists(settings: BrokerSettings) -> bool:
+    """Tell whether the embedded log's file is there; a log on Kafka always counts as there."""
+    return not settings.url.startswith(_SQLITE) or Path(settings.url.removeprefix(_SQLITE)).exists()
 
 
 def missing_names(plan: Iterable[PlannedTopic]) -> tuple[str, ...]:

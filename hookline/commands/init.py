@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _next_steps(provider: Provider, output: Path) -> str:
     option = "" if output == Path("hookline.toml") else f" --config {output}"
     url = "https://YOUR-HOST/webhooks/main"
-    steps = [step.replace("{url}", url).replace("{account}", "main") for step in provider.portal_steps]
+    steps = [step.replace("/webhooks/ACCOUNT", "/webhooks/main") for step in provider.portal_steps]
     portal = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
     exports = "\n".join(f"  export {name}=..." for name in variables(provider))
     return (

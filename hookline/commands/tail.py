@@ -27,7 +27,7 @@ from hookline.config import Config
 from hookline.errors import CommandError
 from hookline.record_lines import line_of
 from hookline.tailing import Start, Tail, parse_start
-from hookline.topics import all_topics
+from hookline.topics import all_topics, log_exists
 from schemas.records import StoredRecord
 from schemas.topics import CATALOGUE
 
@@ -64,6 +64,8 @@ async def _tail(config: Config, arguments: argparse.Namespace) -> None:
     follow = not arguments.no_follow
     topics = arguments.topic or [topic.name for topic in CATALOGUE]
     start = arguments.start or (Start.latest() if follow else Start.earliest())
+    if not await asyncio.to_thread(log_exists, config.broker):
+        raise CommandError(f"there is no log at {config.broker.url} yet; `hookline run` makes it")
     log = open_log(config.broker, ingesting=False)
     async with asyncio.timeout(30):
         await log.start()

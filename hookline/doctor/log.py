@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.opening import open_log
 from hookline.config import Config
 from hookline.doctor.report import Check, fail, ok
-from hookline.topics import wanted_topics
+from hookline.topics import log_exists, wanted_topics
 from providers.registry import provider
 
 _DEADLINE = 10.0
@@ -18,7 +17,7 @@ _OVERHEAD = 64 * 1024
 
 async def check_log(config: Config) -> list[Check]:
     """Return whether the log answers, and what its topics lack."""
-    if _is_new(config):
+    if not await asyncio.to_thread(log_exists, config.broker):
         return [ok("log", f"{config.broker.url} is not there yet; the first start makes it"), *check_sizes(config)]
     try:
         log = open_log(config.broker, ingesting=False)
@@ -83,7 +82,3 @@ def _unreachable(config: Config, error: Exception) -> Check:
 
 def _is_embedded(config: Config) -> bool:
     return config.broker.url.startswith("sqlite:")
-
-
-def _is_new(config: Config) -> bool:
-    return _is_embedded(config) and not Path(config.broker.url.removeprefix("sqlite:///")).exists()

@@ -39,7 +39,9 @@ async def _check_address(name: str, address: Address, *, running: bool) -> Check
         if running:
             return ok(name, f"{address} is served by the Hookline that runs there")
         advice = f"end what uses it, or change server.{name}"
-        return fail(name, f"{address} cannot be listened on: {error.strerror or error}", advice)
+        return fail(
+            name, f"{address} cannot be listened on: {os.strerror(error.errno) if error.errno else error}", advice
+        )
     server.close()
     await server.wait_closed()
     return ok(name, f"{address} is free")

@@ -1,0 +1,182 @@
+"""Writes the pages that are made from the code: `python -m hookline.docs`. A test compares them.
+
+`docs/configuration.md` comes from the settings' own documentation, `docs/cli.md` from the help texts,
+`docs/metrics.md` from the registries.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from prometheus_client import CollectorRegistry
+
+from consumers.metrics import ConsumerMetrics
+from hookline.cli import COMMANDS, command_parser, overview_parser
+from hookline.config import TABLES
+from hookline.metrics import ProcessMetrics
+from hookline.tables import settings_of
+from ingest.metrics import IngestMetrics
+from providers.contract import Provider, Setting
+from providers.registry import PROVIDERS
+
+FOLDER = Path(__file__).parents[1] / "docs"
+_NOTE = "<!-- Written by `python -m hookline.docs`. Do not edit. -->\n"
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps to one width, whatever the terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
+def main() -> int:
+    """Write the pages into `docs/`."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/{name}")
+    return 0
+
+
+def pages() -> Mapping[str, str]:
+    """Return the pages by their file names."""
+    return {"configuration.md": configuration_page(), "cli.md": cli_page(), "metrics.md": metrics_page()}
+
+
+def configuration_page() -> str:
+    """Return the page of every setting."""
+    tables = [section for name, cls in TABLES.items() for section in _sections(cls, name)]
+    accounts = [_provider_section(provider) for _, provider in sorted(PROVIDERS.items())]
+    return "\n".join((_NOTE, _CONFIGURATION_HEAD, *tables, _ACCOUNTS_HEAD, *accounts))
+
+
+def cli_page() -> str:
+    """Return the page of every command's help."""
+    parts = [_NOTE, _CLI_HEAD, _help("hookline", overview_parser())]
+    for command in COMMANDS:
+        parser, _ = command_parser(command)
+        parts.append(_help(f"hookline {command.name}", parser))
+        parts += [_help(nested.prog, nested) for nested in _nested(parser)]
+    return "\n".join(parts)
+
+
+def metrics_page() -> str:
+    """Return the page of every metric."""
+    registry = CollectorRegistry()
+    for make in (IngestMetrics, ConsumerMetrics, ProcessMetrics):
+        make(registry)
+    rows = [
+        f"| `{_metric_name(metric.name, metric.type)}` | {metric.type} | {metric.documentation} |"
+        for metric in sorted(registry.collect(), key=lambda metric: metric.name)
+    ]
+    return "\n".join((_NOTE, _METRICS_HEAD, "| metric | kind | what |", "|---|---|---|", *rows, ""))
+
+
+def _sections(cls: type, name: str, *, many: bool = False) -> Iterator[str]:
+    hints = get_type_hints(cls)
+    plain: list[str] = []
+    nested: list[str] = []
+    for key, item in settings_of(cls).items():
+        inner = _table_of(hints[key])
+        if inner is None:
+            plain.append(f"| `{key}` | {_kind(hints[key])} | {_default(item)} | {item.metadata['doc']} |")
+        else:
+            nested += _sections(inner, f"{name}.{key}", many=get_origin(hints[key]) is tuple)
+    heading = f"[[{name}]]" if many else f"[{name}]"
+    yield "\n".join((f"## `{heading}`", "", _TABLE_HEAD, *plain, ""))
+    yield from nested
+
+
+def _table_of(hint: Any) -> type | None:
+    inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
+    return inner if isinstance(inner, type) and is_dataclass(inner) else None
+
+
+def _kind(hint: Any) -> str:
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+    if get_origin(hint) is tuple:
+        return f"list of {_KINDS[get_args(hint)[0]]}s"
+    return _KINDS[hint]
+
+
+def _default(item: Field[Any]) -> str:
+    if item.default is MISSING:
+        return "must be given"
+    if item.default is None:
+        return "none"
+    return f"`{json.dumps(item.default)}`"
+
+
+def _provider_section(provider: Provider) -> str:
+    rows = [_setting_row(setting) for setting in provider.settings]
+    return "\n".join((f"### {provider.title}: `provider = {json.dumps(provider.name)}`", "", _TABLE_HEAD, *rows, ""))
+
+
+def _setting_row(setting: Setting) -> str:
+    kind = f"{_KINDS[setting.kind] if not setting.secret else 'reference'}"
+    kind = f"list of {kind}s" if setting.many else kind
+    default = "none" if setting.default is None else f"`{json.dumps(setting.default)}`"
+    portal = f" Found at: {setting.portal}." if setting.portal else ""
+    return f"| `{setting.name}` | {kind} | {default} | {setting.summary}{'.' if portal else ''}{portal} |"
+
+
+def _help(title: str, parser: argparse.ArgumentParser) -> str:
+    parser.formatter_class = _Formatter
+    return f"## `{title}`\n\n```text\n{parser.format_help()}```\n"
+
+
+def _nested(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    # argparse has no public way to ask a parser for its commands.
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+    return [nested for group in groups for nested in group.choices.values()]
+
+
+def _metric_name(name: str, kind: str) -> str:
+    return f"{name}_total" if kind == "counter" else f"{name}_info" if kind == "info" else name
+
+
+_KINDS: Mapping[Any, str] = {str: "text", int: "whole number", float: "number", bool: "flag"}
+_TABLE_HEAD = "| key | kind | default | what |\n|---|---|---|---|"
+_CONFIGURATION_HEAD = """# Configuration
+
+One TOML file, `hookline.toml` in the working directory or where `--config FILE` points. `hookline init telnyx` writes
+one to start from. Everything has a default but the accounts.
+
+- An unknown key is an error, told with its line. All problems of a file are told at once, with exit status 2.
+- Relative paths are relative to the file. `sqlite:///var/hookline.db` is relative, `sqlite:////var/lib/hookline.db`
+  absolute.
+- A **reference** is `env:NAME`, a variable of the environment, or `file:PATH`, a file whose last newline does not
+  count. Secrets are references, never the value itself; public keys may be either.
+- Times are in seconds, sizes in bytes.
+"""
+_ACCOUNTS_HEAD = """## `[accounts.NAME]`
+
+What we have at a provider, one table for each account. `NAME` (letters, digits, `_`, `-`) is part of the URL: the
+provider posts to `/webhooks/NAME`. An account without a usable key keeps the receiver from starting.
+
+| key | kind | default | what |
+|---|---|---|---|
+| `provider` | text | must be given | whose account it is |
+| `tenant` | text | none | a label of yours that every event of the account carries |
+"""
+_CLI_HEAD = """# Command line
+
+Exit status: 0 for success, 1 for a command that failed, 2 for a wrong call or configuration. Errors are one plain line
+on stderr; `HOOKLINE_DEBUG=1` shows the traceback.
+"""
+_METRICS_HEAD = """# Metrics
+
+`GET /metrics` on the admin address, in the Prometheus text format. Labels are bounded: accounts and rules come from the
+configuration, the rest from fixed lists. No phone number and no text is ever a label.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
