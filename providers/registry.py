@@ -1,0 +1,32 @@
+"""The providers that there are, by name."""
+
+from collections.abc import Callable, Mapping
+
+from providers import telnyx
+from providers.contract import AccountError, Provider
+from providers.simulation import Cloud
+from providers.telnyx.simulator import TelnyxCloud
+
+PROVIDERS: Mapping[str, Provider] = {telnyx.PROVIDER.name: telnyx.PROVIDER}
+"""Every provider, by the name that an account's `provider` gives."""
+
+_CLOUDS: Mapping[str, Callable[[bytes | None], Cloud]] = {"telnyx": TelnyxCloud}
+
+
+def provider(name: str) -> Provider:
+    """Return the provider of that name. Raises AccountError, which names those that there are."""
+    found = PROVIDERS.get(name)
+    if found is None:
+        raise AccountError(f"no provider {name!r}; there are: {', '.join(PROVIDERS)}")
+    return found
+
+
+def cloud(name: str, seed: bytes | None = None) -> Cloud:
+    """Return a simulated cloud of that provider, with a new key, or the one that `seed` (32 bytes) gives.
+
+    Raises AccountError where there is no such provider.
+    """
+    make = _CLOUDS.get(name)
+    if make is None:
+        raise AccountError(f"no simulator of {name!r}; there are: {', '.join(_CLOUDS)}")
+    return make(seed)

@@ -1,0 +1,110 @@
+"""What an answer of Telnyx's send API means for the command that asked."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from providers.contract import SendReceipt, SendStatus
+from providers.telnyx.failures import error_of, errors_of, failure_class_of
+from providers.telnyx.fields import EMPTY, Json, mapping, text
+from schemas.events import ProviderError
+from schemas.vocabulary import FailureClass
+
+LONGEST_PAUSE = 300.0
+"""Seconds; what an answer asks beyond that is not believed."""
+
+_SPEND_LIMIT = "40333"
+# 408 says that the request never came in whole, 409 that the same key is at work now.
+_ASK_AGAIN = frozenset({408, 409, 425})
+_ACCOUNT_AT_FAULT = frozenset({401, 402, 403, 404, 405})
+_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
+# `x-ratelimit-reset` is seconds to go on one page of Telnyx and a Unix time on another.
+_SURELY_A_DATE = 1_000_000_000.0
+
+
+def receipt_of(status: int, headers: Mapping[str, str], body: bytes, now: float) -> SendReceipt:
+    """Return what an answer means. `headers` are read by lower-case name; `now` is in Unix seconds."""
+    answer = _object(body)
+    if 200 <= status < 300:
+        return _accepted(status, answer)
+    errors = _errors(answer)
+    if _spent(status, errors):
+        return _refused(status, errors, FailureClass.CONFIGURATION, "spend_limit")
+    if status == 429 or status >= 500 or status in _ASK_AGAIN:
+        return SendReceipt(
+            status=SendStatus.RETRY,
+            http_status=status,
+            retry_after=_pause(headers, now),
+            errors=errors,
+            reason="rate_limited" if status == 429 else "provider_unwell",
+        )
+    if status < 400:
+        # base_url names a place that sends us elsewhere; following would hand the key over.
+        return _refused(status, errors, FailureClass.CONFIGURATION, "redirected")
+    return _refused(status, errors, _class(status, errors), "refused")
+
+
+def _accepted(status: int, answer: Json) -> SendReceipt:
+    message_id = text(mapping(answer, "data"), "id")
+    if message_id is None:
+        return SendReceipt(status=SendStatus.UNKNOWN, http_status=status, reason="no_message_id")
+    return SendReceipt(status=SendStatus.ACCEPTED, http_status=status, message_id=message_id)
+
+
+def _refused(status: int, errors: tuple[ProviderError, ...], failure_class: FailureClass, reason: str) -> SendReceipt:
+    return SendReceipt(
+        status=SendStatus.REFUSED, http_status=status, failure_class=failure_class, errors=errors, reason=reason
+    )
+
+
+def _class(status: int, errors: tuple[ProviderError, ...]) -> FailureClass:
+    by_code = failure_class_of(errors)
+    if by_code is not FailureClass.UNKNOWN:
+        return by_code
+    return FailureClass.CONFIGURATION if status in _ACCOUNT_AT_FAULT else FailureClass.PERMANENT
+
+
+def _spent(status: int, errors: tuple[ProviderError, ...]) -> bool:
+    """Return whether a 429 is the daily spend limit, which no waiting mends before tomorrow."""
+    return status == 429 and any(error.code == _SPEND_LIMIT for error in errors)
+
+
+def _object(body: bytes) -> Json:
+    try:
+        value: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return EMPTY
+    return value if isinstance(value, dict) else EMPTY
+
+
+def _errors(answer: Json) -> tuple[ProviderError, ...]:
+    """Return the errors of `{"errors": [...]}`, or of the bare object that some calls answer."""
+    if "errors" in answer:
+        return errors_of(answer)
+    bare = error_of(answer)
+    return () if bare == ProviderError() else (bare,)
+
+
+def _pause(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds that the answer asks to wait, never more than LONGEST_PAUSE."""
+    seconds = _seconds(headers.get("retry-after"), now)
+    if seconds is None:
+        seconds = _seconds(headers.get("x-ratelimit-reset"), now)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_PAUSE)
+
+
+def _seconds(value: str | None, now: float) -> float | None:
+    if value is None:
+        return None
+    if _SECONDS.fullmatch(value):
+        seconds = float(value)
+        return seconds - now if seconds > _SURELY_A_DATE else seconds
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now

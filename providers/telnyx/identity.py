@@ -1,0 +1,52 @@
+"""Ids of Telnyx's events, by promise P8: what is the same event gets the same id, whichever way it came."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from providers.telnyx.fields import Json, address, text
+from providers.telnyx.reading import Reading
+from schemas.ids import digest_id, event_id
+from schemas.vocabulary import EventType
+
+
+def identify(reading: Reading, kind: EventType, recipient: str | None = None) -> str:
+    """Return the id of an event: of `data.id`, the key that Telnyx documents, else of the content."""
+    provider_id = text(reading.data, "id") or _content_id(reading)
+    return event_id(reading.webhook.account, kind, provider_id, recipient)
+
+
+def identify_click(reading: Reading, click: Json) -> str:
+    """Return the id of a link click. One without `data.id` is message, URL, recipient and moment."""
+    parts = (text(click, "message_id"), text(click, "url"), address(click.get("to")), text(click, "time_clicked"))
+    if text(reading.data, "id") or not any(parts):
+        return identify(reading, EventType.LINK_CLICKED)
+    return event_id(reading.webhook.account, EventType.LINK_CLICKED, digest_id(*parts))
+
+
+def distinct(recipients: Iterable[str | None]) -> list[str | None]:
+    """Return the recipients as parts of ids: the second of the same name is told apart, the first is not."""
+    taken = set[str | None]()
+    named: list[str | None] = []
+    for recipient in recipients:
+        name, count = recipient, 1
+        while name in taken:
+            count += 1
+            name = f"{recipient or ''}#{count}"
+        taken.add(name)
+        named.append(name)
+    return named
+
+
+def _content_id(reading: Reading) -> str:
+    """Return a hash of the body without `meta`, which changes with each attempt, in any order of keys."""
+    if reading.json is None:
+        return hashlib.sha256(reading.webhook.body).hexdigest()
+    # Python's own reader keeps every digit, where orjson would make floats of long integers.
+    exact = json.loads(reading.json.raw, parse_int=_number, parse_float=_number)
+    exact.pop("meta", None)
+    return hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()
+
+
+def _number(digits: str) -> dict[str, str]:
+    return {"number": digits}

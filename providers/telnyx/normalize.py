@@ -1,0 +1,220 @@
+"""From a verified webhook to events: a pure function that never raises and never returns nothing."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from providers.telnyx.content import content_of
+from providers.telnyx.failures import errors_of, failure_class_of
+from providers.telnyx.fields import (
+    Json,
+    address,
+    addresses,
+    cost,
+    integer,
+    items,
+    mapping,
+    text,
+    texts,
+    word,
+)
+from providers.telnyx.identity import distinct, identify, identify_click
+from providers.telnyx.optout import autoresponse_of
+from providers.telnyx.reading import Reading, Unreadable, read
+from providers.telnyx.statuses import FAILURES, status_of
+from schemas.events import (
+    DeliveryUpdated,
+    Event,
+    LinkClicked,
+    MessageReceived,
+    ProviderNotified,
+    WebhookUnrecognized,
+)
+from schemas.times import parse_time
+from schemas.vocabulary import Direction, EventType
+from schemas.webhook import Webhook
+
+Events = tuple[Event, ...]
+# Families of events that tell about the account, not about a message of ours. `call.` and `conference.` are voice.
+_NOTICES = ("10dlc.", "whatsapp.", "messaging-profile.", "call.", "conference.")
+_CAMPAIGN_UPDATE = "10dlc.campaign.update"
+
+
+def normalize(webhook: Webhook) -> Events:
+    """Return the events that a webhook tells of, one for each recipient of a group message."""
+    reading = read(webhook)
+    if reading.failure is not None:
+        return _unrecognized(reading, reading.failure)
+    handler = _HANDLERS.get(reading.event_type or "") or _by_shape(reading)
+    return handler(reading) if handler is not None else _unrecognized(reading, Unreadable.UNKNOWN_EVENT)
+
+
+def _by_shape(reading: Reading) -> Callable[[Reading], Events] | None:
+    if reading.event_type is not None:
+        return _notice if reading.event_type.startswith(_NOTICES) else None
+    if text(reading.data, "record_type") == "link_clicked":
+        return _click
+    return _campaign if text(reading.data, "campaignId") and text(reading.data, "type") else None
+
+
+def _delivery(reading: Reading) -> Events:
+    if reading.payload is None:
+        return _unrecognized(reading, Unreadable.MALFORMED_PAYLOAD)
+    entries = items(reading.payload, "to") or (None,)
+    names = distinct(address(entry) for entry in entries)
+    shared = _delivery_fields(reading, reading.payload)
+    several = len(entries) > 1
+    return tuple(
+        _delivery_to(reading, entry, name, shared, index if several else None)
+        for index, (entry, name) in enumerate(zip(entries, names, strict=True))
+    )
+
+
+def _delivery_to(
+    reading: Reading, entry: object, name: str | None, shared: Mapping[str, Any], index: int | None
+) -> DeliveryUpdated:
+    provider_status = text(entry, "status") if isinstance(entry, dict) else None
+    status = status_of(provider_status, reading.event_type)
+    errors = errors_of(reading.content, index)
+    return DeliveryUpdated(
+        id=identify(reading, EventType.DELIVERY_UPDATED, name),
+        status=status,
+        provider_status=provider_status,
+        failure_class=failure_class_of(errors) if status in FAILURES else None,
+        errors=errors,
+        to=address(entry),
+        **shared,
+    )
+
+
+def _delivery_fields(reading: Reading, payload: Json) -> Mapping[str, Any]:
+    return {
+        **_common(reading),
+        "message_id": _message_id(payload),
+        "from_": address(payload.get("from")),
+        "channel": word(payload, "type"),
+        "direction": word(payload, "direction") or Direction.OUTBOUND,
+        "group_id": text(payload, "group_message_id"),
+        "sent_at": parse_time(payload.get("sent_at")),
+        "completed_at": parse_time(payload.get("completed_at")),
+        "valid_until": parse_time(payload.get("valid_until")),
+        "cost": cost(payload),
+        "parts": integer(payload, "parts"),
+        "tags": texts(payload, "tags"),
+    }
+
+
+def _received(reading: Reading) -> Events:
+    payload = reading.payload
+    if payload is None:
+        return _unrecognized(reading, Unreadable.MALFORMED_PAYLOAD)
+    if word(payload, "direction") not in {None, Direction.INBOUND}:
+        # Answering what an account sent itself makes a loop.
+        return _unrecognized(reading, Unreadable.UNEXPECTED_DIRECTION)
+    content = content_of(payload)
+    recipients = addresses(payload, "to")
+    ours = recipients[0] if recipients else None
+    event = MessageReceived(
+        id=identify(reading, EventType.MESSAGE_RECEIVED),
+        **_common(reading),
+        message_id=_message_id(payload),
+        from_=_author(payload),
+        to=ours,
+        cc=tuple(one for one in dict.fromkeys((*recipients, *addresses(payload, "cc"))) if one != ours),
+        text=content.text,
+        subject=text(payload, "subject"),
+        media=content.media,
+        channel=word(payload, "type"),
+        direction=Direction.INBOUND,
+        encoding=text(payload, "encoding"),
+        parts=integer(payload, "parts"),
+        cost=cost(payload),
+        tags=texts(payload, "tags"),
+        autoresponse=autoresponse_of(payload, content.text),
+        content_type=content.kind,
+        related_message_id=content.related_message_id,
+    )
+    return (event,)
+
+
+def _author(payload: Json) -> str | None:
+    """Return who wrote: a WhatsApp user who hides the number is known by an id of the business alone."""
+    body = mapping(payload, "body")
+    return address(payload.get("from")) or address(body.get("from")) or text(body, "from_user_id")
+
+
+def _click(reading: Reading) -> Events:
+    click = reading.payload if reading.payload is not None else reading.data
+    clicked_at = parse_time(click.get("time_clicked"))
+    event = LinkClicked(
+        id=identify_click(reading, click),
+        **_common(reading, clicked_at),
+        message_id=text(click, "message_id"),
+        url=text(click, "url"),
+        to=address(click.get("to")),
+        clicked_at=clicked_at,
+    )
+    return (event,)
+
+
+def _notice(reading: Reading) -> Events:
+    return (_notified(reading, reading.event_type or "", reading.content),)
+
+
+def _echo(reading: Reading) -> Events:
+    return (_notified(reading, reading.event_type or "", reading.content, _message_id(reading.content)),)
+
+
+def _campaign(reading: Reading) -> Events:
+    """Give the flat body without a name the name that Telnyx gives the same news in an envelope."""
+    return (_notified(reading, _CAMPAIGN_UPDATE, reading.data),)
+
+
+def _notified(reading: Reading, notice: str, about: Json, message_id: str | None = None) -> ProviderNotified:
+    return ProviderNotified(
+        id=identify(reading, EventType.PROVIDER_NOTIFIED),
+        **_common(reading),
+        message_id=message_id,
+        notice=notice,
+        kind=text(about, "origin", "event") or text(about, "type"),
+        status=text(about, "status", "new_quality_rating"),
+    )
+
+
+def _unrecognized(reading: Reading, reason: Unreadable) -> Events:
+    event = WebhookUnrecognized(
+        id=identify(reading, EventType.WEBHOOK_UNRECOGNIZED),
+        **_common(reading),
+        reason=reason,
+        notice=reading.event_type,
+    )
+    return (event,)
+
+
+def _common(reading: Reading, moment: datetime | None = None) -> dict[str, Any]:
+    """Return what every event has; `moment` stands in where the envelope has no time."""
+    webhook = reading.webhook
+    times = (reading.data.get("occurred_at"), reading.content.get("received_at"))
+    occurred_at = next((found for found in map(parse_time, times) if found is not None), moment)
+    return {
+        "provider": webhook.provider,
+        "account": webhook.account,
+        "tenant": webhook.tenant,
+        "occurred_at": occurred_at,
+        "received_at": webhook.received_at,
+        "attempt": integer(mapping(reading.root, "meta"), "attempt"),
+        "provider_data": reading.json,
+    }
+
+
+def _message_id(payload: Json) -> str | None:
+    return text(payload, "id", "message_id")
+
+
+# The last name of each line is an operation name of the OpenAPI, taken as an alias (README, section 3).
+_HANDLERS: Mapping[str, Callable[[Reading], Events]] = {
+    **dict.fromkeys(("message.sent", "message.finalized", "message.read", "deliveryUpdate"), _delivery),
+    **dict.fromkeys(("message.received", "inboundMessage"), _received),
+    **dict.fromkeys(("message.link_click", "link_clicked", "replacedLinkClick"), _click),
+    "message.echo": _echo,
+}
