@@ -18,6 +18,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _JOIN_WAIT = 5.0
+_PAUSE = 0.0003
 
 
 class Job(Generic[S]):
@@ -118,6 +119,9 @@ class Lane(ABC, Generic[S]):
         while jobs := self._next_jobs():
             self.serve(jobs)
             self._hand_back(jobs)
+            if not self._queue.empty():
+                # A lane that never pauses would leave other processes no gap in which to get SQLite's lock.
+                time.sleep(_PAUSE)
         self.disconnect()
 
     def _next_jobs(self) -> list[Job[S]]:

@@ -18,8 +18,6 @@ MAX_JOBS = 4096
 MAX_BYTES = 64 * 1024 * 1024
 _STOP_WAIT = 3.0
 _RETRY = 0.001
-# A writer that never pauses would leave other processes no gap in which to get SQLite's lock.
-_PAUSE = 0.0003
 
 _log = structlog.get_logger(__name__)
 
@@ -85,7 +83,6 @@ class Writer(Lane[WriteSession]):
         except Exception as error:  # noqa: BLE001 - whoever waits gets it
             self._undo()
             self._one_by_one(wanted, error)
-        time.sleep(_PAUSE)
 
     def _transact(self, jobs: Sequence[Job[WriteSession]]) -> None:
         session = self._ready_session()
