@@ -426,6 +426,26 @@ async def test_records_of_a_poll_that_a_revocation_overtook_are_not_skipped(benc
     assert seen.ended == [f"event-{n}" for n in range(4)]
 
 
+async def test_nothing_new_is_begun_of_a_partition_that_is_going(bench: Bench, seen: Seen) -> None:
+    """What a poll gives while the work in hand ends is left to the partition's next owner."""
+    gate = seen.hold("event-0")
+    bench.fill(inbound(0))
+    bench.start(seen)
+    await until(lambda: seen.ids == ["event-0"])
+    member = bench.log.members[0]
+    going = asyncio.create_task(member.revoke(frozenset({ONLY})))
+    await asyncio.sleep(0)
+    bench.fill(inbound(1, key="+16660000001"))
+    polls = member.polls
+    await until(lambda: member.polls > polls + 2)
+    gate.set()
+    await going
+    assert seen.ids == ["event-0"]
+    member.give(frozenset({ONLY}))
+    await until(lambda: bench.log.done("group") == 2)
+    assert seen.ended == ["event-0", "event-1"]
+
+
 async def test_polling_goes_on_while_the_hands_are_full(seen: Seen) -> None:
     """A member whose handlers are all busy still shows the group that it lives, and loses no record by it."""
     bench = Bench(concurrency=1, tempo=replace(QUICK, records_per_slot=2))
