@@ -53,6 +53,7 @@ _WORDS: dict[type[BaseException], str] = {
     errors.RecordListTooLargeError: "larger than the broker takes at once",
     errors.InvalidTimestampError: "its timestamp is further away than the topic allows",
     errors.CorruptRecordException: "the broker finds it corrupt",
+    errors.ConsumerStoppedError: "the consumer has died",
     errors.SaslAuthenticationFailed: "user name or password is wrong",
     errors.UnsupportedSaslMechanismError: "the broker does not offer this sasl_mechanism",
 }

@@ -50,6 +50,7 @@ class Line:
         self.records = 0
         self._bytes = 0
         self._partitions: dict[str, int] = {}
+        self._pending = set[Sent]()
 
     def has_room(self, records: Sequence[Record]) -> bool:
         """Tell whether the records fit beside what is in flight; an empty line takes anything."""
@@ -65,6 +66,11 @@ class Line:
         """Count it no more."""
         self.records -= 1
         self._bytes -= record.size
+
+    def forget(self) -> None:
+        """Cancel what will never be confirmed, once the producer has ended."""
+        for sent in tuple(self._pending):
+            sent.cancel()
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions Kafka's topic has. Waits for a topic that is not there yet.
@@ -124,9 +130,11 @@ class Line:
 
     def _hold(self, sent: Sent, record: Record) -> Sent:
         def over(done: Sent) -> None:
+            self._pending.discard(done)
             self.release(record)
             # Nobody may be waiting any more; an error that nobody reads would be reported as a leak.
             _ = done.cancelled() or done.exception()
 
+        self._pending.add(sent)
         sent.add_done_callback(over)
         return sent

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
-from aiokafka import AIOKafkaProducer
 
 from broker.kafka.connection import Connection, Names
 from broker.kafka.ending import end_producer
@@ -177,7 +176,7 @@ class Publisher:
 
     def _away(self, reason: str, *, quiet: bool = False) -> None:
         if self._line is not None:
-            self._end(self._line.producer, STOP_SECONDS if quiet else REQUEST_MS / 1000 + 1)
+            self._end(self._line, STOP_SECONDS if quiet else REQUEST_MS / 1000 + 1)
             self._line = None
         if self.state is not LogState.AWAY and not quiet:
             _logger.warning("kafka_away", reason=reason)
@@ -186,8 +185,8 @@ class Publisher:
         self._verdict.set()
         self._doubt.set()
 
-    def _end(self, producer: AIOKafkaProducer, grace: float) -> None:
-        ending = asyncio.create_task(end_producer(producer, grace), name="kafka producer's end")
+    def _end(self, line: Line, grace: float) -> None:
+        ending = asyncio.create_task(_end_line(line, grace), name="kafka producer's end")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
@@ -210,19 +209,18 @@ class Publisher:
             await asyncio.sleep(pause)
 
     async def _build(self, connection: Connection) -> Line | None:
-        producer = new_producer(connection)
+        line = Line(new_producer(connection))
         try:
             async with asyncio.timeout(START_SECONDS):
-                await producer.start()
-                line = Line(producer)
+                await line.producer.start()
                 # Topics that were used before: the first append after a return finds them known.
                 await asyncio.gather(*map(line.partitions, self._topics), return_exceptions=True)
         except UNWELL as error:
-            self._end(producer, STOP_SECONDS)
+            self._end(line, STOP_SECONDS)
             self._away(f"{connection.where()}: {words(error)}")
             return None
         except BaseException:
-            self._end(producer, STOP_SECONDS)
+            self._end(line, STOP_SECONDS)
             raise
         return line
 
@@ -233,7 +231,7 @@ class Publisher:
         while self._line is line:
             doubted = await self._doubted()
             idle = loop.time() - self._last_ack >= PROBE_SECONDS
-            if self._line is line and (doubted or idle) and not await _answers(line.producer):
+            if self._line is line and (doubted or idle) and not await _answers(line):
                 self._lose(line)
 
     async def _doubted(self) -> bool:
@@ -246,10 +244,17 @@ class Publisher:
         return True
 
 
-async def _answers(producer: AIOKafkaProducer) -> bool:
+async def _end_line(line: Line, grace: float) -> None:
+    try:
+        await end_producer(line.producer, grace)
+    finally:
+        line.forget()
+
+
+async def _answers(line: Line) -> bool:
     try:
         async with asyncio.timeout(PROBE_DEADLINE):
-            return bool(await producer.client.force_metadata_update())
+            return bool(await line.producer.client.force_metadata_update())
     except UNWELL:
         return False
 

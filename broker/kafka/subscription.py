@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError
 
 from broker.kafka.connection import Connection, Names
 from broker.kafka.ending import end_consumer
@@ -43,7 +43,8 @@ def _new_consumer(connection: Connection, group: str) -> AIOKafkaConsumer:
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=SESSION_MS // 3,
+        # A member learns of a rebalance with its next heartbeat, so this is what a rolling restart waits for.
+        heartbeat_interval_ms=SESSION_MS // 10,
         rebalance_timeout_ms=REBALANCE_MS,
         request_timeout_ms=REQUEST_MS,
         # A handler that retries for long is alive as long as it heartbeats; what hangs is the loop's business.
@@ -197,6 +198,9 @@ class KafkaSubscription:
             await asyncio.wait(both, timeout=wait + POLL_MARGIN, return_when=asyncio.FIRST_COMPLETED)
             if not getting.done():
                 return {}
+            if getting.cancelled():
+                # A cancelled task inside of aiokafka shall not look like the cancelling of ours.
+                raise ConsumerStoppedError
             found: dict[TopicPartition, list[Any]] = getting.result()
             return found
         finally:

@@ -76,12 +76,12 @@ def own_cluster(nodes: int = 1) -> Iterator[KafkaCluster]:
         cluster.stop(0)
 
 
-def kafka_settings(servers: str, prefix: str | None = None) -> BrokerSettings:
-    """Return settings for the servers, with one copy of everything and a topic prefix of their own."""
+def kafka_settings(servers: str, prefix: str | None = None, replication: int = 1) -> BrokerSettings:
+    """Return settings for the servers, with one copy of everything unless told, and a topic prefix of their own."""
     return BrokerSettings(
         url=f"kafka://{servers}",
         topic_prefix=f"t{uuid.uuid4().hex[:10]}." if prefix is None else prefix,
-        kafka=KafkaSettings(replication_factor=1, min_insync_replicas=1),
+        kafka=KafkaSettings(replication_factor=replication, min_insync_replicas=max(1, replication - 1)),
     )
 
 
@@ -90,12 +90,12 @@ class KafkaFactory:
 
     def __init__(self, settings: BrokerSettings, stack: contextlib.AsyncExitStack) -> None:
         self.settings = settings
-        self._stack = stack
+        self.stack = stack
 
     async def open(self) -> KafkaLog:
         """Return one more started log."""
         log = KafkaLog(self.settings)
-        self._stack.push_async_callback(log.stop)
+        self.stack.push_async_callback(log.stop)
         await log.start()
         return log
 
