@@ -25,6 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def telnyx_answering(handler: Handler, timeout: float = 5.0) -> AsyncIterator[TelnyxSender]:
+    """Serve the send API by a handler and give a sender for it."""
     app = web.Application()
     app.router.add_post("/v2/messages", handler)
     async with TestServer(app, host="127.0.0.1") as server:
@@ -36,11 +37,13 @@ async def telnyx_answering(handler: Handler, timeout: float = 5.0) -> AsyncItera
 
 
 def receipt(status: int, value: Any = None, headers: dict[str, str] | None = None) -> SendReceipt:
+    """Return what an answer with that status and JSON value means."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     return receipt_of(status, headers or {}, body, NOW)
 
 
 def errors(code: str, title: str = "") -> dict[str, Any]:
+    """Return an answer with one error."""
     return {"errors": [{"code": code, "title": title, "detail": title}]}
 
 

@@ -13,6 +13,7 @@ from providers.telnyx.normalize import normalize
 from schemas.codec import decode_event, encode_event
 from schemas.envelope import event_to_record
 from schemas.events import (
+    Cost,
     DeliveryUpdated,
     Event,
     LinkClicked,
@@ -62,35 +63,42 @@ ACCOUNT = "main"
 
 
 def expected_class(name: str, table: dict[str, type[Event]]) -> type[Event]:
+    """Return the class that the longest fitting start of a name promises."""
     return table[max((start for start in table if name.startswith(start)), key=len)]
 
 
 def events_of(body: bytes) -> tuple[Event, ...]:
+    """Return the events of a body."""
     return normalize(webhook_of(body))
 
 
 def inbound(name: str) -> MessageReceived:
+    """Return the one message of a fixture."""
     (event,) = events_of(event_body(name))
     assert isinstance(event, MessageReceived)
     return event
 
 
 def deliveries(name: str) -> list[DeliveryUpdated]:
+    """Return the delivery updates of a fixture."""
     found = events_of(event_body(name))
     return [event for event in found if isinstance(event, DeliveryUpdated)]
 
 
 def delivery(name: str) -> DeliveryUpdated:
+    """Return the one delivery update of a fixture."""
     (event,) = deliveries(name)
     return event
 
 
 def payload(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload within an envelope."""
     found: dict[str, Any] = value["data"]["payload"]
     return found
 
 
 def written(value: object) -> bytes:
+    """Return a value as JSON."""
     return json.dumps(value).encode()
 
 
@@ -106,6 +114,7 @@ def test_published_examples() -> None:
 
 
 def assert_round_trip(found: tuple[Event, ...]) -> None:
+    """Check that the events are told apart, survive the codec and can be stored."""
     assert found
     assert len({event.id for event in found}) == len(found)
     for event in found:
@@ -273,7 +282,7 @@ def test_delivery_fields() -> None:
     )
     assert event.sent_at is not None
     assert event.valid_until is not None
-    assert delivery("sent_queued").cost == delivery("sent_queued").cost.__class__(amount="0.0051", currency="USD")
+    assert delivery("sent_queued").cost == Cost(amount="0.0051", currency="USD")
     assert delivery("sent_from_string").from_ == "+17735550100"
     assert delivery("finalized_alphanumeric").from_ == "ACMECORP"
     assert delivery("read_rcs").from_ == "5e5e4a5c0670c2a9"
@@ -403,12 +412,14 @@ def test_long_integers_are_told_apart() -> None:
 
 
 def shuffled(value: Any) -> Any:
+    """Return a value with its keys in another order."""
     if isinstance(value, dict):
         return {key: shuffled(value[key]) for key in sorted(value, reverse=True)}
     return [shuffled(item) for item in value] if isinstance(value, list) else value
 
 
 def with_meta(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a body as a third attempt at the failover URL brings it."""
     return {**value, "meta": {"attempt": 3, "delivered_to": "https://failover.example.com/"}}
 
 
@@ -430,11 +441,13 @@ JUNK = st.recursive(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the paths of everything in a value."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(found for key, item in inside for found in places(item, (*path, key)))]
 
 
 def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """Return a value with another one at a path."""
     if not path:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -443,6 +456,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 def dropped(value: Any, path: tuple[Any, ...]) -> Any:
+    """Return a value without what is at a path."""
     if len(path) == 1:
         items = [(key, item) for key, item in value.items() if key != path[0]] if isinstance(value, dict) else None
         return dict(items) if items is not None else [item for at, item in enumerate(value) if at != path[0]]
@@ -462,8 +476,8 @@ def test_any_field_may_be_anything(data: st.DataObject, name: str) -> None:
         old = value
         for key in path:
             old = old[key]
-        new = {"null": None, "nest": {"x": old}, "list": [old], "junk": None}.get(how)
-        new = data.draw(JUNK) if how == "junk" else new
+        changed: dict[str, Any] = {"null": None, "nest": {"x": old}, "list": [old]}
+        new = data.draw(JUNK) if how == "junk" else changed.get(how)
         value = dropped(value, path) if how == "drop" else replaced(value, path, new)
     assert_round_trip(events_of(written(value)))
 

@@ -19,10 +19,12 @@ OTHER = bytes(reversed(range(32)))
 
 
 def explained(request: Request, now: float = NOW, *keys: str) -> list[Finding]:
+    """Return the findings about a request."""
     return list(verifier(account_of(*keys)).explain(request, now))
 
 
 def signed_over(signed: bytes, body: bytes) -> Request:
+    """Return a request whose signature was made over those bytes."""
     signature = base64.b64encode(SigningKey(bytes(range(32))).sign(signed).signature).decode()
     return request_of(body, {"telnyx-timestamp": str(NOW), "telnyx-signature-ed25519": signature})
 

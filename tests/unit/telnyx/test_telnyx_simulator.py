@@ -4,11 +4,13 @@ import itertools
 import json
 import tomllib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from providers import telnyx
 from providers.contract import AccountError, Secret, Verdict
 from providers.registry import PROVIDERS, cloud, provider
 from providers.simulation import ApiAnswer, Forgery, Outgoing
@@ -23,6 +25,7 @@ SEND = {"from": OURS, "to": "+13125550101", "text": "Open 9 to 17."}
 
 
 def told(rounds: int = 2) -> list[Outgoing]:
+    """Return the deliveries of some rounds of traffic."""
     stories: Iterator[Sequence[Outgoing]] = TelnyxCloud(SEED).traffic(Random(7), lambda: float(NOW))
     return [outgoing for story in itertools.islice(stories, 20 * rounds) for outgoing in story]
 
@@ -30,6 +33,7 @@ def told(rounds: int = 2) -> list[Outgoing]:
 def call(
     made: TelnyxCloud, value: object = SEND, key: str = "c0ffee", path: str = "/v2/messages", **more: str
 ) -> ApiAnswer:
+    """Return the cloud's answer to a call of its API."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     bearer = f"Bearer {made.environment()['TELNYX_API_KEY']}"
     return made.answer(
@@ -206,8 +210,30 @@ def test_registry() -> None:
 def test_provider_is_whole() -> None:
     """The provider's table agrees with its documents."""
     policy = PROVIDER.policy
-    assert (policy.success_status, policy.retry_status, policy.methods) == (200, 503, {"POST"})
+    assert (policy.success_status, policy.retry_status, policy.methods) == (200, 503, frozenset({"POST"}))
     assert policy.broker_wait < policy.answer_by < policy.deadline
     assert [setting.name for setting in PROVIDER.settings] == ["public_keys", "api_key", "base_url", "tolerance"]
     assert PROVIDER.reach(account_of(api_key=Secret("K", "env:K"))) == "https://api.telnyx.com/v2"
     assert any('webhook_api_version "2"' in step for step in PROVIDER.portal_steps)
+
+
+def test_readme_has_the_fixed_sections() -> None:
+    """Who looks for a fact about a provider finds it under the same heading as elsewhere."""
+    text = (Path(telnyx.__file__).parent / "README.md").read_text(encoding="utf-8")
+    assert [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")] == [
+        "Sources",
+        "What is verified",
+        "Events",
+        "Identity",
+        "Deadlines and retries",
+        "Sending",
+        "Opt-out",
+        "Oddities",
+        "Not done",
+    ]
+
+
+def test_readme_tells_of_every_setting() -> None:
+    """A setting without documentation is a mistake."""
+    text = (Path(telnyx.__file__).parent / "README.md").read_text(encoding="utf-8")
+    assert [setting.name for setting in PROVIDER.settings if f"| `{setting.name}` |" not in text] == []
