@@ -188,10 +188,59 @@ def test_bytes_that_are_not_utf8_have_a_line(desk: Desk) -> None:
         load_config(desk.config, {})
 
 
+def outcome(desk: Desk) -> Config | str:
+    """Return the configuration, or what is said of it."""
+    try:
+        return load_config(desk.config, {"X": "y"})
+    except ConfigError as error:
+        return str(error)
+
+
 words = st.sampled_from(
-    ["[", "]", "[[", "]]", "{", "}", "=", ".", ",", "\n", " ", '"', "'", '"""', "#", "server", "listen", "accounts"]
-    + ["a", "provider", "telnyx", "broker", "url", "consumers", "auto_reply", "rules", "public_keys", "env:X", "file:."]
-    + ["1", "-1", "1e400", "nan", "true", "1979-05-27", "\\", "é", "\r", "\0", "'sqlite:///x'", "kafka", "logging"]
+    [
+        "[",
+        "]",
+        "[[",
+        "]]",
+        "{",
+        "}",
+        "=",
+        ".",
+        ",",
+        "\n",
+        " ",
+        '"',
+        "'",
+        '"""',
+        "#",
+        "server",
+        "listen",
+        "accounts",
+        "a",
+        "provider",
+        "telnyx",
+        "broker",
+        "url",
+        "consumers",
+        "auto_reply",
+        "rules",
+        "public_keys",
+        "env:X",
+        "file:.",
+        "1",
+        "-1",
+        "1e400",
+        "nan",
+        "true",
+        "1979-05-27",
+        "\\",
+        "é",
+        "\r",
+        "\x00",
+        "'sqlite:///x'",
+        "kafka",
+        "logging",
+    ]
 )
 
 
@@ -200,12 +249,7 @@ words = st.sampled_from(
 def test_any_text_gives_a_configuration_or_its_problems(desk: Desk, text: str) -> None:
     """Whatever is in the file, nothing but ConfigError comes out."""
     desk.config.write_bytes(text.encode("utf-8", "surrogatepass"))
-    try:
-        found = load_config(desk.config, {"X": "y"})
-    except ConfigError as error:
-        assert str(error)
-    else:
-        assert isinstance(found, Config)
+    assert outcome(desk)
 
 
 values = st.recursive(
@@ -217,12 +261,34 @@ values = st.recursive(
     max_leaves=4,
 )
 tables = st.sampled_from(
-    ["server", "broker", "broker.kafka", "broker.embedded", "accounts", "accounts.a", "consumers", "logging"]
-    + ["consumers.auto_reply", "consumers.send", "[consumers.auto_reply.rules]", "[accounts]", "other"]
+    [
+        "server",
+        "broker",
+        "broker.kafka",
+        "broker.embedded",
+        "accounts",
+        "accounts.a",
+        "consumers",
+        "logging",
+        "consumers.auto_reply",
+        "consumers.send",
+        "[consumers.auto_reply.rules]",
+        "[accounts]",
+        "other",
+    ]
 )
 names = st.sampled_from(
-    ["listen", "admin", "drain_listen", "url", "kafka", "sasl_password", "max_bytes", "provider", "tenant", "state"]
-    + [
+    [
+        "listen",
+        "admin",
+        "drain_listen",
+        "url",
+        "kafka",
+        "sasl_password",
+        "max_bytes",
+        "provider",
+        "tenant",
+        "state",
         "public_keys",
         "api_key",
         "tolerance",
@@ -245,9 +311,7 @@ def test_any_values_under_our_keys_give_a_configuration_or_lines(
     """Values of the wrong kind in the right places: every problem names a line that exists."""
     body = "\n".join(f"[{table}]\n" + "\n".join(f"{k} = {v}" for k, v in pairs.items()) for table, pairs in parts)
     desk.write(body)
-    try:
-        load_config(desk.config, {"X": "y"})
-    except ConfigError as error:
-        for line in str(error).splitlines():
-            number = int(line.removeprefix(f"{desk.config}:").partition(":")[0])
-            assert 1 <= number <= body.count("\n") + 2
+    found = outcome(desk)
+    for line in found.splitlines() if isinstance(found, str) else ():
+        number = int(line.removeprefix(f"{desk.config}:").partition(":")[0])
+        assert 1 <= number <= body.count("\n") + 2
