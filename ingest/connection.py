@@ -6,6 +6,7 @@ to its log, quotes the request in the answer, and signs answers with its version
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -49,7 +50,7 @@ class Connection(RequestHandler):
         """Take bytes in, and note when a request begins and whether its header stays away."""
         waiting = self.idle
         if waiting and self._began is None:
-            self._began = self._loop.time()
+            self._began = monotonic()
         super().data_received(data)
         if waiting and self.idle:
             if self._head_timer is None:
@@ -66,12 +67,12 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
 
     def take_beginning(self) -> float:
-        """Return the loop's time at the first byte of the request that is now handled.
+        """Return the monotonic time at the first byte of the request that is now handled.
 
         A pipelined request has waited for the one before it and begins when its turn comes.
         """
         began, self._began = self._began, None
-        return self._loop.time() if began is None else began
+        return monotonic() if began is None else began
 
     def handle_error(
         self,

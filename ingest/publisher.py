@@ -10,6 +10,7 @@ we tell the provider, so the topic's limit is wrong and the fault is ours: the a
 import asyncio
 from collections.abc import Sequence
 from enum import StrEnum
+from time import monotonic
 
 import structlog
 
@@ -89,7 +90,7 @@ class Publisher:
             return self._failed(AppendFailure.ERROR)
 
     async def _store(self, webhook: Webhook, events: Sequence[Event], wait: float, webhook_id: str) -> PublishOutcome:
-        began = asyncio.get_running_loop().time()
+        began = monotonic()
         raw = webhook_to_record(webhook, webhook_id)
         records = self._records(webhook, events, webhook_id)
         if records is None:
@@ -98,7 +99,7 @@ class Publisher:
             await self._target.append((raw, *records), wait)
         except RecordRefusedError:
             self._metrics.append_failed(AppendFailure.RECORD_REFUSED)
-            left = began + wait - asyncio.get_running_loop().time()
+            left = began + wait - monotonic()
             return await self._store_aside(webhook, raw, webhook_id, "record_refused", left)
         self._count(webhook.account, events)
         return PublishOutcome.STORED

@@ -24,6 +24,7 @@ _KEEPALIVE = 75.0
 # For the rest of a body that we refused. A sender that goes on sending is cut off then.
 _LINGER = 1.0
 _BACKLOG = 1024
+_HIGHEST_PORT = 65_535
 _POLL = 0.01
 _CUT = 0.2
 
@@ -95,7 +96,7 @@ class Server:
             self._listener = await asyncio.get_running_loop().create_server(
                 self._connections, host or None, port, backlog=_BACKLOG
             )
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
 
     def readiness(self) -> Readiness:
@@ -115,7 +116,8 @@ class Server:
     async def drain(self) -> None:
         """End well: not ready at once, listen a little longer, finish what is in hand, close (P6).
 
-        A second call waits for the first. Takes at most `drain_listen` + `drain_finish` and half a second.
+        In hand is every request whose header is whole. A second call waits for the first. Takes at most
+        `drain_listen` + `drain_finish` and half a second; what is not done then is cut, unanswered.
         """
         if self._draining is None:
             self._draining = asyncio.create_task(self._drain())
@@ -149,6 +151,6 @@ class Server:
 
 def _parse(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()):
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > _HIGHEST_PORT:
         raise ListenError(f"{address!r} is no address: expected HOST:PORT")
     return host.removeprefix("[").removesuffix("]"), int(port)

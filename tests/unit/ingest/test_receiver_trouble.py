@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ingest.metrics import IngestMetrics
-from ingest.publisher import Publisher, PublishOutcome
+from ingest.publisher import GRACE, Publisher, PublishOutcome
 from providers.contract import Provider
 from schemas.events import Event, MessageReceived, WebhookUnrecognized
 from schemas.topics import WEBHOOKS
@@ -94,7 +94,7 @@ async def test_the_log_gets_what_is_left_of_answer_by() -> None:
         await asyncio.sleep(0.15)
         await wire.send(request[20:])
         assert (await wire.answer()).status == 202
-        assert 0.4 < memory.waits[0] < 0.6
+        assert 0.2 < memory.waits[0] <= 0.8 - 0.15 - GRACE + 0.01
 
 
 async def test_a_slow_sender_has_used_up_its_own_time() -> None:
@@ -107,7 +107,7 @@ async def test_a_slow_sender_has_used_up_its_own_time() -> None:
         await asyncio.sleep(0.4)
         await wire.send(request[-4:])
         assert (await wire.answer()).status == 202
-        assert memory.waits == [pytest.approx(0.2, abs=0.02)]
+        assert memory.waits == [pytest.approx(0.2, abs=0.05)]
 
 
 async def test_over_the_limit_of_webhooks_in_hand_the_sender_is_asked_to_come_again() -> None:
@@ -205,7 +205,7 @@ async def test_the_second_append_gets_what_the_first_has_left() -> None:
     memory = MemoryLog(delay=0.1, refuses=lambda record: record.topic != WEBHOOKS.name)
     async with receiver(memory) as bench:
         await bench.ask(request_bytes(body_of()))
-        assert memory.waits[1] <= memory.waits[0] - 0.1
+        assert memory.waits[1] <= memory.waits[0] - 0.09
 
 
 async def test_a_retry_after_a_lost_confirmation_has_the_same_ids() -> None:
