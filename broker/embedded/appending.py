@@ -39,8 +39,8 @@ def append_records(session: WriteSession, records: Sequence[Record], turn: int) 
 
 
 def _place(session: WriteSession, record: Record, turn: int) -> Placed:
-    if not record.topic or "\0" in record.topic:
-        raise RecordRefusedError("a record needs the name of a topic")
+    if not _is_name(record.topic):
+        raise RecordRefusedError("a record needs the name of a topic, in text that UTF-8 can hold")
     topic = session.topic(record.topic) or session.create_topic(automatic_spec(record.topic))
     state = topic.partitions[_number(topic, record, turn)]
     if not 0 <= record.timestamp <= _LAST_TIMESTAMP:
@@ -55,6 +55,10 @@ def _place(session: WriteSession, record: Record, turn: int) -> Placed:
         return record, encode_headers(record.headers), state
     except UnicodeEncodeError:
         raise RecordRefusedError("the name of a header is not text that UTF-8 can hold") from None
+
+
+def _is_name(topic: str) -> bool:
+    return topic != "" and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in topic)
 
 
 def _number(topic: TopicState, record: Record, turn: int) -> int:

@@ -17,8 +17,7 @@ from broker.log import LogError, LogUnavailableError
 S = TypeVar("S")
 T = TypeVar("T")
 
-_JOIN_WAIT = 5.0
-_PAUSE = 0.0003
+_JOIN_WAIT = 4.0
 
 
 class Job(Generic[S]):
@@ -45,8 +44,11 @@ class Job(Generic[S]):
 class Lane(ABC, Generic[S]):
     """One thread that runs jobs on a session `S` with the file, in the order of their coming.
 
-    The counts of what waits live on the event loop, so that no lock is needed.
+    The counts of what waits live on the event loop, so that no lock is needed. `pause` is a rest in seconds
+    between batches while more waits.
     """
+
+    pause = 0.0
 
     def __init__(self, name: str, store: Store, *, max_jobs: int, max_bytes: int) -> None:
         self.store = store
@@ -119,9 +121,8 @@ class Lane(ABC, Generic[S]):
         while jobs := self._next_jobs():
             self.serve(jobs)
             self._hand_back(jobs)
-            if not self._queue.empty():
-                # A lane that never pauses would leave other processes no gap in which to get SQLite's lock.
-                time.sleep(_PAUSE)
+            if self.pause and not self._queue.empty():
+                time.sleep(self.pause)
         self.disconnect()
 
     def _next_jobs(self) -> list[Job[S]]:

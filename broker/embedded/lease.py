@@ -19,6 +19,7 @@ from broker.log import LogError, LogUnavailableError, Partition
 
 _log = structlog.get_logger(__name__)
 _STAND_BY = 0.2
+_RELEASE_WAIT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Keeper:
         self._observer = Observer(desk.session_timeout)
         self._beat_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     @property
     def is_held(self) -> bool:
@@ -72,16 +74,20 @@ class Keeper:
 
     async def stop(self) -> None:
         """Give the leases up, within a few seconds."""
-        if self._task is not None:
+        # Who closes the member inside `on_revoked` runs in this very task: it ends by itself.
+        if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._stopped = True
         self._beat_at = float("-inf")
         self.positions = {}
         with contextlib.suppress(LogError):
-            await self._desk.writer.submit(partial(groups.release, group=self._group, member=self.member), 3.0)
+            await self._desk.writer.submit(
+                partial(groups.release, group=self._group, member=self.member), _RELEASE_WAIT
+            )
 
     async def _keep(self) -> None:
-        while True:
+        while not self._stopped:
             try:
                 if self._beat_at > float("-inf"):
                     await self._hold()

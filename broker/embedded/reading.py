@@ -9,6 +9,7 @@ from broker.log import Bounds, Partition
 from schemas.records import StoredRecord
 
 PAGE_RECORDS = 500
+_LAST_TIMESTAMP = (1 << 63) - 1
 PAGE_BYTES = 8 * 1024 * 1024
 
 
@@ -70,6 +71,7 @@ def offset_at(connection: sqlite3.Connection, partition: Partition, timestamp: i
     found = place(connection, partition)
     if found is None:
         return 0
+    timestamp = min(max(timestamp, 0), _LAST_TIMESTAMP)
     low, high = 0, found.end
     end = record_id(found.id, found.end)
     while low < high:

@@ -10,6 +10,7 @@ from broker.embedded.failures import plain_error
 from broker.log import LogError
 
 VERSION = 1
+_OLDEST_SQLITE = (3, 37, 0)
 _APPLICATION_ID = 0x484F4F4B
 OFFSET_BITS = 40
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
@@ -95,8 +96,11 @@ class Store:
     def make_folder(self) -> None:
         """Create the folder of the file, and see to it that it survives a power cut.
 
+        From here on the path is absolute, wherever the process goes.
+
         Raises LogError where that cannot be.
         """
+        self.path = self.path.absolute()
         missing = [folder for folder in self.path.parents if not folder.exists()]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +114,8 @@ class Store:
 
         Raises LogError for a file that waiting cannot mend, LogUnavailableError for one that it may.
         """
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise LogError(f"the embedded log needs SQLite 3.37, this Python has {sqlite3.sqlite_version}")
         return self._connect(self._prepare_writer)
 
     def connect_reader(self) -> sqlite3.Connection:

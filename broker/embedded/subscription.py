@@ -15,6 +15,7 @@ from schemas.records import StoredRecord
 _log = structlog.get_logger(__name__)
 _COMMIT_WAIT = 10.0
 _FETCH_WAIT = 10.0
+_LOOK_AGAIN = 0.01
 
 
 class EmbeddedSubscription:
@@ -53,12 +54,15 @@ class EmbeddedSubscription:
             if self._closed:
                 raise LogUnavailableError("the subscription is closed")
             seen = self._desk.changes.count
+            looked = time.monotonic()
             if self._keeper.is_held and (records := await self._fetch(max_records)):
                 return records
             left = until - time.monotonic()
             if left <= 0:
                 return []
             await self._desk.changes.wait(seen, left)
+            # Under load every commit wakes every member: one that found nothing does not look again at once.
+            await asyncio.sleep(min(looked + _LOOK_AGAIN - time.monotonic(), until - time.monotonic()))
 
     async def _fetch(self, limit: int) -> Sequence[StoredRecord]:
         """Return new records, none where the leases went to another turn meanwhile."""

@@ -16,7 +16,7 @@ from broker.log import FencedError, LogError, LogState, LogUnavailableError, Rec
 
 MAX_JOBS = 4096
 MAX_BYTES = 64 * 1024 * 1024
-_STOP_WAIT = 3.0
+_STOP_WAIT = 2.0
 _RETRY = 0.001
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +27,9 @@ class Writer(Lane[WriteSession]):
 
     A job checks all it wants to check before its first change, so that its LogError leaves the others alone.
     """
+
+    # A writer that never rests would leave other processes no gap in which to get SQLite's lock.
+    pause = 0.0003
 
     def __init__(self, store: Store, on_commit: Callable[[], None]) -> None:
         super().__init__("hookline-log-writer", store, max_jobs=MAX_JOBS, max_bytes=MAX_BYTES)

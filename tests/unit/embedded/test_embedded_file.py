@@ -11,6 +11,7 @@ import pytest
 
 from broker.embedded import EmbeddedLog
 from broker.embedded.schema import Store
+from broker.embedded.session import WriteSession
 from broker.log import LogError, LogState, LogUnavailableError, Partition, RecordRefusedError, TopicSpec
 from broker.opening import open_log
 from broker.settings import BrokerSettings
@@ -154,8 +155,9 @@ async def test_records_without_a_key_go_round(tmp_path: Path) -> None:
         Record("t", b"k", b"v", (), 1, partition=-1),
         Record("t", b"k", b"v", (("\ud800", b""),), 1),
         Record("", b"k", b"v", (), 1),
+        Record("\ud800", b"k", b"v", (), 1),
     ],
-    ids=["large", "before 1970", "far future", "partition", "negative", "header name", "topic"],
+    ids=["large", "before 1970", "far future", "partition", "negative", "header name", "topic", "surrogate"],
 )
 async def test_one_refused_record_refuses_its_append_and_no_other(tmp_path: Path, bad: Record) -> None:
     """All of an append or none of it; what is committed together with it is not touched."""
@@ -171,6 +173,37 @@ async def test_one_refused_record_refuses_its_append_and_no_other(tmp_path: Path
         found = [(stored.offset, stored.value) for stored in await read_all(log, "t")]
         assert found == [(0, b"before"), (1, b"after")]
         assert log.state is LogState.HEALTHY
+
+
+async def test_every_commit_is_fsynced(tmp_path: Path) -> None:
+    """WAL with synchronous FULL syncs the WAL at each commit; anything less would acknowledge too early."""
+    async with opened(tmp_path / "log.db") as log:
+        found = await log._writer.submit(
+            lambda s: [
+                s.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+            ],
+            PATIENCE,
+        )
+    assert found == ["wal", 2]
+
+
+async def test_one_job_at_fault_leaves_the_others_alone(tmp_path: Path) -> None:
+    """A job that breaks in the middle of a shared transaction fails alone, and what it had done is undone."""
+
+    def broken(session: WriteSession) -> None:
+        session.connection.execute("DELETE FROM records")
+        raise ZeroDivisionError
+
+    async with opened(tmp_path / "log.db") as log:
+        await log.append([record("t", b"old")], PATIENCE)
+        answers = await asyncio.gather(
+            log.append([record("t", b"one")], PATIENCE),
+            log._writer.submit(broken, PATIENCE),
+            log.append([record("t", b"two")], PATIENCE),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[1], ZeroDivisionError)
+        assert [stored.value for stored in await read_all(log, "t")] == [b"old", b"one", b"two"]
 
 
 async def test_many_appends_share_a_commit(tmp_path: Path) -> None:

@@ -162,6 +162,22 @@ async def test_a_callback_that_fails_does_not_end_the_member(tmp_path: Path) -> 
         assert len(await collect(member, 1)) == 1
 
 
+async def test_a_member_may_be_closed_inside_the_callback(tmp_path: Path) -> None:
+    """An owner that wants no more closes right there, and nothing waits for itself."""
+    async with opened(tmp_path / "log.db", limits=QUICK) as log:
+        topic = await make_topic(log)
+
+        async def on_revoked(_: frozenset[Partition]) -> None:
+            await member.close()
+
+        member = await log.subscribe("g", [topic], on_revoked)
+        await log._writer.submit(
+            lambda s: s.connection.execute("UPDATE leases SET member = 'thief'").rowcount, PATIENCE
+        )
+        await until(lambda: member._keeper._task is not None and member._keeper._task.done())
+        assert member.assignment == frozenset()
+
+
 async def test_a_holder_that_cannot_beat_stops_reading(tmp_path: Path) -> None:
     """With the store locked for a whole session timeout the place counts as lost, before another can have it."""
     path = tmp_path / "log.db"

@@ -15,6 +15,7 @@ from broker.embedded import EmbeddedLog
 from broker.embedded.subscription import EmbeddedSubscription
 from broker.log import Bounds, Partition, TopicSpec
 from broker.settings import BrokerSettings
+from schemas.records import Record
 from tests.support.logs import PATIENCE, record
 
 COUNT = 2
@@ -137,3 +138,38 @@ def test_any_order_of_steps_agrees_with_the_model(script: list[Step]) -> None:
     """Append, poll, commit, seek, leave, restart and look up, in any order."""
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(run(Path(folder) / "log.db", script))
+
+
+async def store_and_read(path: Path, sent: list[Record]) -> list[tuple[object, ...]]:
+    """Append the records to one partition and return what is read back."""
+    log = await started(path)
+    try:
+        await log.apply_topics(await log.plan_topics([TopicSpec("t", 1)]))
+        await log.append(sent, PATIENCE)
+        found = [s async for s in log.read(Partition("t", 0), 0, len(sent))]
+        return [(s.offset, s.timestamp, s.key, s.value, s.headers) for s in found]
+    finally:
+        await log.stop()
+
+
+@pytest.mark.may_block
+@settings(max_examples=40, deadline=None)
+@given(
+    sent=st.lists(
+        st.builds(
+            Record,
+            topic=st.just("t"),
+            key=st.none() | st.binary(),
+            value=st.none() | st.binary(),
+            headers=st.lists(st.tuples(st.text(), st.binary())).map(tuple),
+            timestamp=st.integers(0, (1 << 62) - 1),
+            partition=st.just(0),
+        ),
+        min_size=1,
+    )
+)
+def test_any_record_comes_back_exactly(sent: list[Record]) -> None:
+    """Any bytes, any headers, any time since 1970."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(store_and_read(Path(folder) / "log.db", sent))
+    assert found == [(n, one.timestamp, one.key, one.value, one.headers) for n, one in enumerate(sent)]
