@@ -74,6 +74,8 @@ def metrics_page() -> str:
     rows = [
         f"| `{_metric_name(metric.name, metric.type)}` | {metric.type} | {metric.documentation} |"
         for metric in sorted(registry.collect(), key=lambda metric: metric.name)
+        # What the process figures are depends on the system; they are the library's own.
+        if not metric.name.startswith("process_")
     ]
     return "\n".join((_NOTE, _METRICS_HEAD, "| metric | kind | what |", "|---|---|---|", *rows, ""))
 
@@ -174,7 +176,8 @@ on stderr; `HOOKLINE_DEBUG=1` shows the traceback.
 _METRICS_HEAD = """# Metrics
 
 `GET /metrics` on the admin address, in the Prometheus text format. Labels are bounded: accounts and rules come from the
-configuration, the rest from fixed lists. No phone number and no text is ever a label.
+configuration, the rest from fixed lists. No phone number and no text is ever a label. The `process_` figures of
+`prometheus_client` (memory, CPU time, open files) are there too.
 """
 
 
