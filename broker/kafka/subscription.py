@@ -74,8 +74,9 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 class KafkaSubscription:
     """A member of a group that joins in the background; `poll` waits for it no longer than it was told.
 
-    After a LogUnavailableError from `poll` the member is as if new: its partitions were given away (`on_revoked`
-    was called), the next `poll` joins again and reads on from what was committed.
+    A LogUnavailableError from `poll` means that the member has lost its partitions: nothing in hand can be
+    committed any more, so `on_revoked` is not called. Close it, or poll again: that joins anew and reads on from
+    what was committed.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class KafkaSubscription:
             if not found:
                 self._check_life(consumer)
         except UNWELL as error:
-            await self._lose(words(error))
+            self._lose(words(error))
             raise LogUnavailableError(f"group {self._group}: {words(error)}") from error
         return [stored_record(record, self._names) for batch in found.values() for record in batch]
 
@@ -231,10 +232,9 @@ class KafkaSubscription:
                     await self._closed.wait()
             raise
 
-    async def _lose(self, reason: str) -> None:
+    def _lose(self, reason: str) -> None:
         _logger.warning("member_lost", group=self._group, reason=reason)
-        consumer, self._consumer = self._consumer, None
-        await self.give_away()
+        consumer, self._consumer, self._assigned = self._consumer, None, None
         if consumer is not None:
             self._end(consumer)
 
