@@ -53,7 +53,7 @@ class Engine:
         clock: Clock = time.time,
         limits: Limits | None = None,
     ) -> None:
-        self._cloud, self._url, self._clock = cloud, url, clock
+        self._cloud, self.url, self._clock = cloud, url, clock
         self._limits = limits or Limits()
         self._ledger = ledger or Ledger(limit=0)
         self._tally = Tally()
@@ -68,6 +68,11 @@ class Engine:
     def in_hand(self) -> int:
         """Deliveries that were begun and have not ended."""
         return self._in_hand
+
+    @property
+    def broken(self) -> bool:
+        """Whether a delivery broke on a bug of the cloud; `stop` raises it."""
+        return any(task.done() for task in self._tasks)
 
     def report(self) -> Report:
         """Return the counts so far."""
@@ -171,7 +176,7 @@ class Engine:
         try:
             async with (
                 asyncio.timeout(self._cloud.retry.timeout),
-                session.post(self._url, data=body, headers=headers, allow_redirects=False) as response,
+                session.post(self.url, data=body, headers=headers, allow_redirects=False) as response,
             ):
                 await response.content.read(_ANSWER_BYTES)
                 return Answer(loop.time() - begun, response.status)

@@ -1,6 +1,7 @@
 """What the cloud remembers of its deliveries, so that they can be looked for in the log afterwards."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from providers.simulation import Outgoing
@@ -25,6 +26,7 @@ class Ledger:
     def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
         self._limit = limit
         self._acknowledged: dict[bytes, Acknowledged] = {}
+        self._order: list[bytes] = []
         self._forged: set[bytes] = set()
         self._size = 0
         self.unchecked = 0
@@ -38,6 +40,7 @@ class Ledger:
             self.unchecked += 1
             return
         self._size += len(body)
+        self._order.append(digest)
         self._acknowledged[digest] = Acknowledged(
             label=outgoing.label, body=body, message_id=outgoing.message_id, expects_reply=outgoing.expects_reply
         )
@@ -52,6 +55,15 @@ class Ledger:
     def acknowledged(self) -> tuple[Acknowledged, ...]:
         """What was acknowledged, in order."""
         return tuple(self._acknowledged.values())
+
+    @property
+    def size(self) -> int:
+        """How many bodies it holds."""
+        return len(self._order)
+
+    def since(self, place: int) -> Sequence[tuple[bytes, Acknowledged]]:
+        """Return what was acknowledged from the place on, in order, with the digests of the bodies."""
+        return [(digest, self._acknowledged[digest]) for digest in self._order[place:]]
 
     @property
     def forged(self) -> frozenset[bytes]:

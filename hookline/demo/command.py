@@ -1,0 +1,137 @@
+"""Show the whole of Hookline at work on this machine, with a simulated provider that sends to it.
+
+A receiver, auto-reply, send and the embedded log run in one process on ports of 127.0.0.1. Nothing leaves the
+machine. Ctrl-C ends it with a summary. The exit status is 0 only if every acknowledged event is in the log,
+every reply that was due was sent once, and no forgery got in.
+"""
+
+import argparse
+import asyncio
+import shlex
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hookline.demo.folder import Folder, opened, shown
+from hookline.demo.screen import render
+from hookline.demo.show import Options, Outcome, Show
+from hookline.demo.summary import rows, verdict
+from hookline.demo.view import View, plain_line
+from hookline.logs import configure_logs
+from hookline.serving import loop_factory
+from hookline.settings import LoggingSettings
+from hookline.simulator.arguments import positive
+from providers.registry import cloud as cloud_of
+from schemas.topics import INBOUND
+
+_PROVIDER = "telnyx"
+_SCREEN_EVERY, _LINE_EVERY = 0.25, 3.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take how long, how fast and where."""
+    parser.add_argument(
+        "--for", dest="seconds", type=positive, metavar="SECONDS", help="end by itself (default: go on until Ctrl-C)"
+    )
+    parser.add_argument("--rate", type=positive, default=8.0, metavar="N", help="webhooks a second (default: 8)")
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        default=Path("var/demo"),
+        metavar="DIR",
+        help="where configuration, keys and log go (default: var/demo)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo and return 0 only if its final check found nothing wrong."""
+    console = Console(highlight=False)
+    every = _SCREEN_EVERY if console.is_terminal else _LINE_EVERY
+    options = Options(rate=arguments.rate, seconds=arguments.seconds, refresh=every)
+    with opened(arguments.dir) as folder, folder.log_file.open("w", encoding="utf-8") as log_file:
+        configure_logs(LoggingSettings(format="json"), log_file)
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            outcome = runner.run(_perform(folder, options, console))
+    _print_end(console, outcome, folder)
+    return 0 if outcome.clean else 1
+
+
+async def _perform(folder: Folder, options: Options, console: Console) -> Outcome:
+    show = Show(cloud_of(_PROVIDER), folder, options)
+    screen = _Screen(console)
+    with screen.shown():
+
+        async def ready(url: str) -> None:
+            await asyncio.to_thread(screen.introduce, _introduction(folder, url, options))
+
+        return await show.run(ready, screen.paint)
+
+
+class _Screen:
+    """A picture on a terminal, lines anywhere else."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def shown(self) -> Generator[None]:
+        """Leave the terminal as it was, whatever happens inside."""
+        try:
+            yield
+        finally:
+            self._live.stop()
+
+    def introduce(self, text: str) -> None:
+        """Print what stays above the picture, lines unbroken so that they can be copied."""
+        print(text, flush=True)
+        if self._console.is_terminal:
+            self._live.start()
+
+    def paint(self, view: View) -> None:
+        """Show the figures."""
+        if not self._console.is_terminal:
+            print(plain_line(view), flush=True)
+            return
+        size = self._console.size
+        self._live.update(render(view, size.width, size.height), refresh=True)
+
+
+def _introduction(folder: Folder, url: str, options: Options) -> str:
+    hookline = shlex.quote(shown(Path(sys.argv[0])))
+    config, body, headers = (
+        shlex.quote(shown(path)) for path in (folder.config, folder.request_body, folder.request_headers)
+    )
+    length = f"for {options.seconds:g} s" if options.seconds else "until Ctrl-C"
+    return f"""\
+Hookline demo, {length}: a simulated {_PROVIDER.title()} sends {options.rate:g} webhooks a second to {url}
+Configuration: {config}   log lines: {shlex.quote(shown(folder.log_file))}
+
+In a second terminal, a message of your own (signed anew every 30 s; each signature is good for 5 minutes):
+curl -i -H @{headers} --data-binary @{body} {url}
+
+and what people wrote, yours too:
+{hookline} tail --config {config} --topic {INBOUND.name} --from earliest
+"""
+
+
+def _print_end(console: Console, outcome: Outcome, folder: Folder) -> None:
+    if console.is_terminal:
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for name, value in rows(outcome):
+            table.add_row(Text(name, style="dim"), Text(value))
+        console.print(table)
+    else:
+        for name, value in rows(outcome):
+            print(f"{name}: {value}")
+    for line in verdict(outcome):
+        console.print(Text(line, style="green" if outcome.clean else "bold red"), soft_wrap=True)
+    print(f"The log is kept until the next demo: {shown(folder.data)}", flush=True)

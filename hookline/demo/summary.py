@@ -1,0 +1,44 @@
+"""The demo's last words."""
+
+from collections.abc import Sequence
+
+from hookline.demo.show import Outcome
+from hookline.simulator.wording import Row, latency_text, parts_text, with_parts
+
+
+def rows(outcome: Outcome) -> Sequence[Row]:
+    """Return the closing figures, a name and a value a row."""
+    view, report, findings = outcome.view, outcome.view.report, outcome.findings
+    refusals = {name.replace("_", " "): number for name, number in view.refusals.items()}
+    found: list[Row] = [
+        ("events sent", f"{report.sent:,}"),
+        ("acknowledged", f"{report.acknowledged:,}"),
+        ("stored", f"{view.stored:,} webhooks ({view.records:,} records with repeats), {view.events:,} events"),
+        ("lost", f"{len(findings.lost):,} webhooks, {len(findings.lost_events):,} events"),
+        ("duplicates delivered", f"{report.duplicates:,}"),
+        ("forgeries refused", f"{report.refused:,} of {report.forged:,}"),
+        ("refused, by reason", with_parts(sum(refusals.values()), refusals)),
+        ("replies", f"{findings.answered:,} sent of {view.replies_expected:,} expected"),
+        ("answer time", latency_text(report.latency)),
+    ]
+    optional = (
+        ("tried again", report.failures and f"{report.retried:,} (failed: {parts_text(report.failures)})"),
+        ("given up", report.given_up and f"{report.given_up:,}"),
+        ("counted, not checked", outcome.unchecked and f"{outcome.unchecked:,} (more than the ledger holds)"),
+    )
+    return [*found, *((name, str(value)) for name, value in optional if value)]
+
+
+def verdict(outcome: Outcome) -> Sequence[str]:
+    """Return what the check found, a sentence each; the first says whether all is well."""
+    if outcome.clean:
+        return ["All well: what was acknowledged is in the log, what was due was sent once, nothing forged got in."]
+    report = outcome.view.report
+    sentences = list(outcome.findings.lines())
+    if report.given_up:
+        sentences.append(f"{report.given_up} events were never acknowledged")
+    if report.accepted_forgery:
+        sentences.append(f"{report.accepted_forgery} forgeries were accepted")
+    if not outcome.settled:
+        sentences.append("not everything came to its end in time")
+    return ["NOT well:", *(f"  - {sentence}" for sentence in sentences)]
