@@ -115,7 +115,7 @@ async def test_of_two_processes_one_claim_is_new(ledger: Ledger, tmp_path: Path)
 
 async def test_the_body_and_the_numbers_are_gone_when_a_command_is_done(ledger: Ledger, tmp_path: Path) -> None:
     """No text and no number stays in the file."""
-    await ledger.claim(command(), b"the secret text", T)
+    await ledger.claim(command(), b"the secret text" * 2000, T)
     await ledger.complete(command(), RESULT)
     await ledger.close()
     held = b"".join(path.read_bytes() for path in (tmp_path / "deep").iterdir())
