@@ -17,7 +17,7 @@ from hookline.config import Config
 from hookline.consumers import Role
 from hookline.crew import Crew
 from hookline.metrics import ProcessMetrics
-from hookline.startup import endpoints_of
+from hookline.startup import check_sending, endpoints_of
 from hookline.topic_watch import TopicWatch
 from hookline.version import __version__
 from ingest.metrics import IngestMetrics
@@ -42,6 +42,9 @@ class Application:
         self._config = config
         self._roles = roles
         endpoints = endpoints_of(config) if Role.INGEST in roles else {}
+        if roles >= {Role.SEND} and Role.INGEST not in roles:
+            # Beside a receiver it is a warning: receiving must not wait for a credential that only replies need.
+            check_sending(config)
         self._log = open_log(config.broker, ingesting=Role.INGEST in roles, clock=clock)
         self._server = (
             Server(config.server, endpoints, self._log, IngestMetrics(self.registry), clock) if endpoints else None

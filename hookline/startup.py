@@ -60,6 +60,20 @@ def senders_of(config: Config) -> tuple[Mapping[str, Sender], tuple[Unable, ...]
     return senders, tuple(unable)
 
 
+def check_sending(config: Config) -> None:
+    """Refuse to carry commands out where a credential is configured and not there, or no account has one.
+
+    Every command would be marked as failed for good. Raises ConfigError.
+    """
+    missing = [item for account in config.accounts.values() for item in _credentials_missing(config, account)]
+    if missing:
+        raise ConfigError("\n".join(f"{item.place}: cannot send: {item.reason}" for item in missing))
+    unable = [unable_to_send(config, account) for account in config.accounts.values()]
+    if all(unable):
+        reasons = "; ".join(f"account {item.account!r} {item.reason}" for item in unable if item) or "there is none"
+        raise ConfigError(f"{config.path}: no account can send: {reasons}")
+
+
 def _endpoint(account: Account) -> Endpoint:
     found = provider(account.provider)
     return Endpoint(account, found, found.verifier(account))

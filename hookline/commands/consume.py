@@ -7,7 +7,7 @@ consumers:
 
 import argparse
 
-from hookline.commands.options import add_config, configured
+from hookline.commands.options import add_addresses, add_config, configured_to_serve
 
 NAMES = ("auto-reply", "send")
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names", nargs="+", metavar="NAME", type=_name, choices=NAMES, help=f"one or more of: {', '.join(NAMES)}"
     )
     add_config(parser)
+    add_addresses(parser, listen=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from hookline.application import Role
     from hookline.serving import serve
 
-    return serve(configured(arguments), frozenset(Role(name) for name in arguments.names))
+    return serve(configured_to_serve(arguments), frozenset(Role(name) for name in arguments.names))
 
 
 def _name(word: str) -> str:

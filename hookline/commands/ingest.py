@@ -2,12 +2,13 @@
 
 import argparse
 
-from hookline.commands.options import add_config, configured
+from hookline.commands.options import add_addresses, add_config, configured_to_serve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the configuration."""
     add_config(parser)
+    add_addresses(parser, listen=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -15,4 +16,4 @@ def run(arguments: argparse.Namespace) -> int:
     from hookline.application import Role
     from hookline.serving import serve
 
-    return serve(configured(arguments), frozenset({Role.INGEST}))
+    return serve(configured_to_serve(arguments), frozenset({Role.INGEST}))

@@ -57,6 +57,10 @@ class Desk:
             *more,
         )
 
+    def key_file(self) -> None:
+        """Write an API key beside the configuration, as `api.key`."""
+        (self.folder / "api.key").write_text("KEY-for-tests")
+
     def headers(self, body: bytes, timestamp: int) -> Mapping[str, str]:
         """Return the headers of a genuine request."""
         signature = self.key.sign(f"{timestamp}|".encode() + body).signature

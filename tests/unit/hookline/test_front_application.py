@@ -41,7 +41,8 @@ ALL = frozenset(Role)
 def desk(tmp_path: Path) -> Desk:
     """Return a folder with a sound configuration."""
     made = Desk(tmp_path)
-    made.write_sound("[consumers.auto_reply]", 'default_reply = "Thanks."')
+    made.key_file()
+    made.write_sound('api_key = "file:api.key"', "[consumers.auto_reply]", 'default_reply = "Thanks."')
     return made
 
 
@@ -331,6 +332,30 @@ async def test_sigterm_ends_a_real_process_in_time(desk: Desk) -> None:
     assert time.monotonic() - began < 10
     assert [orjson.loads(line)["event"] for line in said.splitlines()][-1] == "stopped"
     assert b"+13125550001" not in said
+
+
+async def test_a_second_signal_ends_at_once(desk: Desk) -> None:
+    """Whoever presses Ctrl-C twice does not want to wait; the status is 0 all the same."""
+    listen, admin = free_ports(2)
+    text = desk.write_sound(listen=listen, admin=admin).read_text().replace("drain_listen = 0.0", "drain_listen = 30.0")
+    desk.config.write_text(text)
+    process = await asyncio.create_subprocess_exec(
+        *HOOKLINE, "run", cwd=desk.folder, env=clean_environment(), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await until(lambda: _is_ready(f"127.0.0.1:{admin}"))
+        process.terminate()
+        await until(lambda: _is_draining(f"127.0.0.1:{admin}"))
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 8) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _is_draining(address: str) -> bool:
+    return b"draining" in (await ask(address, "/readyz"))[1]
 
 
 async def _is_ready(address: str) -> bool:

@@ -160,6 +160,24 @@ def test_a_receiver_without_accounts_refuses_to_start(desk: Desk) -> None:
     assert (found.returncode, b"[accounts.NAME]" in found.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [('api_key = "env:NOT_SET"', b"hookline.toml:11: cannot send: env:NOT_SET: the variable"), ("", b"has no api_key")],
+)
+def test_a_sender_without_a_credential_refuses_to_start(desk: Desk, key: str, said: bytes) -> None:
+    """Alone it would only mark every command as failed."""
+    desk.write_sound(key)
+    found = hookline("consume", "send", cwd=desk.folder)
+    assert (found.returncode, said in found.stderr) == (2, True)
+
+
+def test_a_wrong_address_is_a_wrong_call(desk: Desk) -> None:
+    """On the command line as in the file."""
+    desk.write_sound()
+    found = hookline("run", "--admin", "8081", cwd=desk.folder)
+    assert (found.returncode, b"--admin: '8081' is not HOST:PORT" in found.stderr) == (2, True)
+
+
 def test_tail_needs_no_key_of_an_account(desk: Desk) -> None:
     """Reading the log works where the variables of the service are not set; nothing but records is printed."""
     desk.write("[accounts.a]", 'provider = "telnyx"', 'public_keys = ["env:NOT_SET"]')
