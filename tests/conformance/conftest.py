@@ -1,7 +1,6 @@
 """Every test here runs on each implementation of the log.
 
-The Kafka half comes from `tests/support/kafka.py`, which has to offer
-`kafka_logs() -> AsyncContextManager[LogFactory]` with settings that name the cluster and a topic prefix of its own.
+The factories of the two halves are in `tests/support/logs.py` and `tests/support/kafka.py`.
 """
 
 from collections.abc import AsyncIterator
@@ -20,8 +19,10 @@ async def log_factory(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIt
         async with embedded_logs(tmp_path) as embedded:
             yield embedded
         return
-    kafka = pytest.importorskip("tests.support.kafka")
-    async with kafka.kafka_logs() as factory:
+    # Imported here, so that the embedded half needs nothing of Kafka.
+    from tests.support.kafka import kafka_logs
+
+    async with kafka_logs() as factory:
         yield factory
 
 
