@@ -1,6 +1,8 @@
 """What aiokafka's errors mean for us, in plain words."""
 
 import contextlib
+import socket
+import ssl
 from collections.abc import Generator
 
 from aiokafka import errors
@@ -63,7 +65,23 @@ def words(error: BaseException) -> str:
     """Return what the error says to a person."""
     if isinstance(error, TimeoutError | errors.KafkaTimeoutError | errors.RequestTimedOutError):
         return "no answer in time"
+    if isinstance(error, OSError):
+        return _system_words(error)
     return _WORDS.get(type(error)) or str(error) or type(error).__name__
+
+
+def _system_words(error: OSError) -> str:
+    match error:
+        case ConnectionRefusedError():
+            return "nobody listens there"
+        case socket.gaierror():
+            return "no machine of that name is known"
+        case ssl.SSLCertVerificationError():
+            return f"the broker's certificate is not trusted: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed ({error.reason}): does that port speak it?"
+        case _:
+            return error.strerror or str(error) or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -4,7 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
+from aiokafka.errors import KafkaConnectionError
+
+from broker.kafka.connection import Connection
 from broker.kafka.errors import UNWELL, plainly
+from broker.kafka.reach import why_not
 from broker.log import LogUnavailableError
 
 START_SECONDS = 5.0
@@ -17,7 +21,14 @@ Answer = TypeVar("Answer")
 class Kept(Generic[Client]):
     """Owns one client at a time; several questions may use it at once."""
 
-    def __init__(self, make: Callable[[], Client], end: Callable[[Any, float], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        make: Callable[[Connection], Client],
+        end: Callable[[Any, float], Awaitable[None]],
+    ) -> None:
+        """Take how to make the client and how to end it."""
+        self._connection = connection
         self._make = make
         self._end = end
         self._client: Client | None = None
@@ -56,12 +67,14 @@ class Kept(Generic[Client]):
             return self._client
 
     async def _new(self) -> Client:
-        client: Any = self._make()
+        client: Any = self._make(self._connection)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await client.start()
-        except BaseException:
+        except BaseException as error:
             await asyncio.shield(self._end(client, 0.5))
+            if isinstance(error, KafkaConnectionError) and (reason := await why_not(self._connection)):
+                raise KafkaConnectionError(reason) from error
             raise
         made: Client = client
         return made

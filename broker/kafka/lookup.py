@@ -45,8 +45,8 @@ class Lookup:
     """Answers with two kept clients, so that a question costs no connection."""
 
     def __init__(self, connection: Connection, names: Names) -> None:
-        self.admin = Kept(lambda: new_admin(connection), end_admin)
-        self._reader = Kept(lambda: new_reader(connection), end_consumer)
+        self.admin = Kept(connection, new_admin, end_admin)
+        self._reader = Kept(connection, new_reader, end_consumer)
         self._connection = connection
         self._names = names
 

@@ -13,6 +13,7 @@ from broker.kafka.connection import Connection, Names
 from broker.kafka.ending import end_producer
 from broker.kafka.errors import REFUSED, TRANSIENT, UNWELL, words
 from broker.kafka.line import REQUEST_MS, Line, Sent, new_producer
+from broker.kafka.reach import why_not
 from broker.log import LogState, LogUnavailableError, Partition, Position, RecordRefusedError
 from schemas.records import Record
 
@@ -217,7 +218,8 @@ class Publisher:
                 await asyncio.gather(*map(line.partitions, self._topics), return_exceptions=True)
         except UNWELL as error:
             self._end(line, STOP_SECONDS)
-            self._away(f"{connection.where()}: {words(error)}")
+            if self.state is not LogState.AWAY:
+                self._away(await why_not(connection) or f"{connection.where()}: {words(error)}")
             return None
         except BaseException:
             self._end(line, STOP_SECONDS)

@@ -5,18 +5,14 @@ that it runs before anything is installed. `KafkaCluster` is the same for tests,
 """
 
 import argparse
-import base64
 import contextlib
-import json
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Self
@@ -24,10 +20,10 @@ from typing import IO, Self
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from deploy.kafka.jars import HERE, KafkaMissingError, fetch, libraries, require_java  # noqa: E402 - also run as a script
+from deploy.kafka.layout import HOST, Layout, Node, properties, short_id  # noqa: E402 - also run as a script
 
 __all__ = ["KafkaCluster", "KafkaMissingError"]
 
-HOST = "127.0.0.1"
 HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC")
 USE = """
 Apache Kafka is up: {url}
@@ -45,77 +41,6 @@ ONE_COPY = """\
 """
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
-
-
-# --- one node
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One broker that is also a controller. `directory_id` names its storage in the quorum."""
-
-    number: int
-    port: int
-    controller_port: int
-    directory_id: str
-
-    @property
-    def controller(self) -> str:
-        """Its place in `--initial-controllers`."""
-        return f"{self.number}@{HOST}:{self.controller_port}:{self.directory_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What is decided once for a folder and kept in `cluster.json`, since the quorum remembers it too."""
-
-    cluster_id: str
-    nodes: tuple[Node, ...]
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote."""
-        stored = json.loads(path.read_text())
-        return cls(stored["cluster_id"], tuple(Node(**node) for node in stored["nodes"]))
-
-    def save(self, path: Path) -> None:
-        """Write it down for the next start."""
-        path.write_text(json.dumps(asdict(self), indent=1))
-
-
-def properties(layout: Layout, node: Node, data: Path) -> str:
-    """Return the node's `server.properties`: loopback, small internal topics, as durable as the node count allows."""
-    copies = min(3, len(layout.nodes))
-    in_sync = 2 if copies == 3 else 1
-    settings = {
-        "process.roles": "broker,controller",
-        "node.id": node.number,
-        "log.dirs": data,
-        "listeners": f"PLAINTEXT://{HOST}:{node.port},CONTROLLER://{HOST}:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{node.port}",
-        "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.quorum.bootstrap.servers": ",".join(f"{HOST}:{n.controller_port}" for n in layout.nodes),
-        "auto.create.topics.enable": "false",
-        "default.replication.factor": copies,
-        "min.insync.replicas": in_sync,
-        "offsets.topic.num.partitions": 4,
-        "offsets.topic.replication.factor": copies,
-        "transaction.state.log.num.partitions": 2,
-        "transaction.state.log.replication.factor": copies,
-        "transaction.state.log.min.isr": in_sync,
-        "share.coordinator.state.topic.num.partitions": 2,
-        "share.coordinator.state.topic.replication.factor": copies,
-        "share.coordinator.state.topic.min.isr": in_sync,
-        "group.initial.rebalance.delay.ms": 0,
-        # A node that was killed may come back under its number after this long.
-        "broker.session.timeout.ms": 3000,
-        "broker.heartbeat.interval.ms": 500,
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,
-    }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def brokers_seen(port: int) -> int:
@@ -143,10 +68,6 @@ def free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in sockets]
 
 
-def _short_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
 # --- the cluster
 
 
@@ -159,12 +80,17 @@ class KafkaCluster:
         nodes: int = 1,
         ports: Sequence[int] | None = None,
         say: Callable[[str], None] = lambda _: None,
+        extra: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the folder, the number of nodes and their ports (free ones where none are given)."""
+        """Take the folder, the number of nodes, their ports (else free ones), and more server properties.
+
+        `{controller}` in a property stands for the node's controller port.
+        """
         self._directory = directory.resolve()
         self._count = nodes
         self._ports = list(ports) if ports else None
         self._say = say
+        self._extra = dict(extra or {})
         self._layout: Layout | None = None
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -269,8 +195,8 @@ class KafkaCluster:
         else:
             ports = self._ports or free_ports(self._count)
             pairs = zip(ports, self._controller_ports(), strict=True)
-            nodes = [Node(number, p, c, _short_id()) for number, (p, c) in enumerate(pairs, 1)]
-            layout = Layout(_short_id(), tuple(nodes))
+            nodes = [Node(number, p, c, short_id()) for number, (p, c) in enumerate(pairs, 1)]
+            layout = Layout(short_id(), tuple(nodes))
         for node in layout.nodes:
             self._write(layout, node)
         layout.save(path)
@@ -287,7 +213,10 @@ class KafkaCluster:
     def _write(self, layout: Layout, node: Node) -> None:
         home = self._home(node)
         home.mkdir(exist_ok=True)
-        (home / "server.properties").write_text(properties(layout, node, home / "data"))
+        own = str(node.controller_port)
+        lines = [f"{name}={value.replace('{controller}', own)}\n" for name, value in self._extra.items()]
+        # Of two lines for one property Java takes the later one.
+        (home / "server.properties").write_text(properties(layout, node, home / "data") + "".join(lines))
 
     def _format(self) -> None:
         """Make the storage of the nodes that have none, all at once. Formatting twice does no harm."""
@@ -336,31 +265,44 @@ def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a cluster until Ctrl-C. Returns the exit status."""
+    """Run a cluster until Ctrl-C, or only fetch its jars. Returns the exit status."""
     options = _options().parse_args(arguments)
-    ports = range(options.port, options.port + options.nodes)
-    taken = [port for port in ports if brokers_seen(port)]
-    if taken:
-        print(f"a Kafka answers on {HOST}:{taken[0]} already: use it, or give another --port", file=sys.stderr)
-        return 1
-    cluster = KafkaCluster(options.dir, options.nodes, list(ports), lambda line: print(line, flush=True))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        cluster.start()
-        return _serve(cluster, options.dir)
+        return _run(options) if options.command == "run" else _fetch()
     except KeyboardInterrupt:
         print("\nstopping", flush=True)
         return 0
     except (KafkaMissingError, TimeoutError) as reason:
         print(reason, file=sys.stderr)
         return 1
-    finally:
-        cluster.stop()
+
+
+def _fetch() -> int:
+    require_java()
+    fetch(libraries(), _say)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    ports = range(options.port, options.port + options.nodes)
+    taken = [port for port in ports if brokers_seen(port)]
+    if taken:
+        print(f"a Kafka answers on {HOST}:{taken[0]} already: use it, or give another --port", file=sys.stderr)
+        return 1
+    with KafkaCluster(options.dir, options.nodes, list(ports), _say) as cluster:
+        return _serve(cluster, options.dir)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="A real Apache Kafka on the loopback interface, without containers.")
-    run = parser.add_subparsers(required=True).add_parser("run", help="start it and keep it until Ctrl-C")
+    commands = parser.add_subparsers(required=True, dest="command")
+    commands.add_parser("fetch", help="fetch the jars, for a later start without a network")
+    run = commands.add_parser("run", help="start it and keep it until Ctrl-C")
     run.add_argument("--nodes", type=int, default=1, choices=(1, 3), help="1, or 3 with three copies of everything")
     run.add_argument("--port", type=int, default=9092, help="port of the first node; the others follow")
     run.add_argument("--dir", type=Path, default=ROOT / "var" / "kafka", help="where the data is kept")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka import jars
-from deploy.kafka.cluster import KafkaCluster, Layout, Node, brokers_seen, free_ports, properties
+from deploy.kafka.cluster import KafkaCluster, brokers_seen, free_ports
 from deploy.kafka.jars import KafkaMissingError, fetch
+from deploy.kafka.layout import Layout, Node, properties, short_id
 from tests.support.kafka import bootstrap
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "kafka" / "cluster.py"
@@ -95,6 +96,11 @@ def test_another_number_of_nodes_in_the_same_folder_is_refused(tmp_path: Path) -
     Layout("c" * 22, (node(1),)).save(tmp_path / "cluster.json")
     with pytest.raises(KafkaMissingError, match="cluster of 1 nodes"):
         KafkaCluster(tmp_path, 3)._settle()
+
+
+def test_no_id_looks_like_an_option() -> None:
+    """Kafka's tools read a leading dash as one; one id in 64 would have it."""
+    assert not any(short_id().startswith("-") for _ in range(2000))
 
 
 def test_nobody_answers_on_a_free_port() -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,10 +48,10 @@ def no_kafka(reason: KafkaMissingError) -> NoReturn:
     pytest.skip(f"no Kafka: {reason}")
 
 
-def _started(nodes: int) -> KafkaCluster:
+def _started(nodes: int, ports: Sequence[int] | None = None, extra: Mapping[str, str] | None = None) -> KafkaCluster:
     """Start a cluster in a new folder that goes, with its nodes, when the tests end."""
     folder = Path(tempfile.mkdtemp(prefix="hookline-kafka-"))
-    cluster = KafkaCluster(folder, nodes)
+    cluster = KafkaCluster(folder, nodes, ports, extra=extra)
     atexit.register(_end, cluster, folder)
     cluster.start()
     return cluster
@@ -64,10 +64,12 @@ def _end(cluster: KafkaCluster, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def own_cluster(nodes: int = 1) -> Iterator[KafkaCluster]:
-    """Give a cluster that the test may kill."""
+def own_cluster(
+    nodes: int = 1, ports: Sequence[int] | None = None, extra: Mapping[str, str] | None = None
+) -> Iterator[KafkaCluster]:
+    """Give a cluster that the test may kill, or that is set up in its own way."""
     try:
-        cluster = _started(nodes)
+        cluster = _started(nodes, ports, extra)
     except KafkaMissingError as reason:
         no_kafka(reason)
     try:
