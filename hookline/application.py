@@ -112,12 +112,12 @@ class Application:
 
     def readiness(self) -> Answer:
         """Tell whether webhooks can be stored now; without that role, whether the consumers run."""
-        missing = self._topics.missing
-        if missing:
-            return _ready(ok=False, degraded=True, reason=f"topics missing: {', '.join(missing)}")
+        if self._topics.prevent_storing:
+            return _ready(ok=False, degraded=True, reason=self._topics.trouble)
         if self._server is not None:
             found = self._server.readiness()
-            return _ready(ok=found.ready, degraded=found.degraded, reason=found.reason)
+            trouble = self._topics.trouble if found.ready else ""
+            return _ready(ok=found.ready, degraded=found.degraded or bool(trouble), reason=trouble or found.reason)
         ended = [worker.name for worker in self._crew.workers if not worker.running]
         return _ready(
             ok=not ended, degraded=bool(ended), reason=f"not running: {', '.join(ended)}" if ended else "ready"

@@ -7,7 +7,8 @@ import structlog
 
 from broker.log import Log, LogError
 from broker.settings import BrokerSettings
-from hookline.topics import missing_names, wanted_topics
+from hookline.topics import SAFE_COPIES, missing_names, wanted_topics
+from schemas.topics import CATALOGUE
 
 PAUSE = 5.0
 """Seconds between two looks while topics are missing or the log is away."""
@@ -23,8 +24,23 @@ class TopicWatch:
         self._log = log
         self._specs = wanted_topics(settings)
         self._embedded = settings.url.startswith("sqlite:")
+        self._copies = settings.kafka.min_insync_replicas
         self._task: asyncio.Task[None] | None = None
         self.missing: tuple[str, ...] = ()
+
+    @property
+    def prevent_storing(self) -> bool:
+        """Whether a topic is missing that webhooks or commands are stored in; a dead-letter topic is none of them."""
+        return any(topic.name in self.missing for topic in CATALOGUE)
+
+    @property
+    def trouble(self) -> str:
+        """What an operator should mend although records are stored, or nothing."""
+        if self.missing:
+            return f"topics missing, `hookline topics apply` makes them: {', '.join(self.missing)}"
+        if not self._embedded and self._copies < SAFE_COPIES:
+            return f"min_insync_replicas is {self._copies}: a broker's loss may take what was acknowledged"
+        return ""
 
     async def start(self) -> None:
         """Make the topics, or begin to look. Raises LogError on the embedded log."""

@@ -8,6 +8,9 @@ from broker.settings import BrokerSettings
 from hookline.consumers import CONSUMERS
 from schemas.topics import CATALOGUE, Topic, dead_letter_topic
 
+SAFE_COPIES = 2
+"""Copies that must hold a record so that the loss of one broker loses nothing (P1)."""
+
 _SQLITE = "sqlite:///"
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.opening import open_log
 from hookline.config import Config
-from hookline.doctor.report import Check, fail, ok
-from hookline.topics import log_exists, wanted_topics
+from hookline.doctor.report import Check, fail, ok, warn
+from hookline.topics import SAFE_COPIES, log_exists, wanted_topics
 from providers.registry import provider
 
 _DEADLINE = 10.0
@@ -53,7 +53,8 @@ async def _check_open(config: Config, log: Log) -> list[Check]:
     state = log.state
     reached = ok("log", f"{config.broker.url} answers")
     away = fail("log", f"{config.broker.url} is {state}", "see the log's own messages")
-    return [reached if state is not LogState.AWAY else away, *_topic_checks(plan, embedded=_is_embedded(config))]
+    topics = _topic_checks(plan, embedded=_is_embedded(config))
+    return [reached if state is not LogState.AWAY else away, *topics, *_copies_check(config)]
 
 
 def _topic_checks(plan: Sequence[PlannedTopic], *, embedded: bool) -> list[Check]:
@@ -62,16 +63,27 @@ def _topic_checks(plan: Sequence[PlannedTopic], *, embedded: bool) -> list[Check
         return [ok("topics", f"all {len(plan)} are as they should be")]
     if embedded:
         return [ok("topics", f"{len(bad)} of {len(plan)} are made at the next start")]
-    return [_topic_check(item) for item in bad]
+    grouped: dict[tuple[TopicChange, str], list[str]] = {}
+    for item in bad:
+        grouped.setdefault((item.change, item.detail), []).append(item.spec.name)
+    return [_topic_check(change, detail, names) for (change, detail), names in grouped.items()]
 
 
-def _topic_check(item: PlannedTopic) -> Check:
-    words = {TopicChange.CREATE: "is missing", TopicChange.ALTER: "is not as it should be"}
-    what = f"{item.spec.name} {words.get(item.change, 'stands against what is wanted')}"
+def _topic_check(change: TopicChange, detail: str, names: Sequence[str]) -> Check:
+    words = {TopicChange.CREATE: "missing", TopicChange.ALTER: "not as it should be"}
+    what = f"{words.get(change, 'against what is wanted')}{' (' if detail else ''}{detail}{')' if detail else ''}"
     advice = "`hookline topics apply` mends it"
-    if item.change is TopicChange.CONFLICT:
+    if change is TopicChange.CONFLICT:
         advice = "this needs a decision of yours: see docs/topics.md"
-    return fail("topics", f"{what}{': ' if item.detail else ''}{item.detail}", advice)
+    return fail("topics", f"{what}: {', '.join(names)}", advice)
+
+
+def _copies_check(config: Config) -> list[Check]:
+    copies = config.broker.kafka.min_insync_replicas
+    if _is_embedded(config) or copies >= SAFE_COPIES:
+        return []
+    advice = "set 2 or more under [broker.kafka], with at least 3 brokers"
+    return [warn("copies", f"min_insync_replicas is {copies}: a broker's loss may take what was acknowledged", advice)]
 
 
 def _unreachable(config: Config, error: Exception) -> Check:

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline.config import load_config
+from hookline.doctor import log as doctor_log
+from hookline.doctor import reach
 from hookline.doctor.captured import parse_captured, unchunked
 from hookline.doctor.log import check_log
 from hookline.doctor.place import check_addresses, check_disks
@@ -187,8 +189,11 @@ def test_a_date_that_is_none_is_told_plainly(date: str | None) -> None:
     assert "nobody to compare" in check_clock(date, NOW).title
 
 
-async def test_a_provider_out_of_reach_is_told_plainly(desk: Desk, taken_port: int) -> None:
-    """Offline is no failure of the receiver: a warning, with the address."""
+async def test_a_provider_out_of_reach_is_told_plainly(
+    desk: Desk, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer is no failure of the receiver: a warning, with the address."""
+    monkeypatch.setattr(reach, "_DEADLINE", 0.2)
     free = taken_port
     desk.write_sound(f'base_url = "http://127.0.0.1:{free}"')
     config = await asyncio.to_thread(load_config, desk.config, {})
@@ -223,8 +228,9 @@ async def test_a_log_that_is_no_log_is_a_failure(desk: Desk) -> None:
     assert (check.grade, "cannot be reached" in check.title) == (Grade.FAIL, True)
 
 
-async def test_kafka_that_is_away_is_a_failure(desk: Desk, taken_port: int) -> None:
+async def test_kafka_that_is_away_is_a_failure(desk: Desk, taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a deadline, though the other side takes the connection and says nothing."""
+    monkeypatch.setattr(doctor_log, "_DEADLINE", 1.0)
     desk.write("[broker]", f'url = "kafka://127.0.0.1:{taken_port}"')
     config = await asyncio.to_thread(load_config, desk.config, {})
     async with asyncio.timeout(40):
