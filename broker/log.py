@@ -1,6 +1,6 @@
 """What a log is: append durably, read in a group, commit, look up an offset by time.
 
-Two implementations pass one conformance suite (`tests/conformance/test_log.py`): `broker.kafka` and
+Two implementations pass one conformance suite (`tests/conformance/`): `broker.kafka` and
 `broker.embedded`. Offsets count from 0 within a partition and only grow; they may have gaps.
 """
 
