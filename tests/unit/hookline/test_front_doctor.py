@@ -277,3 +277,23 @@ def raw_line(desk: Desk) -> bytes:
     )
     record = webhook_to_record(webhook, webhook.id)
     return line_of(StoredRecord(record.topic, 0, 0, record.timestamp, record.key, record.value, record.headers))
+
+
+async def test_any_answer_proves_the_way(desk: Desk) -> None:
+    """An API that asks for a credential was reached, and its `Date` shows how far our clock is off."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        date = formatdate(NOW, usegmt=True).encode()
+        writer.write(
+            b"HTTP/1.1 401 Unauthorized\r\nDate: " + date + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        desk.write_sound(f'base_url = "http://127.0.0.1:{server.sockets[0].getsockname()[1]}"')
+        config = await asyncio.to_thread(load_config, desk.config, {})
+        way, time_check = await check_reach(config, lambda: NOW + 0.5 + 3600)
+    assert (way.grade, "answers (status 401)" in way.title) == (Grade.OK, True)
+    assert (time_check.grade, "3600 s ahead" in time_check.title) == (Grade.FAIL, True)
