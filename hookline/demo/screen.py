@@ -1,6 +1,7 @@
 """The demo's screen: a pure function from the figures and the terminal's size to what rich draws."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -27,6 +28,8 @@ _KINDS = {
     "webhook.unrecognized": "magenta",
 }
 
+_LONGEST_KIND = max(map(len, _KINDS))
+
 Figure = tuple[str, str, str]
 """A name, a value, and the style of the value."""
 
@@ -43,14 +46,17 @@ def _blocks(view: View, width: int, room: int) -> tuple[Sequence[RenderableType]
     webhooks, answers, replies = _webhooks(view), _answers(view), _replies(view)
     events = _events(view, bars=width >= _BARS)
     high_left, high_events, high_replies = 14, len(view.by_type) + 2, len(view.outcomes) + len(view.refusals) + 7
+    highest = max(high_left, high_replies, high_events if width >= _WIDE else 0)
+    if width >= _MIDDLE:
+        answers.height, replies.height = highest - 9, highest
     if width >= _WIDE:
-        columns = _columns([[webhooks, answers], [events], [replies]])
-        return [columns], max(high_left, high_events, high_replies)
+        events.height = highest
+        return [_columns([[webhooks, answers], [events], [replies]])], highest
     blocks: list[RenderableType] = []
     used = 0
     if width >= _MIDDLE:
         stack: list[tuple[RenderableType, int]] = [
-            (_columns([[webhooks, answers], [replies]]), max(high_left, high_replies)),
+            (_columns([[webhooks, answers], [replies]]), highest),
             (events, high_events),
         ]
     else:
@@ -64,9 +70,9 @@ def _blocks(view: View, width: int, room: int) -> tuple[Sequence[RenderableType]
 
 def _heading(view: View) -> RenderableType:
     line = Table.grid(expand=True)
-    line.add_column()
-    line.add_column(justify="right")
-    left = f", {clock_text(view.remaining)} left" if view.remaining is not None else ""
+    line.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    line.add_column(no_wrap=True, justify="right")
+    left = f", {clock_text(ceil(view.remaining))} left" if view.remaining is not None else ""
     text = Text.assemble((" hookline demo ", "reverse"), f" {clock_text(view.elapsed)}{left} · {view.phase}")
     line.add_row(text, _verdict(view))
     return line
@@ -132,8 +138,8 @@ def _replies(view: View) -> Panel:
 
 def _feed(lines: Sequence[Line], height: int) -> Panel:
     table = Table.grid(padding=(0, 1), expand=True)
-    for _ in range(2):
-        table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=_LONGEST_KIND)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for line in lines:
         style = _KINDS.get(line.kind, "")

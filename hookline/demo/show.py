@@ -30,6 +30,7 @@ from providers.simulation import Cloud, Outgoing
 from schemas.times import from_clock
 
 ACCOUNT = "main"
+_REFUSALS = "hookline_refusals_total"
 _RENEW = 30.0
 _STOP_WAIT = 15.0
 Ready = Callable[[str], Awaitable[None]]
@@ -208,9 +209,10 @@ def _question(cloud: Cloud) -> Outgoing:
 def _refusals(application: Application) -> Mapping[str, int]:
     """Return the receiver's own count of refusals by reason."""
     found: dict[str, int] = {}
-    for family in application.registry.collect():
+    # This family alone: others read files when they are collected.
+    for family in application.registry.restricted_registry([_REFUSALS]).collect():
         for sample in family.samples:
-            if sample.name == "hookline_refusals_total":
+            if sample.name == _REFUSALS:
                 reason = sample.labels["reason"]
                 found[reason] = found.get(reason, 0) + int(sample.value)
     return found

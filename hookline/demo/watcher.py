@@ -31,6 +31,7 @@ class Watcher:
         self._place = 0
         self._awaited: dict[bytes, float] = {}
         self._early: dict[bytes, None] = {}
+        self._seen: dict[str, None] = {}
         self._unanswered = set[str]()
         self._answered_early: dict[str, None] = {}
         self.feed: deque[Line] = deque(maxlen=_FEED)
@@ -80,7 +81,12 @@ class Watcher:
             self._count(event)
 
     def _count(self, event: Event) -> None:
+        # Commands and results have ids that let a reader drop repeats, so this reader does.
+        if isinstance(event, SendRequested | SendCompleted) and event.id in self._seen:
+            return
         self.feed.append(line_of(event))
+        if isinstance(event, SendRequested | SendCompleted):
+            _remember(self._seen, event.id)
         if isinstance(event, SendRequested):
             self.commands += 1
         elif isinstance(event, SendCompleted):

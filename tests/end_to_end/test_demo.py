@@ -1,0 +1,188 @@
+"""The demo as a person runs it, and that its final check would see a loss."""
+
+import asyncio
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.log import Log, Partition
+from hookline.demo import show as showing
+from hookline.demo.audit import Stored
+from hookline.demo.collect import stored_of
+from hookline.demo.folder import Folder, opened
+from hookline.demo.show import Options, Outcome, Show
+from hookline.demo.summary import rows, verdict
+from hookline.demo.view import View
+from providers.registry import cloud
+from schemas.records import StoredRecord
+from schemas.topics import COMMANDS, RESULTS, WEBHOOKS
+
+ALL_WELL = "All well: what was acknowledged is in the log"
+
+
+async def started(*words: str) -> Process:
+    """Start the demo as a process of its own, without a terminal."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hookline", "demo", *words, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=STDOUT
+    )
+
+
+async def ended(process: Process) -> str:
+    """Return what the process printed until its end."""
+    try:
+        async with asyncio.timeout(45):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return output.decode()
+
+
+async def lines_until(process: Process, wanted: str) -> str:
+    """Return what the process prints, up to the line that holds the words."""
+    assert process.stdout is not None
+    text = ""
+    async with asyncio.timeout(30):
+        while wanted not in text:
+            line = await process.stdout.readline()
+            assert line, text
+            text += line.decode()
+    return text
+
+
+async def test_the_demo_ends_by_itself_with_a_clean_summary(tmp_path: Path) -> None:
+    """`hookline demo --for 5` sends, stores, replies, checks, and says so with exit status 0."""
+    process = await started("--for", "5", "--dir", str(tmp_path), "--rate", "15")
+    output = await ended(process)
+    assert process.returncode == 0, output
+    sent, acknowledged = (
+        re.search(rf"^{name}: (\d+)$", output, re.MULTILINE) for name in ("events sent", "acknowledged")
+    )
+    assert sent is not None
+    assert acknowledged is not None
+    assert int(sent[1]) == int(acknowledged[1]) >= 50
+    assert "lost: 0 webhooks, 0 events" in output
+    replies = re.search(r"^replies: (\d+) sent of (\d+) expected$", output, re.MULTILINE)
+    assert replies is not None
+    assert int(replies[1]) == int(replies[2]) >= 3
+    assert ALL_WELL in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_the_demo_with_its_summary(tmp_path: Path, number: signal.Signals) -> None:
+    """Without `--for` it goes on until Ctrl-C, then checks as well; and it runs in the same folder again."""
+    process = await started("--dir", str(tmp_path))
+    await lines_until(process, "running: sent 1")
+    process.send_signal(number)
+    output = await ended(process)
+    assert process.returncode == 0, output
+    assert ALL_WELL in output
+
+
+async def test_the_lines_for_a_second_terminal_work(tmp_path: Path) -> None:
+    """The signed request is accepted, and `tail` reads the log by the written configuration."""
+    process = await started("--dir", str(tmp_path))
+    try:
+        text = await lines_until(process, "running: sent 0")
+        url = re.search(r"^curl .* (http\S+)$", text, re.MULTILINE)
+        assert url is not None
+        status, _ = await posted(url[1], tmp_path)
+        assert status == 200
+        config = str(tmp_path / "hookline.toml")
+        tail = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hookline", "tail", "--config", config, "--topic", "messaging.inbound.v1",
+            "--from", "earliest", "--no-follow", stdout=PIPE,
+        )  # fmt: skip
+        assert b'"messaging.inbound.v1"' in (await tail.communicate())[0]
+    finally:
+        process.send_signal(signal.SIGINT)
+        output = await ended(process)
+    assert process.returncode == 0, output
+
+
+async def posted(url: str, folder: Path) -> tuple[int, str]:
+    """Post the prepared request as `curl` would."""
+    import aiohttp
+
+    lines = (folder / "request" / "headers.txt").read_text().splitlines()
+    headers = dict(line.split(": ", 1) for line in lines)
+    body = (folder / "request" / "body.json").read_bytes()
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
+        return response.status, await response.text()
+
+
+class Hiding:
+    """A log that hides records of one topic: what a log that loses looks like to its readers."""
+
+    def __init__(self, log: Log, topic: str) -> None:
+        self._log, self._topic = log, topic
+        self._hidden: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the log has."""
+        return getattr(self._log, name)
+
+    async def read(self, partition: Partition, offset: int, end: int) -> AsyncIterator[StoredRecord]:
+        """Yield the records, all but the first of the topic and its repeats."""
+        async for record in self._log.read(partition, offset, end):
+            if record.topic == self._topic and self._hidden in (None, record.value):
+                self._hidden = record.value
+            else:
+                yield record
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    """Return a folder that is ready, opened outside of the loop as the command does it."""
+    with opened(tmp_path) as found:
+        yield found
+
+
+async def short_demo(folder: Folder, collect: Callable[[Log], Awaitable[Stored]], patch: pytest.MonkeyPatch) -> Outcome:
+    """Run the demo for a second or two in this process, where a blocked loop is an error."""
+    patch.setattr(showing, "stored_of", collect)
+
+    async def ready(_url: str) -> None:
+        """Nothing is printed."""
+
+    def paint(_view: View) -> None:
+        """Nothing is drawn."""
+
+    return await Show(cloud("telnyx"), folder, Options(rate=40, seconds=1.5, refresh=0.2)).run(ready, paint)
+
+
+async def test_a_run_in_this_process_is_clean(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference for the tests below, and no call blocks the loop."""
+    outcome = await short_demo(folder, stored_of, monkeypatch)
+    assert outcome.clean, verdict(outcome)
+    assert ("lost", "0 webhooks, 0 events") in rows(outcome)
+
+
+@pytest.mark.parametrize(
+    ("topic", "words"),
+    [
+        (WEBHOOKS.name, "acknowledged webhooks are not in the log"),
+        ("messaging.delivery.v1", "events of acknowledged webhooks are not in the log"),
+        (COMMANDS.name, "messages got no answer"),
+        (RESULTS.name, "commands were not sent exactly once"),
+    ],
+)
+async def test_a_record_that_is_gone_is_noticed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, topic: str, words: str
+) -> None:
+    """One record less in any topic, and the demo says what is missing instead of `all well`."""
+
+    async def collect(log: Log) -> Stored:
+        hiding: Any = Hiding(log, topic)
+        return await stored_of(hiding)
+
+    outcome = await short_demo(folder, collect, monkeypatch)
+    assert not outcome.clean
+    assert any(f"1 {words}" in line for line in verdict(outcome)), verdict(outcome)
