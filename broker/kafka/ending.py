@@ -15,23 +15,32 @@ FORCE_SECONDS = 1.0
 
 
 async def end_producer(producer: Any, grace: float) -> None:
-    """Send what is left and close, within about `grace` + 2 s."""
-    if await _within(grace, producer.stop):
-        return
-    sender = producer._sender  # noqa: SLF001 - its task outlives a cancelled stop()
-    await _kill([sender.sender_task])
-    await _within(FORCE_SECONDS, producer.client.close)
+    """Send what is left and close, within about `grace` + 2 s; cancelled, it closes at once."""
+    ended = False
+    try:
+        ended = await _within(grace, producer.stop)
+    finally:
+        if not ended:
+            sender = producer._sender  # noqa: SLF001 - its task outlives a stop() that was cut short
+            await _kill([sender.sender_task])
+            await _within(FORCE_SECONDS, producer.client.close)
 
 
 async def end_consumer(consumer: Any, grace: float) -> None:
-    """Leave the group and close, within about `grace` + 2 s."""
-    if await _within(grace, consumer.stop):
-        return
-    coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001 - their tasks outlive a cancelled stop()
+    """Leave the group and close, within about `grace` + 2 s; cancelled, it closes at once."""
+    ended = False
+    try:
+        ended = await _within(grace, consumer.stop)
+    finally:
+        if not ended:
+            await _kill(_tasks_of(consumer._coordinator, consumer._fetcher))  # noqa: SLF001 - they outlive a cut stop()
+            await _within(FORCE_SECONDS, consumer._client.close)  # noqa: SLF001 - so do the connections
+
+
+def _tasks_of(coordinator: Any, fetcher: Any) -> list[asyncio.Task[Any] | None]:
     names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
     tasks = [getattr(coordinator, name, None) for name in names]
-    await _kill([*tasks, getattr(fetcher, "_fetch_task", None), *getattr(fetcher, "_pending_tasks", ())])
-    await _within(FORCE_SECONDS, consumer._client.close)  # noqa: SLF001 - the connections outlive it too
+    return [*tasks, getattr(fetcher, "_fetch_task", None), *getattr(fetcher, "_pending_tasks", ())]
 
 
 async def end_admin(admin: Any, grace: float) -> None:

@@ -61,10 +61,12 @@ class Publisher:
             await asyncio.wait([self._supervisor])
             self._supervisor = None
         self._away("the log was stopped", quiet=True)
-        if self._endings:
-            await asyncio.wait(self._endings, timeout=STOP_SECONDS + 2.5)
-        for ending in self._endings:
-            ending.cancel()
+        for patience in (STOP_SECONDS, 2.5):
+            endings = set(self._endings)
+            if endings:
+                await asyncio.wait(endings, timeout=patience)
+            for ending in self._endings:
+                ending.cancel()
 
     # --- appending
 
@@ -177,7 +179,7 @@ class Publisher:
 
     def _away(self, reason: str, *, quiet: bool = False) -> None:
         if self._line is not None:
-            self._end(self._line, STOP_SECONDS if quiet else REQUEST_MS / 1000 + 1)
+            self._end(self._line, REQUEST_MS / 1000 + 1)
             self._line = None
         if self.state is not LogState.AWAY and not quiet:
             _logger.warning("kafka_away", reason=reason)
@@ -217,12 +219,12 @@ class Publisher:
                 # Topics that were used before: the first append after a return finds them known.
                 await asyncio.gather(*map(line.partitions, self._topics), return_exceptions=True)
         except UNWELL as error:
-            self._end(line, STOP_SECONDS)
+            self._end(line, REQUEST_MS / 1000)
             if self.state is not LogState.AWAY:
                 self._away(await why_not(connection) or f"{connection.where()}: {words(error)}")
             return None
         except BaseException:
-            self._end(line, STOP_SECONDS)
+            self._end(line, REQUEST_MS / 1000)
             raise
         return line
 

@@ -167,8 +167,9 @@ class KafkaSubscription:
         consumer, self._consumer, self._assigned = self._consumer, None, None
         if consumer is not None:
             self._end(consumer)
-        if self._endings:
-            await asyncio.wait(self._endings, timeout=CLOSE_SECONDS + 2.5)
+        endings = set(self._endings)
+        if endings:
+            await asyncio.wait(endings, timeout=CLOSE_SECONDS + 2.5)
 
     # --- rebalances
 

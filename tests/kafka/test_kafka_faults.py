@@ -187,6 +187,7 @@ async def test_a_member_reads_on_after_the_broker_was_killed(cluster: KafkaClust
     assert b"1" not in found
 
 
+@pytest.mark.timeout(150)
 async def test_three_nodes_lose_one_and_go_on() -> None:
     """With three copies and two in sync, a killed node stops appends only until the leaders have moved."""
     with contextlib.ExitStack() as stack:
