@@ -267,7 +267,9 @@ def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a cluster until Ctrl-C, or only fetch its jars. Returns the exit status."""
     options = _options().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A shell that starts us in the background has SIGINT ignored; who sends it means it all the same.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         return _run(options) if options.command == "run" else _fetch()
     except KeyboardInterrupt:
