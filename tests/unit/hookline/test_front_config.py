@@ -244,7 +244,7 @@ words = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(words, max_size=40).map("".join) | st.text(max_size=60))
 def test_any_text_gives_a_configuration_or_its_problems(desk: Desk, text: str) -> None:
     """Whatever is in the file, nothing but ConfigError comes out."""
@@ -303,7 +303,7 @@ names = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(tables, st.dictionaries(names, values, max_size=3)), max_size=4))
 def test_any_values_under_our_keys_give_a_configuration_or_lines(
     desk: Desk, parts: list[tuple[str, dict[str, str]]]

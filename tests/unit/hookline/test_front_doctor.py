@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookline.config import load_config
@@ -150,6 +150,7 @@ def test_chunks_are_joined() -> None:
     assert captured.request.body == b"abcd"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes_give_a_request_or_a_refusal(data: bytes) -> None:
     """Whatever was captured, nothing but CommandError comes out."""
@@ -161,6 +162,7 @@ def test_any_bytes_give_a_request_or_a_refusal(data: bytes) -> None:
         assert len(captured.request.body) <= len(data)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=9), max_size=4))
 def test_what_was_chunked_comes_back(parts: list[bytes]) -> None:
     """Joining is the reverse of cutting."""

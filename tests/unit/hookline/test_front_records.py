@@ -4,7 +4,7 @@ import base64
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookline.record_lines import NotALineError, line_of, record_of
@@ -70,6 +70,7 @@ def test_repeated_headers_are_joined() -> None:
 headers = st.lists(st.tuples(st.text("abc_", max_size=3), st.binary(max_size=4)), max_size=3).map(tuple)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         StoredRecord,
@@ -90,6 +91,7 @@ def test_any_record_is_one_line_of_json(record: StoredRecord) -> None:
     assert orjson.loads(line)["offset"] == record.offset
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_the_raw_topic_comes_back_byte_for_byte(body: bytes) -> None:
     """What was printed can be judged again."""
@@ -97,6 +99,7 @@ def test_the_raw_topic_comes_back_byte_for_byte(body: bytes) -> None:
     assert record_of(line_of(record)) == record
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(repr).map(str.encode))
 def test_a_foreign_line_is_refused(line: bytes) -> None:
     """Nothing but NotALineError comes out of a line that is none."""
@@ -119,6 +122,7 @@ def test_every_way_to_say_where_to_start(text: str, start: Start) -> None:
     assert parse_start(text, lambda: 1000.0) == start
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_any_other_start_is_refused_with_what_may_be_written(text: str) -> None:
     """Nothing but ValueError."""

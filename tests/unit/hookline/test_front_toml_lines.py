@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookline.toml_lines import KeyPath, lines_of
@@ -76,6 +76,7 @@ trees = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(keys, trees, max_size=4), st.booleans())
 def test_every_key_of_every_document_is_found_in_order(tree: dict[str, Any], tables: bool) -> None:
     """Whatever tomllib reads has a line, and later keys have later ones."""
