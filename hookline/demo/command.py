@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import shlex
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,14 +52,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo and return 0 only if its final check found nothing wrong."""
     console = Console(highlight=False)
-    every = _SCREEN_EVERY if console.is_terminal else _LINE_EVERY
+    every = _SCREEN_EVERY if _can_redraw(console) else _LINE_EVERY
     options = Options(rate=arguments.rate, seconds=arguments.seconds, refresh=every)
     with opened(arguments.dir) as folder, folder.log_file.open("w", encoding="utf-8") as log_file:
         configure_logs(LoggingSettings(format="json"), log_file)
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner, _single_errors():
             outcome = runner.run(_perform(folder, options, console))
     _print_end(console, outcome, folder)
     return 0 if outcome.clean else 1
+
+
+@contextmanager
+def _single_errors() -> Generator[None]:
+    """Let what broke one task be told as itself: a closed pipe is no internal error."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
 
 
 async def _perform(folder: Folder, options: Options, console: Console) -> Outcome:
@@ -80,7 +88,6 @@ class _Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._lock = threading.Lock()
 
     @contextmanager
     def shown(self) -> Generator[None]:
@@ -93,16 +100,20 @@ class _Screen:
     def introduce(self, text: str) -> None:
         """Print what stays above the picture, lines unbroken so that they can be copied."""
         print(text, flush=True)
-        if self._console.is_terminal:
+        if _can_redraw(self._console):
             self._live.start()
 
     def paint(self, view: View) -> None:
         """Show the figures."""
-        if not self._console.is_terminal:
+        if not _can_redraw(self._console):
             print(plain_line(view), flush=True)
             return
         size = self._console.size
         self._live.update(render(view, size.width, size.height), refresh=True)
+
+
+def _can_redraw(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _introduction(folder: Folder, url: str, options: Options) -> str:

@@ -19,6 +19,8 @@ _FRAME = 3
 _FEWEST, _MOST = 3, 16
 # Room for the lines that were printed above, so that they stay in sight on a terminal of usual height.
 _INTRODUCTION = 10
+# So many events without an answer are worth a colour.
+_MANY = 20
 _KINDS = {
     "delivery.updated": "cyan",
     "message.received": "bold",
@@ -90,10 +92,9 @@ def _verdict(view: View) -> Text:
 
 def _webhooks(view: View) -> Panel:
     report = view.report
-    open_ = report.acknowledged - report.sent + report.given_up
     figures: list[Figure] = [
         ("sent", f"{report.sent:,}", ""),
-        ("acknowledged", f"{report.acknowledged:,}", "yellow" if open_ < -20 else ""),
+        ("acknowledged", f"{report.acknowledged:,}", "yellow" if report.unsettled > _MANY else ""),
         ("stored", f"{view.stored:,}", ""),
         ("lost", f"{view.lost:,}", "bold red" if view.lost else "green"),
         ("records in the log", f"{view.records:,}", "dim"),
@@ -120,12 +121,11 @@ def _events(view: View, *, bars: bool) -> Panel:
 
 
 def _replies(view: View) -> Panel:
-    open_ = view.replies_expected - view.replies_done
     figures: list[Figure] = [
         ("due", f"{view.replies_expected:,}", ""),
         ("commands", f"{view.commands:,}", ""),
         *((name, f"{number:,}", "green" if name == "sent" else "red") for name, number in view.outcomes.items()),
-        ("on their way", f"{open_:,}", "dim"),
+        ("on their way", f"{view.replies_expected - view.replies_done:,}", "dim"),
     ]
     table = _table(figures)
     table.add_row("", "")

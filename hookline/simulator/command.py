@@ -87,7 +87,7 @@ def _cloud(provider: str, key_file: Path | None) -> Cloud:
 
 @contextmanager
 def _screen(console: Console) -> Generator[Show]:
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield _plain_lines(5.0)
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:

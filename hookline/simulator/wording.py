@@ -39,7 +39,7 @@ def summary_rows(report: Report) -> Sequence[Row]:
     rows = [
         ("events sent", f"{report.sent:,}"),
         ("acknowledged", f"{report.acknowledged:,}"),
-        ("forgeries refused", f"{with_parts(report.refused, report.by_forgery)} of {report.forged:,}"),
+        ("forgeries refused", _refused(report)),
         ("duplicates delivered", f"{report.duplicates:,}"),
         ("tried again", f"{report.retried:,}"),
         ("answer time", latency_text(report.latency)),
@@ -56,6 +56,11 @@ def summary_rows(report: Report) -> Sequence[Row]:
         ("forgeries undecided", report.undecided and f"{report.undecided:,} neither refused nor accepted"),
     )
     return [*rows, *((name, str(value)) for name, value in optional if value)]
+
+
+def _refused(report: Report) -> str:
+    kinds = {name.replace("_", " "): number for name, number in report.by_forgery.items()}
+    return f"{report.refused:,} of {report.forged:,}" + (f" ({parts_text(kinds)})" if kinds else "")
 
 
 def live_text(report: Report, in_hand: int) -> str:
