@@ -75,3 +75,5 @@ def _route_libraries() -> None:
         root.removeHandler(handler)
     root.addHandler(LibraryHandler())
     root.setLevel(logging.WARNING)
+    # While Kafka is away aiokafka writes many lines a second about it. Our own say it once, and when it is over.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

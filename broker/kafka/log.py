@@ -16,6 +16,7 @@ from broker.log import (
     PlannedTopic,
     Position,
     Revoked,
+    TopicChange,
     TopicSpec,
 )
 from broker.settings import BrokerSettings
@@ -104,8 +105,12 @@ class KafkaLog:
         return await self._topics().plan(specs)
 
     async def apply_topics(self, plan: Sequence[PlannedTopic]) -> None:
-        """Create and alter as planned."""
+        """Create and alter as planned. Returns when every new partition has a leader that answers."""
         await self._topics().apply(plan)
+        lookup, _ = self._open()
+        for line in plan:
+            if line.change is TopicChange.CREATE:
+                await lookup.leaders([Partition(line.spec.name, number) for number in range(line.spec.partitions)])
 
     def _topics(self) -> Topics:
         return Topics(self._open()[0].admin, self._names, self._settings.kafka)

@@ -1,7 +1,7 @@
 """Questions about places in the log, and reading a range, outside of any group."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,6 +17,7 @@ from schemas.records import StoredRecord
 
 LOOKUP_SECONDS = 10.0
 READ_SECONDS = 10.0
+LEADERS_SECONDS = 30.0
 FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES = 1024 * 1024
 UNKNOWN_TOPIC = 3
@@ -67,6 +68,18 @@ class Lookup:
             return sorted(Partition(topic, part["partition"]) for part in found["partitions"])
 
         return await self.admin.ask(f"partitions of {topic}", described, LOOKUP_SECONDS)
+
+    async def leaders(self, partitions: Sequence[Partition]) -> None:
+        """Return when the leader of each partition answers for it, which on a new topic takes a moment.
+
+        Until then a producer is told NOT_LEADER_OR_FOLLOWER, and a first webhook would miss its deadline.
+        """
+        places = [self._at(partition) for partition in partitions]
+
+        async def answered(reader: AIOKafkaConsumer) -> None:
+            await reader.end_offsets(places)
+
+        await self._reader.ask("waiting for the leaders of new topics", answered, LEADERS_SECONDS)
 
     async def bounds(self, partition: Partition) -> Bounds:
         """Return the oldest and the next offset."""
