@@ -274,11 +274,12 @@ def test_logs_are_json_where_nobody_looks() -> None:
     stream = StringIO()
     configure_logs(LoggingSettings(), stream)
     structlog.get_logger().info("started", port=1)
-    logging.getLogger("aiokafka").warning("broker %s", "away")
-    logging.getLogger("aiokafka").info("chatter")
+    logging.getLogger("aiohttp").warning("broker %s", "away")
+    logging.getLogger("aiohttp").info("chatter")
+    logging.getLogger("aiokafka.client").error("a line for each request while the broker is away")
     first, second = [orjson.loads(line) for line in stream.getvalue().splitlines()]
     assert (first["event"], first["level"], first["port"]) == ("started", "info", 1)
-    assert (second["event"], second["library"], second["message"]) == ("library_message", "aiokafka", "broker away")
+    assert (second["event"], second["library"], second["message"]) == ("library_message", "aiohttp", "broker away")
 
 
 @pytest.mark.usefixtures("fresh_logs")
