@@ -97,8 +97,8 @@ def _dispatch(argv: list[str]) -> int:
 
 def _quiet_logs() -> None:
     """Keep log lines off standard output, where a command's own lines go; those that serve choose for themselves."""
-    from hookline.logs import configure_logs
-    from hookline.settings import LoggingSettings
+    from hookline.configuration.settings import LoggingSettings
+    from hookline.process.logs import configure_logs
 
     configure_logs(LoggingSettings(level="error"))
 

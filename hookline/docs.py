@@ -17,9 +17,9 @@ from prometheus_client import CollectorRegistry
 
 from consumers.metrics import ConsumerMetrics
 from hookline.cli import COMMANDS, command_parser, overview_parser
-from hookline.config import TABLES
-from hookline.metrics import ProcessMetrics
-from hookline.tables import settings_of
+from hookline.configuration.config import TABLES
+from hookline.configuration.tables import settings_of
+from hookline.process.metrics import ProcessMetrics
 from ingest.metrics import IngestMetrics
 from providers.contract import Provider, Setting
 from providers.registry import PROVIDERS

@@ -2,7 +2,7 @@
 
 import os
 
-from hookline.problems import ConfigError
+from hookline.configuration.problems import ConfigError
 
 FAILED = 1
 USAGE = 2

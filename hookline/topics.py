@@ -5,7 +5,7 @@ from pathlib import Path
 
 from broker.log import PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings
-from hookline.consumers import CONSUMERS
+from hookline.process.consumers import CONSUMERS
 from schemas.topics import CATALOGUE, Topic, dead_letter_topic
 
 SAFE_COPIES = 2

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Consume until a signal comes."""
-    from hookline.application import Role
-    from hookline.serving import serve
+    from hookline.process.application import Role
+    from hookline.process.serving import serve
 
     return serve(configured_to_serve(arguments), frozenset(Role(name) for name in arguments.names))
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from hookline.commands.options import add_config, configured, read_input
-from hookline.config import Config
-from hookline.problems import ConfigError
+from hookline.configuration.config import Config
+from hookline.configuration.problems import ConfigError
 from providers.contract import Account
 
 
@@ -87,7 +87,7 @@ def _signature(arguments: argparse.Namespace) -> int:
 
 
 def _account(config: Config, name: str) -> Account:
-    from hookline.startup import unable_to_verify
+    from hookline.process.startup import unable_to_verify
 
     account = config.accounts.get(name)
     if account is None:

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from hookline.configuration.template import config_text, variables
 from hookline.errors import CommandError
-from hookline.template import config_text, variables
 from providers.contract import Provider
 from providers.registry import PROVIDERS
 

@@ -6,8 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from hookline.addresses import AddressError, parse_address
-from hookline.config import Config, ConfigError, load_config
+from hookline.configuration.addresses import AddressError, parse_address
+from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.errors import CommandError
 
 MAX_INPUT = 64 << 20

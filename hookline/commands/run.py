@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    from hookline.application import Role
-    from hookline.serving import serve
+    from hookline.process.application import Role
+    from hookline.process.serving import serve
 
     return serve(configured_to_serve(arguments), frozenset(Role))

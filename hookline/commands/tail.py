@@ -23,7 +23,7 @@ import time
 from broker.log import LogUnavailableError
 from broker.opening import open_log
 from hookline.commands.options import add_config, configured
-from hookline.config import Config
+from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from hookline.record_lines import line_of
 from hookline.tailing import Start, Tail, parse_start

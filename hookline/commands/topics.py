@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from broker.log import PlannedTopic, TopicChange
 from broker.opening import open_log
 from hookline.commands.options import add_config, configured
-from hookline.config import Config
+from hookline.configuration.config import Config
 from hookline.topics import wanted_topics
 
 _DEADLINE = 60.0

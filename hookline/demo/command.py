@@ -18,14 +18,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hookline.configuration.settings import LoggingSettings
 from hookline.demo.folder import Folder, opened, shown
 from hookline.demo.screen import render
 from hookline.demo.show import Options, Outcome, Show
 from hookline.demo.summary import rows, verdict
 from hookline.demo.view import View, plain_line
-from hookline.logs import configure_logs
-from hookline.serving import loop_factory
-from hookline.settings import LoggingSettings
+from hookline.process.logs import configure_logs
+from hookline.process.serving import loop_factory
 from hookline.simulator.arguments import positive
 from providers.registry import cloud as cloud_of
 from schemas.topics import INBOUND

@@ -11,9 +11,7 @@ from typing import Any
 
 from broker.log import Log
 from broker.opening import open_log
-from hookline.application import Application
-from hookline.config import Config, load_config
-from hookline.consumers import Role
+from hookline.configuration.config import Config, load_config
 from hookline.demo import folder as files
 from hookline.demo.audit import Findings, check
 from hookline.demo.collect import expected_of, stored_of
@@ -21,6 +19,8 @@ from hookline.demo.folder import Folder
 from hookline.demo.settle import settle
 from hookline.demo.view import View
 from hookline.demo.watcher import Watcher
+from hookline.process.application import Application
+from hookline.process.consumers import Role
 from hookline.simulator.api import CloudApi
 from hookline.simulator.engine import Engine
 from hookline.simulator.ledger import Ledger

@@ -1,8 +1,8 @@
 """Checks of the accounts: can each prove a sender, can each send?"""
 
-from hookline.config import Config
+from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
-from hookline.startup import unable_to_send, unable_to_verify
+from hookline.process.startup import unable_to_send, unable_to_verify
 from providers.contract import Account
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from hookline.config import Config, ConfigError, load_config
+from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.doctor.accounts import check_accounts
 from hookline.doctor.log import check_log
 from hookline.doctor.place import check_addresses, check_disks

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.opening import open_log
-from hookline.config import Config
+from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 from hookline.topics import SAFE_COPIES, log_exists, wanted_topics
 from providers.registry import provider

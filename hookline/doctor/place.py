@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
-from hookline.addresses import Address, parse_address
-from hookline.config import Config
+from hookline.configuration.addresses import Address, parse_address
+from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 
 _DEADLINE = 3.0

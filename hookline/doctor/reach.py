@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from hookline.config import Config
+from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 from providers.registry import provider
 from schemas.times import Clock

@@ -23,15 +23,15 @@ from consumers.ledger import Ledger
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
 from consumers.send import send
-from hookline.addresses import Address, AddressError, parse_address
-from hookline.admin import AdminServer, Answer, ListenFailedError
-from hookline.application import Application, Role
-from hookline.config import load_config
-from hookline.consumers import CONSUMERS
-from hookline.logs import configure_logs
-from hookline.settings import LoggingSettings
+from hookline.configuration.addresses import Address, AddressError, parse_address
+from hookline.configuration.config import load_config
+from hookline.configuration.settings import LoggingSettings
+from hookline.process.admin import AdminServer, Answer, ListenFailedError
+from hookline.process.application import Application, Role
+from hookline.process.consumers import CONSUMERS
+from hookline.process.logs import configure_logs
+from hookline.process.workers import Worker
 from hookline.topics import all_topics
-from hookline.workers import Worker
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, free_ports
 
 ALL = frozenset(Role)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hookline.config import Config, ConfigError, load_config
+from hookline.configuration.config import Config, ConfigError, load_config
 from providers.contract import Secret
 from tests.support.front import Desk
 

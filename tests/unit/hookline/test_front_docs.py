@@ -10,7 +10,7 @@ import pytest
 
 from hookline import docs
 from hookline.cli import COMMANDS
-from hookline.config import TABLES
+from hookline.configuration.config import TABLES
 from providers.registry import PROVIDERS
 
 

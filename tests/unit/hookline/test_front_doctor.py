@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookline.config import load_config
+from hookline.configuration.config import load_config
 from hookline.doctor import log as doctor_log
 from hookline.doctor import reach
 from hookline.doctor.captured import parse_captured, unchunked

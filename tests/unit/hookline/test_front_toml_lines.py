@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookline.toml_lines import KeyPath, lines_of
+from hookline.configuration.toml_lines import KeyPath, lines_of
 
 TEXT = '''# a comment with [brackets] = and "quotes"
 title = "x # not a comment"

@@ -6,7 +6,7 @@ import pytest
 
 from broker.log import PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings, KafkaSettings
-from hookline.topic_watch import TopicWatch
+from hookline.process.topic_watch import TopicWatch
 from hookline.topics import all_topics, log_exists, missing_names, wanted_topics
 from schemas.topics import CATALOGUE
 

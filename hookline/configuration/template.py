@@ -4,7 +4,7 @@ import json
 
 from broker.settings import BrokerSettings
 from consumers.settings import ConsumersSettings
-from hookline.tables import settings_of
+from hookline.configuration.tables import settings_of
 from ingest.settings import ServerSettings
 from providers.contract import Provider, Setting
 

@@ -13,10 +13,10 @@ from consumers.ledger import Ledger
 from consumers.loop import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.send import send
-from hookline.config import Config
-from hookline.consumers import Role
-from hookline.startup import senders_of
-from hookline.workers import Worker
+from hookline.configuration.config import Config
+from hookline.process.consumers import Role
+from hookline.process.startup import senders_of
+from hookline.process.workers import Worker
 from providers.contract import Sender
 from schemas.times import Clock
 

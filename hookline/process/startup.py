@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hookline.accounts import Unresolved
-from hookline.config import Config, ConfigError
+from hookline.configuration.accounts import Unresolved
+from hookline.configuration.config import Config, ConfigError
 from ingest.server import Endpoint
 from providers.contract import Account, AccountError, Sender
 from providers.registry import provider

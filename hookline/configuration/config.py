@@ -9,13 +9,13 @@ from typing import Any
 
 from broker.settings import BrokerSettings
 from consumers.settings import ConsumersSettings
-from hookline.accounts import NO_LITERAL, AccountReader, Unresolved
-from hookline.addresses import AddressError, parse_address
-from hookline.problems import ConfigError, Problems, name_of, suggestion
-from hookline.secrets import SecretError, is_reference, resolve
-from hookline.settings import LoggingSettings
-from hookline.tables import load_table, note_unknown
-from hookline.toml_lines import KeyPath, lines_of
+from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
+from hookline.configuration.addresses import AddressError, parse_address
+from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
+from hookline.configuration.secrets import SecretError, is_reference, resolve
+from hookline.configuration.settings import LoggingSettings
+from hookline.configuration.tables import load_table, note_unknown
+from hookline.configuration.toml_lines import KeyPath, lines_of
 from ingest.settings import ServerSettings
 from providers.contract import Account
 

@@ -10,8 +10,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from hookline.problems import Problems, name_of, suggestion
-from hookline.toml_lines import KeyPath
+from hookline.configuration.problems import Problems, name_of, suggestion
+from hookline.configuration.toml_lines import KeyPath
 
 T = TypeVar("T")
 _WORDS: Mapping[type, str] = {

@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from hookline.addresses import Address
+from hookline.configuration.addresses import Address
 
 MAX_REQUESTS = 32
 """Questions answered at once; a prober that floods us gets 503 and the receiver keeps its time."""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, Info, ProcessCollector
 
+from hookline.process.workers import Worker
 from hookline.version import __version__
-from hookline.workers import Worker
 
 
 class ProcessMetrics:

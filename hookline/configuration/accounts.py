@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hookline.problems import Problems, name_of, suggestion
-from hookline.secrets import SecretError, is_reference, resolve
-from hookline.tables import check_number, check_plain, kind_of, note_unknown
-from hookline.toml_lines import KeyPath
+from hookline.configuration.problems import Problems, name_of, suggestion
+from hookline.configuration.secrets import SecretError, is_reference, resolve
+from hookline.configuration.tables import check_number, check_plain, kind_of, note_unknown
+from hookline.configuration.toml_lines import KeyPath
 from providers.contract import Account, Provider, Secret, Setting
 from providers.registry import PROVIDERS
 

@@ -5,10 +5,10 @@ import contextlib
 import signal
 from collections.abc import Callable
 
-from hookline.application import Application
-from hookline.config import Config
-from hookline.consumers import Role
-from hookline.logs import configure_logs
+from hookline.configuration.config import Config
+from hookline.process.application import Application
+from hookline.process.consumers import Role
+from hookline.process.logs import configure_logs
 
 
 def serve(config: Config, roles: frozenset[Role]) -> int:

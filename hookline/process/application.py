@@ -11,14 +11,14 @@ from prometheus_client import CollectorRegistry
 from broker.log import LogState
 from broker.opening import open_log
 from consumers.metrics import ConsumerMetrics
-from hookline.addresses import Address, parse_address
-from hookline.admin import AdminServer, Answer
-from hookline.config import Config
-from hookline.consumers import Role
-from hookline.crew import Crew
-from hookline.metrics import ProcessMetrics
-from hookline.startup import check_sending, endpoints_of
-from hookline.topic_watch import TopicWatch
+from hookline.configuration.addresses import Address, parse_address
+from hookline.configuration.config import Config
+from hookline.process.admin import AdminServer, Answer
+from hookline.process.consumers import Role
+from hookline.process.crew import Crew
+from hookline.process.metrics import ProcessMetrics
+from hookline.process.startup import check_sending, endpoints_of
+from hookline.process.topic_watch import TopicWatch
 from hookline.version import __version__
 from ingest.metrics import IngestMetrics
 from ingest.server import Server

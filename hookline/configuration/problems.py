@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hookline.toml_lines import KeyPath
+from hookline.configuration.toml_lines import KeyPath
 
 
 class ConfigError(ValueError):

@@ -12,7 +12,7 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from hookline.settings import LoggingSettings
+from hookline.configuration.settings import LoggingSettings
 
 _FIRST = ("timestamp", "level", "event")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
