@@ -40,8 +40,10 @@ def test_json_keeps_every_digit() -> None:
 
 
 def test_json_over_several_lines_is_printed_on_one() -> None:
-    """One object a line, whatever a foreign writer stored."""
-    assert line_of(stored("t", b'{\n"a": 1\n}')).count(b"\n") == 1
+    """One object a line, and still every digit of a body that its sender wrote over several."""
+    line = line_of(stored("t", b'{\r\n"a": 1.10\n}'))
+    assert line.count(b"\n") == 1
+    assert b'{  "a": 1.10 }' in line
 
 
 def test_the_raw_topic_is_always_base64() -> None:
