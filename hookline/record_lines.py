@@ -11,7 +11,6 @@ from schemas.records import Headers, StoredRecord
 from schemas.times import format_time, from_millis, parse_time, to_millis
 from schemas.topics import WEBHOOKS
 
-
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
