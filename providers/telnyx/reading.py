@@ -13,6 +13,8 @@ from schemas.webhook import Webhook
 
 # orjson writes 254 levels; an event puts the body one level down. Telnyx's own bodies have six.
 _DEEPEST = 200
+# White space of JSON (RFC 8259, 2). Around the object it is no part of it.
+_BLANKS = b" \t\r\n"
 _ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
@@ -53,7 +55,7 @@ class Reading:
 
 def read(webhook: Webhook) -> Reading:
     """Return the parts of a webhook's body. Never raises, whatever the bytes."""
-    body = webhook.body
+    body = webhook.body.strip(_BLANKS)
     root, failure = _parse(body)
     if failure is Unreadable.NOT_JSON and (mended := _without_lone_surrogates(body)) != body:
         body = mended
