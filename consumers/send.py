@@ -15,9 +15,9 @@ from consumers.commands import result_id
 from consumers.consumer import Consumer, TryLater
 from consumers.ledger import Claim, ClaimState, Ledger
 from consumers.ledger_table import LedgerError
+from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics
 from consumers.settings import SendSettings
-from consumers.tempo import Tempo
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import ProviderError, SendCompleted, SendRequested

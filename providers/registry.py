@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from providers import telnyx
 from providers.contract import AccountError, Provider
 from providers.simulation import Cloud
-from providers.telnyx.simulator import TelnyxCloud
+from providers.telnyx.simulation.cloud import TelnyxCloud
 
 PROVIDERS: Mapping[str, Provider] = {telnyx.PROVIDER.name: telnyx.PROVIDER}
 """Every provider, by the name that an account's `provider` gives."""

@@ -23,9 +23,9 @@ from broker.log import (
 from broker.murmur2 import partition_of
 from consumers.consumer import Consumer
 from consumers.loop import ConsumeLoop
+from consumers.loop.tempo import Tempo
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings
-from consumers.tempo import Tempo
 from providers.contract import SendReceipt, SendStatus
 from schemas.envelope import Delivered, event_to_record, read_event
 from schemas.events import Event, MessageReceived, SendRequested

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.progress import Progress
+from consumers.loop.progress import Progress
 
 
 @given(

@@ -16,7 +16,7 @@ from ingest.server import Endpoint
 from providers import telnyx
 from providers.contract import Account, Secret
 from providers.simulation import Forgery
-from providers.telnyx.simulator import TelnyxCloud
+from providers.telnyx.simulation.cloud import TelnyxCloud
 from schemas.envelope import read_event
 from schemas.records import StoredRecord
 from schemas.topics import CATALOGUE, WEBHOOKS

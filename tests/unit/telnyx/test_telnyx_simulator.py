@@ -16,8 +16,8 @@ from providers.registry import PROVIDERS, cloud, provider
 from providers.simulation import ApiAnswer, Forgery, Outgoing
 from providers.telnyx import PROVIDER
 from providers.telnyx.normalize import normalize
-from providers.telnyx.simulator import TelnyxCloud
-from providers.telnyx.stories import OURS
+from providers.telnyx.simulation.cloud import TelnyxCloud
+from providers.telnyx.simulation.stories import OURS
 from schemas.events import DeliveryUpdated, LinkClicked, MessageReceived, ProviderNotified, WebhookUnrecognized
 from tests.support.telnyx import NOW, SEED, account_of, public_key, request_of, webhook_of
 

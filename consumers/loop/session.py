@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Sequence
 
 from broker.log import FencedError, LogError, LogUnavailableError, Partition, Subscription
-from consumers.parts import LoopParts
-from consumers.work import PartitionWork, Settle
+from consumers.loop.parts import LoopParts
+from consumers.loop.work import PartitionWork, Settle
 from schemas.records import StoredRecord
 
 

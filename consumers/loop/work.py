@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from broker.log import Partition
-from consumers.progress import Progress
+from consumers.loop.progress import Progress
 from schemas.records import StoredRecord
 
 _log = structlog.get_logger()

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from providers.simulation import Forgery, Outgoing
-from providers.telnyx.bodies import Fields, Message, bare, envelope, inbound, outbound, stamp
+from providers.telnyx.simulation.bodies import Fields, Message, bare, envelope, inbound, outbound, stamp
 
 OURS = "+17735550100"
 # Area codes of North America that are not ours; each has the hundred numbers 555-0100 to 555-0199.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from broker.log import Log
 from consumers.consumer import Consumer
+from consumers.loop.tempo import Tempo
 from consumers.metrics import LoopMetrics
 from consumers.settings import ConsumersSettings
-from consumers.tempo import Tempo
 from schemas.times import Clock
 
 

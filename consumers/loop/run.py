@@ -7,13 +7,13 @@ import structlog
 
 from broker.log import FencedError, Log, LogError, Partition
 from consumers.consumer import Consumer
-from consumers.flood import DeadLetterFloodError
+from consumers.loop.flood import DeadLetterFloodError
+from consumers.loop.parts import LoopParts
+from consumers.loop.session import Session
+from consumers.loop.settle import Settler
+from consumers.loop.tempo import Tempo
 from consumers.metrics import ConsumerMetrics
-from consumers.parts import LoopParts
-from consumers.session import Session
 from consumers.settings import ConsumersSettings
-from consumers.settle import Settler
-from consumers.tempo import Tempo
 from schemas.times import Clock
 
 _log = structlog.get_logger()

@@ -12,9 +12,9 @@ import orjson
 from nacl.signing import SigningKey
 
 from providers.simulation import ApiAnswer, Forgery, Outgoing, RetryPlan
-from providers.telnyx.bodies import Message, outbound, stamp
 from providers.telnyx.keys import SIGNATURE_HEADER, TIMESTAMP_HEADER
-from providers.telnyx.stories import Teller, traffic
+from providers.telnyx.simulation.bodies import Message, outbound, stamp
+from providers.telnyx.simulation.stories import Teller, traffic
 
 _REMEMBERED_CALLS = 10_000
 _SEND_PATHS = frozenset({"/messages", "/v2/messages"})

@@ -11,10 +11,10 @@ import structlog
 
 from broker.log import LogError, LogUnavailableError
 from consumers.consumer import TryLater
-from consumers.deadletter import dead_letter
-from consumers.flood import FloodGate
+from consumers.loop.deadletter import dead_letter
+from consumers.loop.flood import FloodGate
+from consumers.loop.parts import LoopParts
 from consumers.metrics import RecordOutcome
-from consumers.parts import LoopParts
 from schemas.envelope import Delivered, read_event
 from schemas.events import EVENT_CLASSES
 from schemas.records import StoredRecord

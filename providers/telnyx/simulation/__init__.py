@@ -1,0 +1,1 @@
+"""Telnyx's cloud for the simulator: its key, its stories, its answers."""
