@@ -4,7 +4,7 @@ from schemas.records import Record, StoredRecord
 from schemas.topics import Topic
 
 _OURS = frozenset({"ce_dlqreason", "ce_origintopic", "ce_originpartition", "ce_originoffset"})
-_LONGEST_REASON = 500
+_LONGEST_REASON = 200
 
 
 def dead_letter(record: StoredRecord, topic: Topic, reason: str) -> Record:

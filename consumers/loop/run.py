@@ -113,9 +113,16 @@ class ConsumeLoop:
             finish = False
             return self._ended("internal_error", error)
         finally:
-            await session.leave(finish=finish)
+            await self._leave(session, finish=finish)
             self._session = None
         return None
+
+    async def _leave(self, session: Session, *, finish: bool) -> None:
+        """Leave the group, and see to it that a fault on the way out does not end the consumer."""
+        try:
+            await session.leave(finish=finish)
+        except Exception as error:  # noqa: BLE001 - a fault of ours or of the log's client; what it left comes again
+            self._ended("internal_error", error)
 
     async def _until_stopped(self, session: Session) -> None:
         """Let the session pump until `stop` is called. Raises what ends the pump."""

@@ -5,7 +5,7 @@ A settled record may be committed. A record whose lane is closing is left as it 
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -27,11 +27,15 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a try did not succeed. One that `counts` uses up a try; `pause` is what the handler asked for."""
+    """Why a try did not succeed. One that `counts` uses up a try; `pause` is what the handler asked for.
+
+    `reason` is one word of ours, for logs and the health page. `detail` may quote the event: for its dead letter alone.
+    """
 
     reason: str
     counts: bool
     pause: float | None = None
+    detail: str = field(default="", repr=False)
 
 
 _CLOSING = Failure("closing", counts=False, pause=0.0)
@@ -61,7 +65,8 @@ class Settler:
     @property
     def trouble(self) -> str | None:
         """Why the record that waits longest for its next try waits."""
-        return next(iter(self._waiting.values()), None)
+        # Metrics ask from another thread: a copy, made in one step, does not change under the hands.
+        return next(iter(tuple(self._waiting.values())), None)
 
     async def settle(self, record: StoredRecord, closing: asyncio.Event) -> bool:
         """Return True when the record is done; False when it was left because `closing` is set.
@@ -83,7 +88,8 @@ class Settler:
         except Exception as error:  # noqa: BLE001 - whatever bytes do to the decoder, the record is at fault
             if _is_unknown(record):
                 return RecordOutcome.UNKNOWN_TYPE
-            return await self._bury(record, f"undecodable: {error}", closing)
+            failure = Failure("undecodable", counts=True, detail=str(error))
+            return await self._bury(record, failure, closing)
         return await self._handle(delivered, closing)
 
     async def _handle(self, delivered: Delivered, closing: asyncio.Event) -> RecordOutcome | None:
@@ -92,7 +98,7 @@ class Settler:
             tries += 1
             failures += failure.counts
             if failures >= self._attempts:
-                return await self._bury(delivered.record, failure.reason, closing)
+                return await self._bury(delivered.record, failure, closing)
             pause = self._tempo.pause(tries) if failure.pause is None else failure.pause
             if not await self._pause(delivered.record, failure.reason, pause, closing):
                 return None
@@ -131,11 +137,11 @@ class Settler:
         # The words of an error may quote a text or a number: the log gets its kind alone.
         kind = type(error).__name__
         _log.warning("handler_failed", consumer=self._consumer.name, event_id=delivered.envelope.id, error=kind)
-        return Failure(f"handler_failed: {kind}: {error}", counts=True)
+        return Failure("handler_failed", counts=True, detail=f"{kind}: {error}")
 
-    async def _bury(self, record: StoredRecord, reason: str, closing: asyncio.Event) -> RecordOutcome | None:
+    async def _bury(self, record: StoredRecord, failure: Failure, closing: asyncio.Event) -> RecordOutcome | None:
         self._gate.check(asyncio.get_running_loop().time())
-        letter = dead_letter(record, self._dead[record.topic], reason)
+        letter = dead_letter(record, self._dead[record.topic], f"{failure.reason}: {failure.detail}")
         tries = 0
         while True:
             try:
@@ -147,7 +153,7 @@ class Settler:
                 if not await self._pause(record, "dead_letter_not_stored", pause, closing):
                     return None
             else:
-                _log.error("dead_letter", **self._place_of(record), reason=reason.partition(":")[0])
+                _log.error("dead_letter", **self._place_of(record), reason=failure.reason)
                 return RecordOutcome.DEAD_LETTER
 
     async def _pause(self, record: StoredRecord, reason: str, seconds: float, closing: asyncio.Event) -> bool:

@@ -1,6 +1,7 @@
 """The consume loop: order, side by side, commits, dead letters, drain, and every trouble of the log."""
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -220,6 +221,20 @@ async def test_an_event_that_keeps_failing_becomes_a_dead_letter(bench: Bench, s
     assert (bench.log.on(DLQ)[0].text_header("ce_dlqreason") or "").startswith("handler_failed: KeyError")
 
 
+async def test_the_words_of_a_failure_stay_out_of_the_health_page() -> None:
+    """An error may quote a text or a number: the health names its kind in one word, the dead letter quotes it."""
+    bench, seen = Bench(tempo=replace(QUICK, first_pause=0.05, longest_pause=0.05)), Seen()
+    seen.failing["event-0"] = [ValueError("no answer for +15550000002") for _ in range(9)]
+    bench.fill(inbound(0))
+    loop = bench.start(seen)
+    await until(lambda: loop.health().reason is not None and loop.health().running)
+    assert loop.health().reason == "handler_failed"
+    await until(lambda: bench.log.done("group") == 1)
+    reason = bench.log.on(DLQ)[0].text_header("ce_dlqreason")
+    assert reason == "handler_failed: ValueError: no answer for +15550000002"
+    await bench.stop()
+
+
 async def test_other_keys_go_on_while_one_retries() -> None:
     """A key in back-off holds no place of a handler."""
     bench, seen = Bench(concurrency=1, tempo=replace(QUICK, first_pause=30.0, longest_pause=30.0)), Seen()
@@ -352,6 +367,24 @@ async def test_a_log_that_goes_and_comes_back_loses_nothing(bench: Bench, seen: 
     assert loop.health().running
 
 
+async def test_a_fault_while_leaving_does_not_end_the_consumer(
+    bench: Bench, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a member's end raises, the consumer joins again."""
+    bench.fill(inbound(0))
+    bench.start(seen)
+    await until(lambda: bench.log.done("group") == 1)
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.log.members[0], "close", fail)
+    bench.log.fence_next_commit = True
+    bench.fill(inbound(1))
+    await until(lambda: bench.log.done("group") == 2)
+    assert bench.log.joined == 2
+
+
 async def test_a_log_that_is_away_at_the_start_is_waited_for(bench: Bench, seen: Seen) -> None:
     """Joining is tried until it works."""
     bench.log.away = True
@@ -478,6 +511,27 @@ async def test_the_age_of_handled_events_is_measured(bench: Bench, seen: Seen) -
     bench.start(seen)
     await until(lambda: bench.log.done("group") == 1)
     assert bench.count("event_age_seconds_sum", consumer="group") == 7
+
+
+async def test_the_health_can_be_asked_from_another_thread(bench: Bench, seen: Seen) -> None:
+    """While records begin and end to wait, a scrape of the metrics finds no half-made change."""
+    over = threading.Event()
+
+    def ask() -> int:
+        asked = 0
+        while not over.is_set():
+            loop.health()
+            asked += 1
+        return asked
+
+    for n in range(300):
+        seen.failing[f"event-{n}"] = [ValueError("no")]
+    bench.fill(*(inbound(n, key=f"+1666{n:07}") for n in range(300)))
+    loop = bench.start(seen)
+    scrape = asyncio.create_task(asyncio.to_thread(ask))
+    await until(lambda: bench.log.done("group") == 300)
+    over.set()
+    assert await scrape > 0
 
 
 def test_the_log_of_these_tests_keeps_its_promise() -> None:
