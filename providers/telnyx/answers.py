@@ -18,8 +18,10 @@ LONGEST_PAUSE = 300.0
 """Seconds; what an answer asks beyond that is not believed."""
 
 _SPEND_LIMIT = "40333"
-# 408 says that the request never came in whole, 409 that the same key is at work now.
-_ASK_AGAIN = frozenset({408, 409, 425})
+# The answers that say that the request was not begun: too early, too many, no service now (RFC 9110, 6585, 8470).
+_NOT_BEGUN = frozenset({425, 429, 503})
+# What may come after the message went out. 408 is a proxy's word, 409 says that the same key is at work now.
+_IN_DOUBT = frozenset({408, 409})
 _ACCOUNT_AT_FAULT = frozenset({401, 402, 403, 404, 405})
 _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
 # `x-ratelimit-reset` is seconds to go on one page of Telnyx and a Unix time on another.
@@ -34,18 +36,25 @@ def receipt_of(status: int, headers: Mapping[str, str], body: bytes, now: float)
     errors = _errors(answer)
     if _spent(status, errors):
         return _refused(status, errors, FailureClass.CONFIGURATION, "spend_limit")
-    if status == 429 or status >= 500 or status in _ASK_AGAIN:
-        return SendReceipt(
-            status=SendStatus.RETRY,
-            http_status=status,
-            retry_after=_pause(headers, now),
-            errors=errors,
-            reason="rate_limited" if status == 429 else "provider_unwell",
-        )
+    if status in _NOT_BEGUN:
+        reason = "rate_limited" if status == 429 else "provider_unwell"
+        return _again(SendStatus.RETRY, status, errors, _pause(headers, now), reason)
+    if status >= 500 or status in _IN_DOUBT:
+        return _again(SendStatus.UNKNOWN, status, errors, _pause(headers, now), "provider_unwell")
     if status < 400:
         # base_url names a place that sends us elsewhere; following would hand the key over.
         return _refused(status, errors, FailureClass.CONFIGURATION, "redirected")
-    return _refused(status, errors, _class(status, errors), "refused")
+    failure_class = _class(status, errors)
+    if failure_class is FailureClass.TEMPORARY:
+        # A refusal sends nothing, and a code such as 40318 (queue full) says that it passes.
+        return _again(SendStatus.RETRY, status, errors, _pause(headers, now), "refused_for_now")
+    return _refused(status, errors, failure_class, "refused")
+
+
+def _again(
+    found: SendStatus, status: int, errors: tuple[ProviderError, ...], pause: float | None, reason: str
+) -> SendReceipt:
+    return SendReceipt(status=found, http_status=status, retry_after=pause, errors=errors, reason=reason)
 
 
 def _accepted(status: int, answer: Json) -> SendReceipt:
