@@ -139,8 +139,8 @@ class Application:
                 await work
         except TimeoutError:
             logger.warning("stop_step_too_slow", step=step, seconds=seconds)
-        except Exception as error:  # noqa: BLE001 - the steps behind must run
-            logger.warning("stop_step_failed", step=step, error=f"{type(error).__name__}: {error}")
+        except Exception as error:
+            logger.warning("stop_step_failed", step=step, exc_info=error)
 
     def _addresses(self) -> Mapping[str, str | None]:
         return {"receiver": self.receiver_address, "admin": self.admin_address}

@@ -272,11 +272,12 @@ def fresh_logs() -> Iterator[None]:
 def test_logs_are_json_where_nobody_looks() -> None:
     """One object a line; what libraries log comes the same way, from warnings up."""
     stream = StringIO()
-    configure_logs(LoggingSettings(), stream)
+    writer = configure_logs(LoggingSettings(), stream)
     structlog.get_logger().info("started", port=1)
     logging.getLogger("aiohttp").warning("broker %s", "away")
     logging.getLogger("aiohttp").info("chatter")
     logging.getLogger("aiokafka.client").error("a line for each request while the broker is away")
+    assert writer.flush()
     first, second = [orjson.loads(line) for line in stream.getvalue().splitlines()]
     assert (first["event"], first["level"], first["port"]) == ("started", "info", 1)
     assert (second["event"], second["library"], second["message"]) == ("library_message", "aiohttp", "broker away")
@@ -286,8 +287,9 @@ def test_logs_are_json_where_nobody_looks() -> None:
 def test_a_traceback_shows_no_values() -> None:
     """Local variables would hold texts and numbers of people."""
     stream = StringIO()
-    configure_logs(LoggingSettings(), stream)
+    writer = configure_logs(LoggingSettings(), stream)
     _fail_with("+13125550001")
+    assert writer.flush()
     (line,) = stream.getvalue().splitlines()
     assert "ValueError" in orjson.loads(line)["exception"]
     assert "+13125550001" not in line
@@ -304,9 +306,10 @@ def _fail_with(number: str) -> None:
 def test_the_level_is_kept() -> None:
     """Below it nothing is written."""
     stream = StringIO()
-    configure_logs(LoggingSettings(level="error", format="console"), stream)
+    writer = configure_logs(LoggingSettings(level="error", format="console"), stream)
     structlog.get_logger().warning("small")
     structlog.get_logger().error("large")
+    assert writer.flush()
     assert "large" in stream.getvalue()
     assert "small" not in stream.getvalue()
 
