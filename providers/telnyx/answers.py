@@ -34,27 +34,25 @@ def receipt_of(status: int, headers: Mapping[str, str], body: bytes, now: float)
     if 200 <= status < 300:
         return _accepted(status, answer)
     errors = _errors(answer)
+    again = _again(status, errors)
+    if again is None:
+        return _refused(status, errors)
+    found, reason = again
+    return SendReceipt(status=found, http_status=status, retry_after=_pause(headers, now), errors=errors, reason=reason)
+
+
+def _again(status: int, errors: tuple[ProviderError, ...]) -> tuple[SendStatus, str] | None:
+    """Return RETRY or UNKNOWN with its reason, None for a refusal."""
     if _spent(status, errors):
-        return _refused(status, errors, FailureClass.CONFIGURATION, "spend_limit")
+        return None
     if status in _NOT_BEGUN:
-        reason = "rate_limited" if status == 429 else "provider_unwell"
-        return _again(SendStatus.RETRY, status, errors, _pause(headers, now), reason)
+        return SendStatus.RETRY, "rate_limited" if status == 429 else "provider_unwell"
     if status >= 500 or status in _IN_DOUBT:
-        return _again(SendStatus.UNKNOWN, status, errors, _pause(headers, now), "provider_unwell")
-    if status < 400:
-        # base_url names a place that sends us elsewhere; following would hand the key over.
-        return _refused(status, errors, FailureClass.CONFIGURATION, "redirected")
-    failure_class = _class(status, errors)
-    if failure_class is FailureClass.TEMPORARY:
+        return SendStatus.UNKNOWN, "provider_unwell"
+    if status >= 400 and _class(status, errors) is FailureClass.TEMPORARY:
         # A refusal sends nothing, and a code such as 40318 (queue full) says that it passes.
-        return _again(SendStatus.RETRY, status, errors, _pause(headers, now), "refused_for_now")
-    return _refused(status, errors, failure_class, "refused")
-
-
-def _again(
-    found: SendStatus, status: int, errors: tuple[ProviderError, ...], pause: float | None, reason: str
-) -> SendReceipt:
-    return SendReceipt(status=found, http_status=status, retry_after=pause, errors=errors, reason=reason)
+        return SendStatus.RETRY, "refused_for_now"
+    return None
 
 
 def _accepted(status: int, answer: Json) -> SendReceipt:
@@ -64,7 +62,13 @@ def _accepted(status: int, answer: Json) -> SendReceipt:
     return SendReceipt(status=SendStatus.ACCEPTED, http_status=status, message_id=message_id)
 
 
-def _refused(status: int, errors: tuple[ProviderError, ...], failure_class: FailureClass, reason: str) -> SendReceipt:
+def _refused(status: int, errors: tuple[ProviderError, ...]) -> SendReceipt:
+    failure_class, reason = FailureClass.CONFIGURATION, "spend_limit"
+    if status < 400:
+        # base_url names a place that sends us elsewhere; following would hand the key over.
+        reason = "redirected"
+    elif not _spent(status, errors):
+        failure_class, reason = _class(status, errors), "refused"
     return SendReceipt(
         status=SendStatus.REFUSED, http_status=status, failure_class=failure_class, errors=errors, reason=reason
     )

@@ -1,7 +1,6 @@
 """The consume loop: order, side by side, commits, dead letters, drain, and every trouble of the log."""
 
 import asyncio
-import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -511,27 +510,6 @@ async def test_the_age_of_handled_events_is_measured(bench: Bench, seen: Seen) -
     bench.start(seen)
     await until(lambda: bench.log.done("group") == 1)
     assert bench.count("event_age_seconds_sum", consumer="group") == 7
-
-
-async def test_the_health_can_be_asked_from_another_thread(bench: Bench, seen: Seen) -> None:
-    """While records begin and end to wait, a scrape of the metrics finds no half-made change."""
-    over = threading.Event()
-
-    def ask() -> int:
-        asked = 0
-        while not over.is_set():
-            loop.health()
-            asked += 1
-        return asked
-
-    for n in range(300):
-        seen.failing[f"event-{n}"] = [ValueError("no")]
-    bench.fill(*(inbound(n, key=f"+1666{n:07}") for n in range(300)))
-    loop = bench.start(seen)
-    scrape = asyncio.create_task(asyncio.to_thread(ask))
-    await until(lambda: bench.log.done("group") == 300)
-    over.set()
-    assert await scrape > 0
 
 
 def test_the_log_of_these_tests_keeps_its_promise() -> None:
