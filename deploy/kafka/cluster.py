@@ -56,7 +56,19 @@ def brokers_seen(port: int) -> int:
             head = connection.recv(12, socket.MSG_WAITALL)
     except OSError:
         return 0
-    return int(struct.unpack(">iii", head)[2]) if len(head) == 12 else 0
+    if len(head) < 12:
+        return 0
+    _size, correlation, brokers = struct.unpack(">iii", head)
+    # Our own number comes back from a Kafka; anything else that listens there answers other bytes.
+    return int(brokers) if correlation == 1 else 0
+
+
+def _listened_on(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_ports(count: int) -> list[int]:
@@ -289,8 +301,12 @@ def _fetch() -> int:
 def _run(options: argparse.Namespace) -> int:
     ports = range(options.port, options.port + options.nodes)
     taken = [port for port in ports if brokers_seen(port)]
+    foreign = [port for port in ports if port not in taken and _listened_on(port)]
     if taken:
         print(f"a Kafka answers on {HOST}:{taken[0]} already: use it, or give another --port", file=sys.stderr)
+        return 1
+    if foreign:
+        print(f"something that is no Kafka listens on {HOST}:{foreign[0]}: give another --port", file=sys.stderr)
         return 1
     with KafkaCluster(options.dir, options.nodes, list(ports), _say) as cluster:
         return _serve(cluster, options.dir)
@@ -306,7 +322,12 @@ def _options() -> argparse.ArgumentParser:
     commands.add_parser("fetch", help="fetch the jars, for a later start without a network")
     run = commands.add_parser("run", help="start it and keep it until Ctrl-C")
     run.add_argument("--nodes", type=int, default=1, choices=(1, 3), help="1, or 3 with three copies of everything")
-    run.add_argument("--port", type=int, default=9092, help="port of the first node; the others follow")
+    run.add_argument(
+        "--port",
+        type=int,
+        default=9092,
+        help="port of the first node; the others follow, and the controllers 10000 above",
+    )
     run.add_argument("--dir", type=Path, default=ROOT / "var" / "kafka", help="where the data is kept")
     return parser
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -35,6 +36,21 @@ def test_without_java_the_command_says_what_to_install(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Java is missing: apt-get install default-jre-headless maven\n"
+
+
+def test_a_port_that_something_else_has_is_told(tmp_path: Path) -> None:
+    """Known before a JVM is started, and not mistaken for a Kafka whatever it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), "run", "--dir", str(tmp_path), "--port", str(port)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert done.stderr == f"something that is no Kafka listens on 127.0.0.1:{port}: give another --port\n"
 
 
 def test_without_maven_fetch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
