@@ -14,10 +14,9 @@ SAFE_COPIES = 2
 _SQLITE = "sqlite:///"
 
 
-def wanted_topics(settings: BrokerSettings) -> tuple[TopicSpec, ...]:
-    """Return what the topics should be on the log of these settings."""
-    retention = settings.embedded.max_bytes if settings.url.startswith("sqlite:") else None
-    return tuple(_spec(topic, retention) for topic in all_topics())
+def wanted_topics() -> tuple[TopicSpec, ...]:
+    """Return what the topics should be, on either log."""
+    return tuple(_spec(topic) for topic in all_topics())
 
 
 def all_topics() -> tuple[Topic, ...]:
@@ -36,12 +35,11 @@ def missing_names(plan: Iterable[PlannedTopic]) -> tuple[str, ...]:
     return tuple(item.spec.name for item in plan if item.change is TopicChange.CREATE)
 
 
-def _spec(topic: Topic, retention_bytes: int | None) -> TopicSpec:
+def _spec(topic: Topic) -> TopicSpec:
     return TopicSpec(
         name=topic.name,
         partitions=topic.partitions,
         retention_ms=topic.retention_ms,
-        retention_bytes=retention_bytes,
         compacted=topic.compacted,
         max_message_bytes=topic.max_message_bytes,
     )

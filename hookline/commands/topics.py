@@ -39,7 +39,7 @@ async def _planned(config: Config, *, apply: bool) -> Sequence[PlannedTopic]:
     async with asyncio.timeout(_DEADLINE):
         await log.start()
         try:
-            plan = await log.plan_topics(wanted_topics(config.broker))
+            plan = await log.plan_topics(wanted_topics())
             if apply:
                 await log.apply_topics(plan)
             return plan

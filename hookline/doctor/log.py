@@ -34,7 +34,7 @@ async def check_log(config: Config) -> list[Check]:
 
 def check_sizes(config: Config) -> list[Check]:
     """Return whether the raw topic takes the largest body that each provider may send."""
-    room = min(spec.max_message_bytes for spec in wanted_topics(config.broker))
+    room = min(spec.max_message_bytes for spec in wanted_topics())
     limits = {account.provider: provider(account.provider).policy.body_limit for account in config.accounts.values()}
     return [
         ok("sizes", f"bodies of {name} up to {limit} bytes fit into a record")
@@ -47,7 +47,7 @@ def check_sizes(config: Config) -> list[Check]:
 async def _check_open(config: Config, log: Log) -> list[Check]:
     try:
         async with asyncio.timeout(_DEADLINE):
-            plan = await log.plan_topics(wanted_topics(config.broker))
+            plan = await log.plan_topics(wanted_topics())
     except (LogError, TimeoutError) as error:
         return [_unreachable(config, error)]
     state = log.state

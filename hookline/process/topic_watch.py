@@ -22,7 +22,7 @@ class TopicWatch:
 
     def __init__(self, log: Log, settings: BrokerSettings) -> None:
         self._log = log
-        self._specs = wanted_topics(settings)
+        self._specs = wanted_topics()
         self._embedded = settings.url.startswith("sqlite:")
         self._copies = settings.kafka.min_insync_replicas
         self._task: asyncio.Task[None] | None = None

@@ -9,6 +9,8 @@ from broker.embedded import EmbeddedLog, retention
 from broker.embedded.rows import SIZE
 from broker.log import Bounds, LogState, Partition, TopicSpec
 from broker.settings import EmbeddedSettings
+from hookline.topics import wanted_topics
+from schemas.topics import CONSENT
 from tests.support.embedded import opened
 from tests.support.logs import PATIENCE, collect, read_all, record, until
 
@@ -185,6 +187,16 @@ async def test_the_setting_does_not_cut_a_compacted_topic(tmp_path: Path) -> Non
         await log.append([record("t", bytes(500), key=b"%d" % n) for n in range(5)], PATIENCE)
         await log.enforce_retention()
         assert len(await read_all(log, "t")) == 5
+
+
+async def test_the_setting_takes_no_consent(tmp_path: Path) -> None:
+    """With our own topics, whatever their size, the current consent of every number stays."""
+    async with opened(tmp_path / "log.db", limits=EmbeddedSettings(max_bytes=1000)) as log:
+        await log.apply_topics(await log.plan_topics(wanted_topics()))
+        keys = {b"main|all|%d" % n for n in range(20)}
+        await log.append([record(CONSENT.name, bytes(500), key=key, partition=0) for key in sorted(keys)], PATIENCE)
+        await log.enforce_retention()
+        assert {stored.key for stored in await read_all(log, CONSENT.name)} == keys
 
 
 async def test_a_compacted_topic_with_an_age_loses_old_keys(tmp_path: Path) -> None:

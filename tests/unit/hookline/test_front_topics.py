@@ -53,14 +53,13 @@ def test_only_what_is_to_be_created_is_missing() -> None:
 
 def test_every_topic_has_a_dead_letter_topic_for_its_reader() -> None:
     """And every name stands once."""
-    names = [spec.name for spec in wanted_topics(BrokerSettings())]
+    names = [spec.name for spec in wanted_topics()]
     assert len(names) == len(set(names)) == len(CATALOGUE) + 2
 
 
-def test_the_limit_by_size_is_for_the_embedded_log_alone() -> None:
-    """On Kafka it would be the operator's disk."""
-    assert {spec.retention_bytes for spec in wanted_topics(BrokerSettings(url=KAFKA))} == {None}
-    assert {spec.retention_bytes for spec in wanted_topics(BrokerSettings())} == {1 << 30}
+def test_no_topic_has_a_limit_by_size_of_its_own() -> None:
+    """On Kafka it is the operator's disk; the embedded log has its own setting, which spares compacted topics."""
+    assert {spec.retention_bytes for spec in wanted_topics()} == {None}
 
 
 def test_a_log_on_kafka_counts_as_there() -> None:
