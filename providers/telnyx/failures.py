@@ -4,7 +4,7 @@ Source: README, section 4 and `error_codes.json`: the documented classes first, 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from providers.telnyx.fields import Json, code, items, mapping, text
 from schemas.events import ProviderError
@@ -51,10 +51,19 @@ _GRAVEST_FIRST = (
 _RECIPIENT = re.compile(r"/to/(\d{1,3})(/|$)", re.ASCII)
 
 
-def errors_of(source: Json, recipient: int | None = None) -> tuple[ProviderError, ...]:
-    """Return the errors of a payload or an answer; with `recipient`, without those that point to another."""
-    found = items(source, "errors")
-    return tuple(_error(item) for item in found if isinstance(item, dict | str) and _concerns(item, recipient))
+def errors_of(source: Json) -> tuple[ProviderError, ...]:
+    """Return the errors of a payload or an answer."""
+    return tuple(_error(item) for item in items(source, "errors") if isinstance(item, dict | str))
+
+
+def errors_of_each(source: Json, recipients: int) -> Sequence[tuple[ProviderError, ...]]:
+    """Return for each of several recipients the errors of a payload, without those that point to another one."""
+    errors = errors_of(source)
+    if recipients == 1:
+        return [errors]
+    places = [_place(item) for item in items(source, "errors") if isinstance(item, dict | str)]
+    told = list(zip(errors, places, strict=True))
+    return [tuple(error for error, place in told if place in {None, index}) for index in range(recipients)]
 
 
 def error_of(item: Json) -> ProviderError:
@@ -82,8 +91,8 @@ def _error(item: Json | str) -> ProviderError:
     return ProviderError(title=item) if isinstance(item, str) else error_of(item)
 
 
-def _concerns(item: Json | str, recipient: int | None) -> bool:
-    if recipient is None or isinstance(item, str):
-        return True
-    place = _RECIPIENT.match(text(mapping(item, "source"), "pointer") or "")
-    return place is None or int(place[1]) == recipient
+def _place(item: Json | str) -> int | None:
+    """Return to which recipient an error points, None where it points to none."""
+    pointer = text(mapping(item, "source"), "pointer") if isinstance(item, dict) else None
+    found = _RECIPIENT.match(pointer or "")
+    return int(found[1]) if found else None

@@ -12,6 +12,9 @@ Json = Mapping[str, Any]
 """A JSON object as the parser gives it."""
 
 EMPTY: Json = {}
+LONGEST_LIST = 100
+"""Items that are read of a list: far more than any body that was seen holds, and few enough to be read at once."""
+
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 # E.164 allows 15 digits; shorter than 11 without a plus sign may be a short code or a national number.
 _SHORTEST_BARE_NUMBER = 11
@@ -40,11 +43,20 @@ def mapping(source: Json, name: str) -> Json:
 
 
 def items(source: Json, name: str) -> Sequence[Any]:
-    """Return the named field as a list: a lone value is a list of one, null and absence are empty."""
+    """Return the named field as a list: a lone value is a list of one, null and absence are empty.
+
+    Of a list that is longer than LONGEST_LIST the rest is left to `provider_data`.
+    """
     value = source.get(name)
     if isinstance(value, list):
-        return value
+        return value[:LONGEST_LIST]
     return () if value is None else (value,)
+
+
+def too_long(source: Json, name: str) -> bool:
+    """Tell whether the named field is a list of which `items` gives a part alone."""
+    value = source.get(name)
+    return isinstance(value, list) and len(value) > LONGEST_LIST
 
 
 def texts(source: Json, name: str) -> tuple[str, ...]:

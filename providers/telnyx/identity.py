@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import orjson
 
 from providers.telnyx.fields import Json, address, text
 from providers.telnyx.reading import Reading
@@ -10,10 +12,15 @@ from schemas.ids import digest_id, event_id
 from schemas.vocabulary import EventType
 
 
-def identify(reading: Reading, kind: EventType, recipient: str | None = None) -> str:
+def identify(reading: Reading, kind: EventType) -> str:
     """Return the id of an event: of `data.id`, the key that Telnyx documents, else of the content."""
-    provider_id = text(reading.data, "id") or _content_id(reading)
-    return event_id(reading.webhook.account, kind, provider_id, recipient)
+    return event_id(reading.webhook.account, kind, _provider_id(reading))
+
+
+def identify_each(reading: Reading, kind: EventType, recipients: Iterable[str | None]) -> Sequence[str]:
+    """Return an id for each recipient; the body is hashed once at most."""
+    provider_id = _provider_id(reading)
+    return [event_id(reading.webhook.account, kind, provider_id, name) for name in _distinct(recipients)]
 
 
 def identify_click(reading: Reading, click: Json) -> str:
@@ -24,29 +31,31 @@ def identify_click(reading: Reading, click: Json) -> str:
     return event_id(reading.webhook.account, EventType.LINK_CLICKED, digest_id(*parts))
 
 
-def distinct(recipients: Iterable[str | None]) -> list[str | None]:
+def _distinct(recipients: Iterable[str | None]) -> Sequence[str | None]:
     """Return the recipients as parts of ids: the second of the same name is told apart, the first is not."""
     taken = set[str | None]()
+    counts: dict[str | None, int] = {}
     named: list[str | None] = []
     for recipient in recipients:
-        name, count = recipient, 1
+        name, count = recipient, counts.get(recipient, 1)
         while name in taken:
             count += 1
             name = f"{recipient or ''}#{count}"
+        counts[recipient] = count
         taken.add(name)
         named.append(name)
     return named
+
+
+def _provider_id(reading: Reading) -> str:
+    return text(reading.data, "id") or _content_id(reading)
 
 
 def _content_id(reading: Reading) -> str:
     """Return a hash of the body without `meta`, which changes with each attempt, in any order of keys."""
     if reading.json is None:
         return hashlib.sha256(reading.webhook.body).hexdigest()
-    # Python's own reader keeps every digit, where orjson would make floats of long integers.
-    exact = json.loads(reading.json.raw, parse_int=_number, parse_float=_number)
+    # Numbers as the texts that they are: a reader of values would make one float of two long integers.
+    exact = json.loads(reading.json.raw, parse_int=str, parse_float=str)
     exact.pop("meta", None)
-    return hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()
-
-
-def _number(digits: str) -> dict[str, str]:
-    return {"number": digits}
+    return hashlib.sha256(orjson.dumps(exact, option=orjson.OPT_SORT_KEYS)).hexdigest()

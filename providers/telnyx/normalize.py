@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from providers.telnyx.content import content_of
-from providers.telnyx.failures import errors_of, failure_class_of
+from providers.telnyx.failures import errors_of_each, failure_class_of
 from providers.telnyx.fields import (
     Json,
     address,
@@ -16,9 +16,10 @@ from providers.telnyx.fields import (
     mapping,
     text,
     texts,
+    too_long,
     word,
 )
-from providers.telnyx.identity import distinct, identify, identify_click
+from providers.telnyx.identity import identify, identify_click, identify_each
 from providers.telnyx.optout import autoresponse_of
 from providers.telnyx.reading import Reading, Unreadable, read
 from providers.telnyx.statuses import FAILURES, status_of
@@ -27,6 +28,7 @@ from schemas.events import (
     Event,
     LinkClicked,
     MessageReceived,
+    ProviderError,
     ProviderNotified,
     WebhookUnrecognized,
 )
@@ -60,24 +62,23 @@ def _by_shape(reading: Reading) -> Callable[[Reading], Events] | None:
 def _delivery(reading: Reading) -> Events:
     if reading.payload is None:
         return _unrecognized(reading, Unreadable.MALFORMED_PAYLOAD)
+    if too_long(reading.payload, "to"):
+        # Each recipient's event carries the whole body: this many would make a flood of one request.
+        return _unrecognized(reading, Unreadable.TOO_MANY_RECIPIENTS)
     entries = items(reading.payload, "to") or (None,)
-    names = distinct(address(entry) for entry in entries)
+    ids = identify_each(reading, EventType.DELIVERY_UPDATED, map(address, entries))
     shared = _delivery_fields(reading, reading.payload)
-    several = len(entries) > 1
-    return tuple(
-        _delivery_to(reading, entry, name, shared, index if several else None)
-        for index, (entry, name) in enumerate(zip(entries, names, strict=True))
-    )
+    errors = errors_of_each(reading.payload, len(entries))
+    return tuple(_delivery_to(reading, *parts, shared) for parts in zip(entries, ids, errors, strict=True))
 
 
 def _delivery_to(
-    reading: Reading, entry: object, name: str | None, shared: Mapping[str, Any], index: int | None
+    reading: Reading, entry: object, event_id: str, errors: tuple[ProviderError, ...], shared: Mapping[str, Any]
 ) -> DeliveryUpdated:
     provider_status = text(entry, "status") if isinstance(entry, dict) else None
     status = status_of(provider_status, reading.event_type)
-    errors = errors_of(reading.content, index)
     return DeliveryUpdated(
-        id=identify(reading, EventType.DELIVERY_UPDATED, name),
+        id=event_id,
         status=status,
         provider_status=provider_status,
         failure_class=failure_class_of(errors) if status in FAILURES else None,

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -24,7 +24,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def telnyx_answering(handler: Handler, timeout: float = 5.0) -> AsyncIterator[TelnyxSender]:
+async def telnyx_answering(handler: Handler, timeout: float = 5.0) -> AsyncGenerator[TelnyxSender]:
     """Serve the send API by a handler and give a sender for it."""
     app = web.Application()
     app.router.add_post("/v2/messages", handler)

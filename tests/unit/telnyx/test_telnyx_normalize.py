@@ -377,7 +377,8 @@ def test_notices(name: str, notice: str, kind: str | None, status: str | None) -
         (b'{"data": {"event_type": "message.failed", "id": "1"}}', "unknown_event", "message.failed"),
         (b'{"data": {"event_type": "message.sent"}}', "malformed_payload", "message.sent"),
         (b"[" * 400 + b"]" * 400, "too_deep", None),
-        (b'{"data":' * 240 + b"1" + b"}" * 240, "too_deep", None),
+        (b'{"data":' * 255 + b"1" + b"}" * 255, "too_deep", None),
+        (b'{"data":' * 254 + b"1" + b"}" * 254, "unknown_event", None),
     ],
 )
 def test_what_is_not_understood_is_kept(body: bytes, reason: str, notice: str | None) -> None:
