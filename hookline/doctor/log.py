@@ -7,6 +7,7 @@ from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.opening import open_log
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
+from hookline.sqlite_files import examine, path_of
 from hookline.topics import SAFE_COPIES, log_exists, wanted_topics
 from providers.registry import provider
 
@@ -17,6 +18,10 @@ _OVERHEAD = 64 * 1024
 
 async def check_log(config: Config) -> list[Check]:
     """Return whether the log answers, and what its topics lack."""
+    path = path_of(config.broker.url)
+    trouble = None if path is None else await asyncio.to_thread(examine, path, "partitions")
+    if trouble is not None:
+        return [fail("log", f"{path} {trouble.what}", trouble.advice)]
     if not await asyncio.to_thread(log_exists, config.broker):
         return [ok("log", f"{config.broker.url} is not there yet; the first start makes it"), *check_sizes(config)]
     try:
@@ -30,6 +35,15 @@ async def check_log(config: Config) -> list[Check]:
     finally:
         async with asyncio.timeout(_DEADLINE):
             await log.stop()
+
+
+async def check_ledger(config: Config) -> list[Check]:
+    """Return whether send can use its ledger; the receiver needs none."""
+    path = path_of(config.consumers.state)
+    trouble = None if path is None else await asyncio.to_thread(examine, path, "commands")
+    if trouble is None:
+        return [ok("ledger", f"{path} is sound, or made by the first start")]
+    return [fail("ledger", f"{path} {trouble.what}; send waits for it, the receiver does not", trouble.advice)]
 
 
 def check_sizes(config: Config) -> list[Check]:
@@ -88,7 +102,8 @@ def _copies_check(config: Config) -> list[Check]:
 
 def _unreachable(config: Config, error: Exception) -> Check:
     reason = str(error) or "no answer in time"
-    advice = "is the disk there and writable?" if _is_embedded(config) else "is the address right, is Kafka up?"
+    # What the embedded log says of a file tells what to do, too.
+    advice = "" if _is_embedded(config) else "is the address right, is Kafka up?"
     return fail("log", f"{config.broker.url} cannot be reached: {reason}", advice)
 
 

@@ -68,17 +68,17 @@ class Application:
         return self._admin.address
 
     async def start(self) -> None:
-        """Start everything, the receiver last. With Kafka away it starts all the same and is not ready.
+        """Start everything, the consumers last. With Kafka away it starts all the same and is not ready.
 
-        Raises LogError, ListenError, ListenFailedError, LedgerError; nothing is left running then.
+        Raises LogError, ListenError, ListenFailedError; nothing is left running then.
         """
         try:
             await self._log.start()
             await self._topics.start()
             await self._admin.start()
-            await self._crew.start()
             if self._server is not None:
                 await self._server.start()
+            self._crew.start()
         except BaseException:
             await self._close(_CLOSING)
             raise

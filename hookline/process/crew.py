@@ -16,7 +16,9 @@ from consumers.send import send
 from hookline.configuration.config import Config
 from hookline.process.consumers import Role
 from hookline.process.startup import senders_of
-from hookline.process.workers import Worker
+from hookline.process.with_ledger import WithLedger
+from hookline.process.workers import Loop, Worker
+from hookline.sqlite_files import path_of
 from providers.contract import Sender
 from schemas.times import Clock
 
@@ -37,10 +39,8 @@ class Crew:
         self._ledger: Ledger | None = None
         self.workers = tuple(Worker(role.value, self._loop(role)) for role in sorted(roles))
 
-    async def start(self) -> None:
-        """Open the ledger and begin to consume. Raises LedgerError."""
-        if self._ledger is not None:
-            await self._ledger.open()
+    def start(self) -> None:
+        """Begin to consume. A ledger that cannot be opened keeps send waiting, and nobody else."""
         for worker in self.workers:
             worker.start()
 
@@ -56,9 +56,12 @@ class Crew:
         for sender in self._senders.values():
             await sender.close()
 
-    def _loop(self, role: Role) -> ConsumeLoop:
+    def _loop(self, role: Role) -> Loop:
         consumer = self._sending() if role is Role.SEND else self._replying()
-        return ConsumeLoop(self._log, consumer, self._config.consumers, self._metrics, self._clock)
+        loop = ConsumeLoop(self._log, consumer, self._config.consumers, self._metrics, self._clock)
+        if role is not Role.SEND or self._ledger is None:
+            return loop
+        return WithLedger(loop, self._ledger, path_of(self._config.consumers.state))
 
     def _replying(self) -> Consumer:
         return auto_reply(self._config.consumers.auto_reply, self._log, self._metrics, self._clock)

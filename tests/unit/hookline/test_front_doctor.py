@@ -227,7 +227,7 @@ async def test_a_log_that_is_no_log_is_a_failure(desk: Desk) -> None:
     (desk.folder / "log.db").write_bytes(b"something else " * 1000)
     config = await asyncio.to_thread(load_config, desk.config, {})
     (check,) = await check_log(config)
-    assert (check.grade, "cannot be reached" in check.title) == (Grade.FAIL, True)
+    assert (check.grade, "is damaged, or no SQLite file" in check.title) == (Grade.FAIL, True)
 
 
 async def test_kafka_that_is_away_is_a_failure(desk: Desk, taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,73 @@
+"""A consumer that needs the ledger: opened first, tried again for as long as it takes, in nobody's way."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from consumers.ledger import Ledger
+from consumers.ledger_table import LedgerError
+from consumers.loop import ConsumerHealth
+from consumers.loop.tempo import Tempo
+from hookline.process.workers import Loop
+from hookline.sqlite_files import trouble_of
+
+REASON = "ledger_unavailable"
+
+logger: Any = structlog.get_logger()
+
+
+class WithLedger:
+    """Runs the loop once the ledger is open. Until then the consumer is down, and says why."""
+
+    def __init__(self, loop: Loop, ledger: Ledger, path: Path | None, tempo: Tempo | None = None) -> None:
+        self._loop = loop
+        self._ledger = ledger
+        self._path = path
+        self._tempo = tempo or Tempo(first_pause=1.0)
+        self._stopping = asyncio.Event()
+        self._down = False
+
+    async def run(self) -> None:
+        """Open the ledger, however often it takes, then consume until stopped."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await self._ledger.open()
+            except LedgerError as error:
+                failures += 1
+                await self._wait(error, self._tempo.pause(failures))
+            else:
+                self._down = False
+                await self._loop.run()
+                return
+
+    def stop(self) -> None:
+        """Ask `run` to finish what is in hand and return."""
+        self._stopping.set()
+        self._loop.stop()
+
+    def health(self) -> ConsumerHealth:
+        """Tell how the loop is; without the ledger it does not run."""
+        found = self._loop.health()
+        return replace(found, running=False, reason=REASON) if self._down else found
+
+    async def _wait(self, error: LedgerError, seconds: float) -> None:
+        self._down = True
+        trouble = trouble_of(error)
+        logger.error(
+            "consumer_down",
+            consumer=self.health().name,
+            reason=REASON,
+            path=str(self._path),
+            error=trouble.what,
+            advice=trouble.advice,
+            next_try=round(seconds, 1),
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
