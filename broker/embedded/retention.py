@@ -11,6 +11,8 @@ from broker.log import Partition, TopicSpec
 PASS_RECORDS = 500
 _PASS_BYTES = 8 * 1024 * 1024
 TOMBSTONE_MS = 24 * 60 * 60 * 1000
+_AHEAD_MS = 24 * 60 * 60 * 1000
+"""A record stamped further ahead of the clock than this was stamped by a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +33,6 @@ class Rules:
         return min(self.max_bytes, spec.retention_bytes or self.max_bytes)
 
 
-def all_partitions(connection: sqlite3.Connection) -> list[Partition]:
-    """Return every partition of every topic."""
-    rows = connection.execute(
-        "SELECT topics.name, partitions.number FROM partitions JOIN topics ON topics.id = partitions.topic_id "
-        "ORDER BY partitions.id"
-    ).fetchall()
-    return [Partition(name, number) for name, number in rows]
-
-
 def has_work(connection: sqlite3.Connection, rules: Rules) -> list[Partition]:
     """Return the partitions for which a pass would do something. Costs no write."""
     rows = connection.execute(
@@ -53,17 +46,22 @@ def has_work(connection: sqlite3.Connection, rules: Rules) -> list[Partition]:
         most = rules.most(spec)
         is_large = most is not None and size > most
         is_dirty = spec.compacted and (cleaned < end or _due_tombstones(connection, row_id, rules, 1) != [])
-        if is_large or is_dirty or _is_old(connection, row_id, end, rules.oldest(spec)):
+        if is_large or is_dirty or _old_until(connection, row_id, end, rules, spec) >= 0:
             found.append(Partition(name, number))
     return found
 
 
-def _is_old(connection: sqlite3.Connection, partition_id: int, end: int, oldest: int) -> bool:
+def _old_until(connection: sqlite3.Connection, partition_id: int, end: int, rules: Rules, spec: TopicSpec) -> int:
+    """Return the row up to which all is too old, as far as the oldest end shows; -1 for none.
+
+    A record from far ahead of the clock tells no age: it goes with the first one behind it that does. Else one
+    moment of a wrong clock would keep the whole partition until that time comes.
+    """
     row = connection.execute(
-        "SELECT newest FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
-        (record_id(partition_id, 0), record_id(partition_id, end)),
+        "SELECT id, timestamp FROM records WHERE id >= ? AND id < ? AND timestamp <= ? ORDER BY id LIMIT 1",
+        (record_id(partition_id, 0), record_id(partition_id, end), rules.now_ms + _AHEAD_MS),
     ).fetchone()
-    return row is not None and row[0] < oldest
+    return row[0] if row is not None and row[1] < rules.oldest(spec) else -1
 
 
 def one_pass(session: WriteSession, partition: Partition, rules: Rules) -> int:
@@ -86,14 +84,15 @@ def one_pass(session: WriteSession, partition: Partition, rules: Rules) -> int:
 def _trim(session: WriteSession, state: PartitionState, spec: TopicSpec, rules: Rules) -> int:
     """Delete the oldest records while they are too old or the partition too large."""
     rows = session.connection.execute(
-        f"SELECT id, newest, {SIZE} FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",  # noqa: S608 - a constant
+        f"SELECT id, timestamp, {SIZE} FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",  # noqa: S608 - a constant
         (record_id(state.id, 0), record_id(state.id, state.next_offset), PASS_RECORDS),
     ).fetchall()
     oldest, most = rules.oldest(spec), rules.most(spec)
+    old_until = _old_until(session.connection, state.id, state.next_offset, rules, spec)
     freed, last, count = 0, -1, 0
-    for row_id, newest, size in rows:
+    for row_id, timestamp, size in rows:
         is_over = most is not None and state.size - freed > most
-        if not (newest < oldest or is_over) or freed > _PASS_BYTES:
+        if not (row_id <= old_until or timestamp < oldest or is_over) or freed > _PASS_BYTES:
             break
         freed, last, count = freed + size, row_id, count + 1
     if count:

@@ -72,6 +72,19 @@ async def test_an_old_record_behind_a_young_one_waits_for_it(tmp_path: Path) -> 
         assert len(await read_all(log, "t")) == 2
 
 
+@pytest.mark.parametrize("ahead", [1, retention.PASS_RECORDS + 3])
+async def test_a_clock_that_was_ahead_for_a_moment_keeps_nothing_for_ever(tmp_path: Path, ahead: int) -> None:
+    """Records stamped a year ahead go with the old ones around them, and what is young stays."""
+    now = NOW
+    async with opened(tmp_path / "log.db", clock=lambda: now) as log:
+        await with_topic(log, TopicSpec("t", 1, retention_ms=DAY_MS))
+        times = [NOW_MS, *[NOW_MS + 365 * DAY_MS] * ahead, NOW_MS + 1, NOW_MS + 3 * DAY_MS]
+        await log.append([record("t", timestamp=ms) for ms in times], PATIENCE)
+        now = clock_at(days=3)
+        assert await log.enforce_retention() == ahead + 2
+        assert [stored.offset for stored in await read_all(log, "t")] == [ahead + 2]
+
+
 async def test_a_partition_over_its_size_loses_the_oldest(tmp_path: Path) -> None:
     """`retention_bytes` counts each partition for itself."""
     async with opened(tmp_path / "log.db", clock=lambda: NOW) as log:
