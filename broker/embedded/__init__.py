@@ -27,17 +27,23 @@ the process ends. Any number of others read, commit and append (consumers append
 lock puts writers in a row, with short transactions and a bounded wait. A poll is woken by an append in its own
 process at once, by one in another process within about 50 ms (`PRAGMA data_version`).
 
+**State.** It is how the last transaction ended. Where none has ended for 2 s, the ingesting process stores a record
+of its own and removes it, in one transaction that is fsynced (`proving.py`): so an idle log is healthy by proof, and
+is healthy again within seconds after a lock was let go or a disk has room.
+
 **Groups.** A member holds a lease for each of its topics, all or none. So a group has one active member for each
 topic; others stand by. Two members of one group with different topics are both active; where their topics overlap
 in part, the later one stands by as a whole. The holder raises its lease's `beat` three times in a session timeout;
-one that stands by takes over when it has seen the same beat for a whole session timeout on its own monotonic
-clock. No two clocks are compared, so setting a clock does no harm. A holder that could not beat for as long
-considers its lease lost, tells `on_revoked`, and starts again from the committed offset.
+one that stands by takes over when it has seen the same beat for the holder's session timeout, which the lease names,
+on its own monotonic clock. No two clocks are compared, so setting a clock does no harm. A holder that could not beat
+for as long considers its lease lost, tells `on_revoked`, and starts again from the committed offset.
 
 **Limits.** Age (`retention_ms`) and size (`retention_bytes`, `[broker.embedded] max_bytes`) take the oldest records,
 in passes of a few hundred records each, so that appends get their turn in between. `max_bytes` does not apply to a
 compacted topic: what it holds is the present, not the past. Compaction keeps the last record of each key, and
 a tombstone for a day. The ingesting process does this work. Deleted pages are used again; the file does not shrink.
+
+The file, and the folder where it is made with it, are readable by their owner alone (0600, 0700).
 
 **SIGKILL** loses what was not committed, which nobody was told of. The next process to open the file finds the WAL and
 goes on. Leases of the dead run out after the session timeout. **A power cut** is the same as long as the disk keeps

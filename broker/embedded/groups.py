@@ -4,36 +4,48 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from broker.embedded.reading import place
+from broker.embedded.reading import place, positions_of
 from broker.embedded.session import WriteSession
 from broker.log import FencedError, Partition
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who reads a topic for a group, and how often it has said so."""
+    """Who reads a topic for a group, how often it has said so, and after how many seconds of silence it has lost it.
+
+    The time is the holder's own setting: both sides must go by the same one.
+    """
 
     member: str
     beat: int
+    timeout: float
 
 
 def leases(connection: sqlite3.Connection, group: str, topics: Sequence[str]) -> dict[str, Lease]:
     """Return the leases on the topics, by topic."""
-    rows = connection.execute("SELECT topic, member, beat FROM leases WHERE group_name = ?", (group,)).fetchall()
-    return {topic: Lease(member, beat) for topic, member, beat in rows if topic in topics}
+    rows = connection.execute(
+        "SELECT topic, member, beat, timeout FROM leases WHERE group_name = ?", (group,)
+    ).fetchall()
+    return {topic: Lease(member, beat, timeout) for topic, member, beat, timeout in rows if topic in topics}
 
 
-def take(session: WriteSession, group: str, topics: Sequence[str], member: str, stale: Mapping[str, Lease]) -> bool:
-    """Take the leases on all the topics, where each is free, ours, or still as it was when it was seen stale."""
+def take(
+    session: WriteSession, group: str, topics: Sequence[str], mine: Lease, stale: Mapping[str, Lease]
+) -> dict[Partition, int] | None:
+    """Take the leases on all the topics, where each is free, ours, or still as it was when it was seen stale.
+
+    Returns where the group stands, None where the leases were not to be had.
+    """
     held = leases(session.connection, group, topics)
-    if any(lease.member != member and stale.get(topic) != lease for topic, lease in held.items()):
-        return False
+    if any(lease.member != mine.member and stale.get(topic) != lease for topic, lease in held.items()):
+        return None
     session.connection.executemany(
-        "INSERT INTO leases (group_name, topic, member, beat) VALUES (?, ?, ?, 1) "
-        "ON CONFLICT (group_name, topic) DO UPDATE SET member = excluded.member, beat = beat + 1",
-        [(group, topic, member) for topic in topics],
+        "INSERT INTO leases (group_name, topic, member, beat, timeout) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (group_name, topic) DO UPDATE SET member = excluded.member, beat = beat + 1, "
+        "timeout = excluded.timeout",
+        [(group, topic, mine.member, mine.beat, mine.timeout) for topic in topics],
     )
-    return True
+    return positions_of(session.connection, group, topics)
 
 
 def beat(session: WriteSession, group: str, topics: Sequence[str], member: str) -> bool:

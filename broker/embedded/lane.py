@@ -181,8 +181,11 @@ class Reader(Lane[sqlite3.Connection]):
     """The thread that reads."""
 
     def connect(self) -> sqlite3.Connection:
-        """Open a connection that cannot write."""
-        return self.store.connect_reader()
+        """Open a connection that cannot write. The writer has judged the file: what fails now may pass."""
+        try:
+            return self.store.connect_reader()
+        except LogError as error:
+            raise LogUnavailableError(str(error)) from error
 
     def serve(self, jobs: Sequence[Job[sqlite3.Connection]]) -> None:
         """Run each job for itself."""

@@ -10,7 +10,8 @@ from functools import partial
 
 import structlog
 
-from broker.embedded import groups, reading
+from broker.background import keep_going
+from broker.embedded import groups
 from broker.embedded.changes import Changes
 from broker.embedded.groups import Lease
 from broker.embedded.lane import Reader
@@ -35,15 +36,14 @@ class Desk:
 class Observer:
     """Remembers since when each lease has shown the same beat, on the observer's own monotonic clock."""
 
-    def __init__(self, session_timeout: float) -> None:
-        self._session_timeout = session_timeout
+    def __init__(self) -> None:
         self._seen: dict[str, tuple[Lease, float]] = {}
 
     def look(self, held: Mapping[str, Lease], now: float) -> dict[str, Lease]:
-        """Take note of the leases and return those that have been silent for too long."""
+        """Take note of the leases and return those that were silent for as long as their holder may be."""
         kept = {topic: seen for topic, seen in self._seen.items() if held.get(topic) == seen[0]}
         self._seen = {topic: kept.get(topic, (lease, now)) for topic, lease in held.items()}
-        return {topic: lease for topic, (lease, since) in self._seen.items() if now - since >= self._session_timeout}
+        return {topic: lease for topic, (lease, since) in self._seen.items() if now - since >= lease.timeout}
 
 
 class Keeper:
@@ -57,7 +57,7 @@ class Keeper:
         self._group = group
         self._topics = topics
         self._lost = lost
-        self._observer = Observer(desk.session_timeout)
+        self._observer = Observer()
         self._beat_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -69,8 +69,14 @@ class Keeper:
 
     async def start(self) -> None:
         """Try once to take the leases, then go on in a task. Raises LogUnavailableError."""
-        await self._try_to_take()
-        self._task = asyncio.create_task(self._keep(), name=f"lease of {self._group}")
+        try:
+            await self._try_to_take()
+        except BaseException:
+            # The writer may have taken them all the same, after nobody waited any more.
+            await self.stop()
+            raise
+        name = f"lease of {self._group}"
+        self._task = asyncio.create_task(keep_going(name, self._keep), name=name)
 
     async def stop(self) -> None:
         """Give the leases up, within a few seconds."""
@@ -129,11 +135,12 @@ class Keeper:
         stale = self._observer.look(held, began)
         if any(topic not in stale and lease.member != self.member for topic, lease in held.items()):
             return
-        work = partial(groups.take, group=self._group, topics=topics, member=self.member, stale=stale)
-        if not await desk.writer.submit(work, desk.session_timeout):
+        mine = Lease(self.member, 1, desk.session_timeout)
+        work = partial(groups.take, group=self._group, topics=topics, mine=mine, stale=stale)
+        positions = await desk.writer.submit(work, desk.session_timeout)
+        if positions is None:
             return
-        start = partial(reading.positions_of, group=self._group, topics=topics)
-        self.positions = await desk.reader.submit(start, desk.session_timeout)
+        self.positions = positions
         self.turns += 1
         self._beat_at = began
         _log.info("lease_taken", group=self._group, topics=list(topics))

@@ -1,16 +1,18 @@
 """The embedded log, put together: see the package's docstring for the design."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
 
+from broker.background import keep_going
 from broker.embedded import appending, reading, retention, topics
 from broker.embedded.changes import Changes
 from broker.embedded.claim import IngestClaim
 from broker.embedded.lane import Reader
 from broker.embedded.lease import Desk
+from broker.embedded.proving import keep_proving
 from broker.embedded.schema import Store
 from broker.embedded.subscription import EmbeddedSubscription
 from broker.embedded.writer import Writer
@@ -54,7 +56,7 @@ class EmbeddedLog:
 
     @property
     def state(self) -> LogState:
-        """What the log can do now: how the last transaction ended."""
+        """What the log can do now: how the last transaction ended. While idle, the ingesting process proves it anew."""
         return self._writer.state
 
     @property
@@ -78,9 +80,13 @@ class EmbeddedLog:
         except LogError:
             await self.stop()
             raise
-        self._tasks.append(asyncio.create_task(self._changes.watch(self._reader), name="log watch"))
+        self._own("log watch", lambda: self._changes.watch(self._reader))
         if self._claim is not None:
-            self._tasks.append(asyncio.create_task(self._upkeep(), name="log upkeep"))
+            self._own("log upkeep", self._upkeep)
+            self._own("log proof", lambda: keep_proving(self._writer))
+
+    def _own(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(keep_going(name, work), name=name))
 
     def _prepare(self) -> None:
         self.store.make_folder()

@@ -1,5 +1,6 @@
 """The SQLite file: where it is, its tables, and how a connection is made."""
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -54,6 +55,7 @@ CREATE TABLE leases (
     topic TEXT NOT NULL,
     member TEXT NOT NULL,
     beat INTEGER NOT NULL,
+    timeout REAL NOT NULL,
     PRIMARY KEY (group_name, topic)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE latest (
@@ -94,7 +96,7 @@ class Store:
         return Store(Path(path))
 
     def make_folder(self) -> None:
-        """Create the folder of the file, and see to it that it survives a power cut.
+        """Create the folder of the file, for this user alone, and see to it that it survives a power cut.
 
         From here on the path is absolute, wherever the process goes.
 
@@ -103,7 +105,7 @@ class Store:
         self.path = self.path.absolute()
         missing = [folder for folder in self.path.parents if not folder.exists()]
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in missing:
                 sync_folder(folder.parent)
         except OSError as error:
@@ -123,6 +125,7 @@ class Store:
         return self._connect(_prepare_reader)
 
     def _connect(self, prepare: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
+        self._make_private()
         try:
             connection = sqlite3.connect(self.path, timeout=2.0, isolation_level=None, cached_statements=256)
         except sqlite3.Error as error:
@@ -136,6 +139,15 @@ class Store:
             connection.close()
             raise
         return connection
+
+    def _make_private(self) -> None:
+        """Create a missing file for this user alone: it holds what people wrote.
+
+        SQLite gives `-wal` and `-shm` the same mode. A file that is there keeps the mode that its owner gave it.
+        What fails here SQLite meets too, and names.
+        """
+        with contextlib.suppress(OSError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     def _prepare_writer(self, connection: sqlite3.Connection) -> None:
         self._check_kind(connection)

@@ -33,12 +33,27 @@ class Writer(Lane[WriteSession]):
 
     def __init__(self, store: Store, on_commit: Callable[[], None]) -> None:
         super().__init__("hookline-log-writer", store, max_jobs=MAX_JOBS, max_bytes=MAX_BYTES)
-        self.state = LogState.STARTING
+        self._state = LogState.STARTING
+        self._settled_at = float("-inf")
         self.transactions = 0
         self._on_commit = on_commit
         self._file = (0, 0)
         self._was_open = False
         self._stop_at = float("inf")
+
+    @property
+    def state(self) -> LogState:
+        """How the last transaction ended; away once it was stopped."""
+        return LogState.AWAY if self._stopping else self._state
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long ago a transaction ended, well or not."""
+        return time.monotonic() - self._settled_at
+
+    def doubt(self, reason: str) -> None:
+        """Count as away until a transaction ends well."""
+        self._turn(LogState.AWAY, reason)
 
     def connect(self) -> WriteSession:
         """Open the file; once it was open, whatever is wrong with it counts as away."""
@@ -63,12 +78,17 @@ class Writer(Lane[WriteSession]):
         failed = [error for error in tried if error and not isinstance(error, (RecordRefusedError, FencedError))]
         if not tried:
             return
-        state = LogState.AWAY if failed else LogState.HEALTHY
-        if state is not self.state:
-            _log.info("log_state_changed", state=state, reason=str(failed[0]) if failed else None)
-            self.state = state
-        if not failed:
-            self._on_commit()
+        self._settled_at = time.monotonic()
+        if failed:
+            self._turn(LogState.AWAY, str(failed[0]))
+            return
+        self._turn(LogState.HEALTHY, None)
+        self._on_commit()
+
+    def _turn(self, state: LogState, reason: str | None) -> None:
+        if state is not self._state:
+            _log.info("log_state_changed", state=state, reason=reason)
+            self._state = state
 
     def serve(self, jobs: Sequence[Job[WriteSession]]) -> None:
         """Run the jobs as one transaction."""

@@ -1,11 +1,16 @@
 """Members of a group on the embedded log: leases, loss, fairness."""
 
 import asyncio
+import functools
+import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from broker.embedded import groups
 from broker.embedded.groups import Lease
 from broker.embedded.lease import Observer
 from broker.log import FencedError, LogUnavailableError, Partition
@@ -14,12 +19,12 @@ from tests.support.embedded import opened
 from tests.support.logs import PATIENCE, collect, make_topic, record, until
 
 QUICK = EmbeddedSettings(session_timeout=0.6)
-A1, A2 = Lease("a", 1), Lease("a", 2)
+A1, A2 = Lease("a", 1, 10.0), Lease("a", 2, 10.0)
 
 
 def test_a_lease_that_beats_is_never_stale() -> None:
     """Each new beat starts the time again."""
-    observer = Observer(10.0)
+    observer = Observer()
     assert observer.look({"t": A1}, 0.0) == {}
     assert observer.look({"t": A2}, 9.0) == {}
     assert observer.look({"t": A2}, 18.0) == {}
@@ -27,7 +32,7 @@ def test_a_lease_that_beats_is_never_stale() -> None:
 
 def test_a_lease_that_is_silent_for_the_timeout_is_stale() -> None:
     """The same beat for a whole session timeout of the observer's own clock."""
-    observer = Observer(10.0)
+    observer = Observer()
     observer.look({"t": A1}, 100.0)
     assert observer.look({"t": A1}, 109.9) == {}
     assert observer.look({"t": A1}, 110.0) == {"t": A1}
@@ -35,7 +40,7 @@ def test_a_lease_that_is_silent_for_the_timeout_is_stale() -> None:
 
 def test_a_lease_that_went_and_came_back_is_new() -> None:
     """Time between two sightings does not count when the lease was free meanwhile."""
-    observer = Observer(10.0)
+    observer = Observer()
     observer.look({"t": A1}, 0.0)
     observer.look({}, 5.0)
     assert observer.look({"t": A1}, 11.0) == {}
@@ -73,11 +78,53 @@ async def test_a_member_that_overlaps_in_part_stands_by_as_a_whole(tmp_path: Pat
 
 async def test_a_live_member_keeps_its_place(tmp_path: Path) -> None:
     """Over several session timeouts the one that beats stays, and the other stands by."""
-    async with opened(tmp_path / "log.db", limits=QUICK) as log:
+    steady = EmbeddedSettings(session_timeout=1.5)
+    async with opened(tmp_path / "log.db", limits=steady) as log:
         topic = await make_topic(log)
         first, second = await log.subscribe("g", [topic]), await log.subscribe("g", [topic])
-        assert await second.poll(1, QUICK.session_timeout * 3) == []
+        assert await second.poll(1, steady.session_timeout * 2.5) == []
         assert (len(first.assignment), len(second.assignment)) == (1, 0)
+
+
+async def test_a_member_with_a_shorter_timeout_waits_for_that_of_the_holder(tmp_path: Path) -> None:
+    """Processes may be set up differently: while the holder may count its lease as its own, nobody takes it."""
+    path = tmp_path / "log.db"
+    slow = EmbeddedSettings(session_timeout=6.0)
+    async with opened(path, limits=slow) as log, opened(path, limits=QUICK) as other:
+        topic = await make_topic(log)
+        first, second = await log.subscribe("g", [topic]), await other.subscribe("g", [topic])
+        assert await second.poll(1, QUICK.session_timeout * 3) == []
+        assert first._keeper.is_held
+        assert second.assignment == frozenset()
+
+
+async def test_a_join_that_was_given_up_leaves_no_lease(tmp_path: Path) -> None:
+    """Cancelled while the writer takes the lease: the next member does not wait for a session timeout."""
+    async with opened(tmp_path / "log.db") as log:
+        topic = await make_topic(log)
+        taking, go_on = threading.Event(), threading.Event()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("broker.embedded.lease.groups.take", functools.partial(_slowly, groups.take, taking, go_on))
+            joining = asyncio.create_task(log.subscribe("g", [topic]))
+            await until(taking.is_set)
+        joining.cancel()
+        go_on.set()
+        await asyncio.wait([joining])
+        assert joining.cancelled()
+        member = await log.subscribe("g", [topic])
+        assert member.assignment == {Partition(topic, 0)}
+
+
+def _slowly(
+    take: Callable[..., dict[Partition, int] | None],
+    taking: threading.Event,
+    go_on: threading.Event,
+    *args: Any,
+    **named: Any,
+) -> dict[Partition, int] | None:
+    taking.set()
+    go_on.wait(PATIENCE)
+    return take(*args, **named)
 
 
 async def test_a_commit_without_the_lease_is_fenced(tmp_path: Path) -> None:

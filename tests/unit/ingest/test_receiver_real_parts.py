@@ -100,7 +100,8 @@ async def test_what_was_answered_is_there_after_a_restart(tmp_path: Path) -> Non
 
 
 async def test_a_log_that_has_stopped_gets_the_retry_status(tmp_path: Path) -> None:
-    """The receiver lives on without its log."""
+    """The receiver lives on without its log, and says that it is not ready."""
     async with site(tmp_path) as (bench, log):
         await log.stop()
+        assert not bench.server.readiness().ready
         assert (await bench.ask(signed(BODIES[0]))).status == 503
