@@ -22,6 +22,10 @@ E = TypeVar("E", bound=Event)
 # Travels as `ce_id`, and the home of what is unknown: neither is a JSON member of its own name.
 _NOT_MEMBERS = frozenset({"id", "extra"})
 _ABSENT: tuple[object, ...] = ((), {})
+# The provider's own text comes last, so that a reader can cut it out as it stands.
+_VERBATIM = "provider_data"
+_VERBATIM_MARK = b',"provider_data":'
+_MOST_MARKS = 16
 
 
 class CodecError(ValueError):
@@ -41,21 +45,45 @@ class Member:
 
 def encode_event(event: Event) -> bytes:
     """Return the JSON of an event, without its id."""
-    return orjson.dumps(_plain(event))
+    plain = _plain(event)
+    if _VERBATIM in plain:
+        plain[_VERBATIM] = plain.pop(_VERBATIM)
+    return orjson.dumps(plain)
 
 
 def decode_event(cls: type[E], event_id: str, data: bytes) -> E:
     """Return the event of class `cls` that the JSON holds.
 
+    `provider_data` is byte for byte what our own writers wrote; of JSON in another order it is the same value.
     Raises CodecError where it is not a JSON object, a required member is missing or a known one has another type.
     """
     try:
-        plain = orjson.loads(data)
+        plain = _cut(data) or orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise CodecError(f"not JSON: {error}") from error
     if not isinstance(plain, dict):
         raise CodecError("the value is not a JSON object")
     return cls(id=event_id, extra=_unknown(cls, plain), **_read(cls, plain))
+
+
+def _cut(data: bytes) -> dict[str, Any] | None:
+    """Return the members with `provider_data` as its text, None where it does not stand last in compact JSON.
+
+    The mark may also stand deeper. It is the member of the object itself if what is before it, closed by one brace,
+    is JSON, and what is after it too: deeper, one brace would not be enough.
+    """
+    at = -1
+    for _ in range(_MOST_MARKS):
+        at = data.find(_VERBATIM_MARK, at + 1)
+        if at < 0 or not data.endswith(b"}"):
+            return None
+        raw = data[at + len(_VERBATIM_MARK) : -1]
+        try:
+            plain, value = orjson.loads(data[:at] + b"}"), orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            continue
+        return {**plain, _VERBATIM: None if value is None else JsonText(raw)}
+    return None
 
 
 def members_of(cls: type) -> tuple[Member, ...]:

@@ -18,8 +18,8 @@ class JsonText:
 
     @classmethod
     def of(cls, value: object) -> "JsonText":
-        """Return the text of a plain value."""
-        return cls(orjson.dumps(value))
+        """Return the text of a plain value; what is text already stays as it is."""
+        return value if isinstance(value, JsonText) else cls(orjson.dumps(value))
 
     def __eq__(self, other: object) -> bool:
         """Compare what the texts mean, not how they are written."""

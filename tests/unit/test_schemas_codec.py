@@ -1,6 +1,8 @@
 """The codec: what is written is read, what is unknown is kept, what lies is refused."""
 
+import json
 from dataclasses import replace
+from random import Random
 
 import orjson
 import pytest
@@ -116,6 +118,59 @@ def test_the_providers_object_goes_along_verbatim() -> None:
         id="i", provider="telnyx", account="main", received_at=RECEIVED_AT, provider_data=JsonText(raw)
     )
     assert b'"provider_data":' + raw in encode_event(event)
+
+
+# JSON texts that a reader of values would change, or that could be taken for the end of something.
+odd_texts = st.sampled_from(
+    [
+        b'{ "b" : 1.10,\n"a":123456789012345678901234567890 }',
+        b'{"a":1,"a":2}',
+        b'{"x":"\\",\\"provider_data\\":","provider_data":{"y":[1.0,{"provider_data":"}"}]}}',
+        b'{"a":{"b":1,"provider_data":{"c":1,"provider_data":2}}}',
+        b"{}",
+        b'[1, "\\u00e9"]',
+    ]
+)
+
+
+@given(events, odd_texts)
+def test_a_reader_passes_the_providers_object_on_byte_for_byte(event: Event, raw: bytes) -> None:
+    """Through one reader or many, no digit, blank or repeated member of it changes."""
+    first = encode_event(replace(event, provider_data=JsonText(raw)))
+    read = decode_event(type(event), event.id, first)
+    assert read.provider_data is not None
+    assert read.provider_data.raw == raw
+    assert encode_event(read) == first
+
+
+@given(events)
+def test_the_text_of_the_providers_object_is_kept_for_every_event(event: Event) -> None:
+    """Where there is one, it is the same bytes."""
+    read = decode_event(type(event), event.id, encode_event(event))
+    assert (read.provider_data and read.provider_data.raw) == (event.provider_data and event.provider_data.raw)
+
+
+def test_an_inner_member_of_that_name_is_not_the_providers_object() -> None:
+    """Neither in what a newer writer added nor where there is no such member at all."""
+    event = replace(decoded(delivery()), extra={"new": {"a": 1, "provider_data": {"b": 2}}})
+    assert decode_event(DeliveryUpdated, "id-1", encode_event(event)) == event
+    whole = replace(event, provider_data=JsonText(b'{"n":1.10}'))
+    found = decode_event(DeliveryUpdated, "id-1", encode_event(whole))
+    assert (found.extra, found.provider_data and found.provider_data.raw) == (event.extra, b'{"n":1.10}')
+
+
+@given(events, st.randoms(use_true_random=False), st.sampled_from([None, 2]))
+def test_a_foreign_order_and_foreign_blanks_are_read(event: Event, random: Random, indent: int | None) -> None:
+    """What another writer wrote is the same event, by its meaning."""
+    members = list(orjson.loads(encode_event(event)).items())
+    random.shuffle(members)
+    foreign = json.dumps(dict(members), indent=indent).encode()
+    assert decode_event(type(event), event.id, foreign) == event
+
+
+def test_a_providers_object_of_null_is_absent() -> None:
+    """As it is for every other member."""
+    assert decoded(delivery(provider_data=None)).provider_data is None
 
 
 def test_from_is_called_from_on_the_wire() -> None:
