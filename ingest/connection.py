@@ -15,7 +15,8 @@ from aiohttp.web import BaseRequest, RequestHandler, RequestPayloadError, Stream
 from aiohttp.web import Server as HttpServer
 
 from ingest.answers import answer
-from ingest.metrics import NO_ACCOUNT, IngestMetrics, Refusal
+from ingest.metrics import NO_ACCOUNT, Refusal
+from ingest.refusals import Refusals
 
 HEAD_WAIT = 10.0
 """Seconds from the first byte of a request until its header has to be whole."""
@@ -28,11 +29,11 @@ _Handle = Callable[["Connection", BaseRequest, float], Awaitable[StreamResponse]
 class Connection(RequestHandler):
     """A connection that knows when its request began and whether it is idle."""
 
-    __slots__ = ("_began", "_head_timer", "_metrics")
+    __slots__ = ("_began", "_head_timer", "_refusals")
 
-    def __init__(self, manager: HttpServer, metrics: IngestMetrics, **options: Any) -> None:
+    def __init__(self, manager: HttpServer, refusals: Refusals, **options: Any) -> None:
         super().__init__(manager, **options)
-        self._metrics = metrics
+        self._refusals = refusals
         self._began: float | None = None
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -81,10 +82,9 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> StreamResponse:
-        """Answer what is not HTTP: counted, one line in the log, nothing of ours or theirs in the answer."""
+        """Answer what is not HTTP: counted, a line in the log, nothing of ours or theirs in the answer."""
         del message  # It quotes the request.
-        self._metrics.refused(NO_ACCOUNT, Refusal.BAD_REQUEST)
-        _log.info("bad_request", status=status, error=type(exc).__name__)
+        self._refusals.note(NO_ACCOUNT, Refusal.BAD_REQUEST, status, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer had begun")
         return answer(status, close=True)
@@ -96,7 +96,7 @@ class Connection(RequestHandler):
     def _head_is_late(self) -> None:
         self._head_timer = None
         if self.idle:
-            self._metrics.refused(NO_ACCOUNT, Refusal.SLOW_HEAD)
+            self._refusals.note(NO_ACCOUNT, Refusal.SLOW_HEAD)
             self.force_close()
 
     def _end_broken_body(self) -> None:
@@ -112,28 +112,45 @@ class Connection(RequestHandler):
 
 
 class Connections(HttpServer):
-    """Makes our connections for a listening socket."""
+    """Makes our connections for a listening socket, no more than `limit` at a time.
 
-    def __init__(self, handle: _Handle, metrics: IngestMetrics, **options: Any) -> None:
+    At the limit the idle ones give way, those with half a header among them: whoever only holds connections keeps
+    nobody out. Where every one has a request in hand, the new one is closed.
+    """
+
+    def __init__(self, handle: _Handle, refusals: Refusals, limit: int, **options: Any) -> None:
         super().__init__(self._dispatch)
         self._handle = handle
-        self._metrics = metrics
+        self._refusals = refusals
+        self._limit = limit
         self._options = options
 
     def __call__(self) -> Connection:
         """Return the protocol of a new connection."""
-        return Connection(self, self._metrics, loop=self._loop, **self._options)
+        return Connection(self, self._refusals, loop=self._loop, **self._options)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Keep the connection, or close what is too much."""
+        super().connection_made(handler, transport)
+        if len(self.connections) <= self._limit:
+            return
+        closed = self.close_idle()
+        if not closed:
+            handler.force_close()
+        for _ in range(closed or 1):
+            self._refusals.note(NO_ACCOUNT, Refusal.TOO_MANY_CONNECTIONS)
 
     @property
     def busy(self) -> bool:
         """Whether any connection has a request that still has to be answered."""
         return any(isinstance(each, Connection) and not each.idle for each in self.connections)
 
-    def close_idle(self) -> None:
-        """Close the connections that have nothing in hand."""
-        for each in self.connections:
-            if isinstance(each, Connection) and each.idle:
-                each.force_close()
+    def close_idle(self) -> int:
+        """Close the connections that have nothing in hand, and return how many."""
+        idle = [each for each in self.connections if isinstance(each, Connection) and each.idle]
+        for each in idle:
+            each.force_close()
+        return len(idle)
 
     async def _dispatch(self, request: BaseRequest) -> StreamResponse:
         connection = request.protocol

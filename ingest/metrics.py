@@ -5,6 +5,7 @@ Labels are bounded: accounts come from the configuration, reasons and outcomes f
 each request costs more than counting in it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -38,6 +39,7 @@ class Refusal(StrEnum):
     SLOW_BODY = "slow_body"
     SLOW_HEAD = "slow_head"
     BAD_REQUEST = "bad_request"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
 
 
 class AppendFailure(StrEnum):
@@ -94,7 +96,10 @@ class IngestMetrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge("hookline_webhooks_in_flight", "Webhooks worked on now.", registry=registry)
+        self.in_flight = Gauge("hookline_webhooks_in_flight", "Proved webhooks worked on now.", registry=registry)
+        self._bodies = Gauge(
+            "hookline_bodies_in_flight", "Bodies on their way now, their senders not proved yet.", registry=registry
+        )
 
     def stored(self, account: str) -> None:
         """Count a webhook that is durable."""
@@ -112,6 +117,10 @@ class IngestMetrics:
     def event(self, account: str, kind: EventType) -> None:
         """Count an event that is durable."""
         self._events.add(account, kind)
+
+    def watch_bodies(self, count: Callable[[], int]) -> None:
+        """Ask at every scrape how many bodies are on their way."""
+        self._bodies.set_function(count)
 
     def fault(self, account: str, place: Fault) -> None:
         """Count a failure of our own code."""

@@ -8,6 +8,10 @@ still within a turn and counts in whole milliseconds.
 
 Faults. A sender's fault gets a 4xx, ours the provider's retry status (P3). A verifier that raises is a bug of
 ours: the sender is asked to come again. A normalizer that raises costs the events and not the webhook (P11).
+
+Load. `max_in_flight` counts webhooks whose sender is proved, so over it strangers are refused as always and hold no
+place; checking their signatures is the price. One answer may be a 5xx to a stranger: where bodies on their way use
+up `max_body_bytes`, the one that wants more may be anybody's, and the fault is our lack of memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +22,12 @@ import structlog
 from aiohttp.web import BaseRequest, Response
 
 from ingest.answers import answer
-from ingest.body import BodyFault, read_body
+from ingest.body import BodyFault, BodyRoom, read_body
 from ingest.capture import CREDENTIALS, kept_headers, kept_target, read_headers, traceparent_of
 from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
 from ingest.publisher import GRACE, Publisher, unrecognized
+from ingest.refusals import Refusals
+from ingest.settings import ServerSettings
 from providers.contract import Account, Policy, Provider, Request, Verdict, Verification, Verifier
 from schemas.events import Event
 from schemas.times import Clock, from_clock
@@ -80,11 +86,7 @@ def _deadline(policy: Policy, began: float, whole: float) -> float:
 
 
 class Receiver:
-    """Answers requests.
-
-    The `request_id` of a refusal in the log is the id that the webhook would have had, so that it can be found
-    again when the sender's next attempt succeeds.
-    """
+    """Answers requests."""
 
     def __init__(
         self,
@@ -92,13 +94,16 @@ class Receiver:
         publisher: Publisher,
         metrics: IngestMetrics,
         clock: Clock,
-        max_in_flight: int,
+        settings: ServerSettings,
     ) -> None:
         self._routes = {name: _route(name, endpoint) for name, endpoint in endpoints.items()}
         self._publisher = publisher
         self._metrics = metrics
+        self.refusals = Refusals(metrics)
         self._clock = clock
-        self._max_in_flight = max_in_flight
+        self._room = BodyRoom(settings.max_body_bytes)
+        metrics.watch_bodies(lambda: self._room.readers)
+        self._max_in_flight = settings.max_in_flight
         self._in_flight = 0
 
     async def receive(self, request: BaseRequest, began: float) -> Response:
@@ -113,17 +118,11 @@ class Receiver:
             response = self._refuse(route.name, Refusal.METHOD_NOT_ALLOWED, 405)
             response.headers["Allow"] = route.allow
             return response
-        if self._in_flight >= self._max_in_flight:
-            return self._retry_later(route, Outcome.OVERLOADED)
-        self._in_flight += 1
-        self._metrics.in_flight.inc()
         try:
             return await self._receive(request, route, began)
         except Exception as error:  # noqa: BLE001 - a bug of ours is answered as our fault, never with a trace
             return self._our_fault(route, Fault.HANDLE, error)
         finally:
-            self._in_flight -= 1
-            self._metrics.in_flight.dec()
             self._metrics.answered(monotonic() - began)
 
     def _find(self, request: BaseRequest) -> _Route | Refusal:
@@ -138,7 +137,7 @@ class Receiver:
         return self._routes.get(path.removeprefix(PREFIX), Refusal.UNKNOWN_ACCOUNT)
 
     async def _receive(self, request: BaseRequest, route: _Route, began: float) -> Response:
-        body = await read_body(request, route.policy.body_limit, route.policy.body_wait)
+        body = await read_body(request, route.policy.body_limit, route.policy.body_wait, self._room)
         if isinstance(body, BodyFault):
             return self._without_body(route, body)
         deadline = _deadline(route.policy, began, monotonic())
@@ -147,10 +146,17 @@ class Receiver:
             proof = route.endpoint.verifier.verify(seen, self._clock())
         except Exception as error:  # noqa: BLE001 - a verifier that breaks its contract proves nobody
             return self._our_fault(route, Fault.VERIFY, error)
-        webhook = self._webhook(route, seen, request.remote, proof)
         if proof.verdict is not Verdict.VERIFIED:
-            return self._refuse(route.name, proof.verdict, 401, webhook.id)
-        return await self._store(route, webhook, began, deadline)
+            return self._refuse(route.name, proof.verdict, 401)
+        if self._in_flight >= self._max_in_flight:
+            return self._retry_later(route, Outcome.OVERLOADED)
+        self._in_flight += 1
+        self._metrics.in_flight.inc()
+        try:
+            return await self._store(route, self._webhook(route, seen, request.remote, proof), began, deadline)
+        finally:
+            self._in_flight -= 1
+            self._metrics.in_flight.dec()
 
     def _webhook(self, route: _Route, seen: Request, peer: str | None, proof: Verification) -> Webhook:
         account = route.endpoint.account
@@ -194,14 +200,17 @@ class Receiver:
         if fault is BodyFault.GONE:
             self._metrics.ended(route.name, Outcome.ABANDONED)
             return answer(400, close=True)
+        if fault is BodyFault.NO_ROOM:
+            response = self._retry_later(route, Outcome.OVERLOADED)
+            response.force_close()
+            return response
         status, refusal = _BODY_REFUSALS[fault]
         response = self._refuse(route.name, refusal, status)
         response.force_close()
         return response
 
-    def _refuse(self, account: str, reason: Refusal | Verdict, status: int, request_id: str | None = None) -> Response:
-        self._metrics.refused(account, reason.value)
-        _log.info("webhook_refused", account=account, reason=reason.value, status=status, request_id=request_id)
+    def _refuse(self, account: str, reason: Refusal | Verdict, status: int) -> Response:
+        self.refusals.note(account, reason, status)
         return answer(status)
 
     def _our_fault(self, route: _Route, place: Fault, error: Exception) -> Response:

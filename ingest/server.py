@@ -19,7 +19,8 @@ from schemas.times import Clock
 
 __all__ = ["Endpoint", "ListenError", "Readiness", "ReadinessReason", "Server"]
 
-# Longer than the minute after which proxies drop an idle connection: they, not we, should be first to close it.
+# Longer than the minute after which proxies drop an idle connection: they, not we, should be first to close it, or
+# a webhook meets a closed connection and the proxy answers 502. `max_connections` bounds what strangers hold.
 _KEEPALIVE = 75.0
 # For the rest of a body that we refused. A sender that goes on sending is cut off then.
 _LINGER = 1.0
@@ -67,8 +68,7 @@ class Server:
     ) -> None:
         self._settings = settings
         self._target = log
-        self._metrics = metrics
-        self._receiver = Receiver(endpoints, Publisher(log, metrics), metrics, clock, settings.max_in_flight)
+        self._receiver = Receiver(endpoints, Publisher(log, metrics), metrics, clock, settings)
         self._listener: asyncio.Server | None = None
         self._connections: Connections | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -86,7 +86,8 @@ class Server:
         host, port = _parse(self._settings.listen)
         self._connections = Connections(
             self._answer,
-            self._metrics,
+            self._receiver.refusals,
+            self._settings.max_connections,
             access_log=None,
             auto_decompress=False,  # a signature is over the bytes as sent
             keepalive_timeout=_KEEPALIVE,

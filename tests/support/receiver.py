@@ -12,6 +12,7 @@ import orjson
 from prometheus_client import CollectorRegistry
 
 from broker.log import Log, LogState, LogUnavailableError, Partition, Position, RecordRefusedError
+from ingest.connection import Connection
 from ingest.metrics import IngestMetrics
 from ingest.server import Endpoint, Server
 from ingest.settings import ServerSettings
@@ -307,6 +308,17 @@ class Bench:
     def value(self, name: str, **labels: str) -> float:
         """Return a figure of the metrics, 0 where it was never counted."""
         return self.registry.get_sample_value(f"hookline_{name}", labels) or 0.0
+
+    @property
+    def listening(self) -> bool:
+        """Whether a new connection would be taken; the second part of a drain begins when not."""
+        return self.server._listener is not None and self.server._listener.is_serving()
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The receiver's ends of the connections that are open."""
+        found = self.server._connections
+        return [] if found is None else [each for each in found.connections if isinstance(each, Connection)]
 
     def refused(self, reason: str, account: str = "main") -> float:
         """Return how many requests were refused for that reason."""

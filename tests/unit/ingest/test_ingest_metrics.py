@@ -15,6 +15,7 @@ NAMES = {
     "hookline_append_failures",
     "hookline_answer_seconds",
     "hookline_webhooks_in_flight",
+    "hookline_bodies_in_flight",
 }
 
 

@@ -234,7 +234,7 @@ async def test_a_sender_that_leaves_within_the_body_is_not_stored() -> None:
     async with receiver() as bench:
         async with bench.connect() as wire:
             await wire.send(request_bytes(body_of())[:-5])
-            await until(lambda: bench.value("webhooks_in_flight") == 1)
+            await until(lambda: bench.value("bodies_in_flight") == 1)
             wire.reset()
         await until(lambda: bench.value("webhooks_total", account="main", outcome="abandoned") == 1)
         assert bench.memory.records == []

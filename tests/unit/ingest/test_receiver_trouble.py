@@ -86,15 +86,19 @@ async def test_a_log_that_breaks_its_contract_is_a_log_that_is_away() -> None:
 
 async def test_the_log_gets_what_is_left_of_answer_by() -> None:
     """With a body that came late, the wait is cut so that the answer still goes out in time."""
-    provider = with_policy(answer_by=0.8, broker_wait=0.6)
+    provider = with_policy(answer_by=4.0, broker_wait=3.9, body_wait=3.0)
     memory = MemoryLog()
     async with receiver(memory, [endpoint(provider)]) as bench, bench.connect() as wire:
-        request = request_bytes(body_of())
-        await wire.send(request[:20])
-        await asyncio.sleep(0.15)
-        await wire.send(request[20:])
+        request, loop = request_bytes(body_of()), asyncio.get_running_loop()
+        await wire.send(request[:-4])
+        await until(lambda: bench.value("bodies_in_flight") == 1)
+        begun = loop.time()
+        # The receiver has the first byte before `begun`, and the last after `late`.
+        await until(lambda: loop.time() - begun >= 0.15)
+        late = loop.time() - begun
+        await wire.send(request[-4:])
         assert (await wire.answer()).status == 202
-        assert 0.2 < memory.waits[0] <= 0.8 - 0.15 - GRACE + 0.01
+        assert 0 < memory.waits[0] <= 4.0 - late - GRACE < 3.9
 
 
 async def test_a_slow_sender_has_used_up_its_own_time() -> None:
@@ -104,7 +108,9 @@ async def test_a_slow_sender_has_used_up_its_own_time() -> None:
     async with receiver(memory, [endpoint(provider)]) as bench, bench.connect() as wire:
         request = request_bytes(body_of())
         await wire.send(request[:-4])
-        await asyncio.sleep(0.4)
+        await until(lambda: bench.value("bodies_in_flight") == 1)
+        begun = asyncio.get_running_loop().time()
+        await until(lambda: asyncio.get_running_loop().time() - begun > 0.3)
         await wire.send(request[-4:])
         assert (await wire.answer()).status == 202
         assert memory.waits == [pytest.approx(0.2, abs=0.05)]
