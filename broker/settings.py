@@ -24,7 +24,10 @@ class KafkaSettings:
 class EmbeddedSettings:
     """`[broker.embedded]`: the log in one SQLite file."""
 
-    max_bytes: int = setting(1 << 30, "bytes of records that a partition keeps before its oldest go; compacted topics keep the last of every key")
+    max_bytes: int = setting(
+        1 << 30,
+        "bytes of records that a partition keeps before its oldest go; compacted topics keep the last of every key",
+    )
     session_timeout: float = setting(10.0, "seconds of silence after which a group gives a dead member's place away")
 
 

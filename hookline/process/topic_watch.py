@@ -5,7 +5,8 @@ from typing import Any
 
 import structlog
 
-from broker.log import Log, LogError
+from broker.background import keep_going
+from broker.log import Log, LogError, LogState
 from broker.settings import BrokerSettings
 from hookline.topics import SAFE_COPIES, missing_names, wanted_topics
 from schemas.topics import CATALOGUE
@@ -13,12 +14,15 @@ from schemas.topics import CATALOGUE
 PAUSE = 5.0
 """Seconds between two looks while topics are missing or the log is away."""
 
+REST = 30.0
+"""Seconds between two looks at topics that were there: somebody may delete one."""
+
 _DEADLINE = 30.0
 logger: Any = structlog.get_logger()
 
 
 class TopicWatch:
-    """Makes the topics on the embedded log; on Kafka looks until none is missing."""
+    """Makes the topics on the embedded log; on Kafka looks whether one is missing, for as long as it runs."""
 
     def __init__(self, log: Log, settings: BrokerSettings) -> None:
         self._log = log
@@ -43,12 +47,10 @@ class TopicWatch:
         return ""
 
     async def start(self) -> None:
-        """Make the topics, or begin to look. Raises LogError on the embedded log."""
-        if self._embedded:
-            async with asyncio.timeout(_DEADLINE):
-                await self._log.apply_topics(await self._log.plan_topics(self._specs))
-        else:
-            self._task = asyncio.create_task(self._watch(), name="topic watch")
+        """Make the topics, or look whether they are there; what does not work now is tried again in a task."""
+        if self._embedded and self._log.state is not LogState.AWAY and await self._look():
+            return
+        self._task = asyncio.create_task(keep_going("topic watch", self._watch), name="topic watch")
 
     async def stop(self) -> None:
         """Stop looking."""
@@ -59,19 +61,25 @@ class TopicWatch:
 
     async def _watch(self) -> None:
         while True:
-            if await self._all_there():
+            well = await self._look()
+            if well and self._embedded:
                 return
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(REST if well else PAUSE)
 
-    async def _all_there(self) -> bool:
+    async def _look(self) -> bool:
+        """Return whether all topics are there. A log that cannot tell has a state that says so."""
         try:
             async with asyncio.timeout(_DEADLINE):
                 plan = await self._log.plan_topics(self._specs)
+                if self._embedded:
+                    await self._log.apply_topics(plan)
+                    return True
         except (LogError, TimeoutError):
-            # The log's own state tells that it is away.
             return False
-        found = missing_names(plan)
-        if found and found != self.missing:
-            logger.error("topics_missing", topics=found, advice="hookline topics apply")
-        self.missing = found
-        return not found
+        self._note(missing_names(plan))
+        return not self.missing
+
+    def _note(self, missing: tuple[str, ...]) -> None:
+        if missing and missing != self.missing:
+            logger.error("topics_missing", topics=missing, advice="hookline topics apply")
+        self.missing = missing
