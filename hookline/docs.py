@@ -163,6 +163,11 @@ _ACCOUNTS_HEAD = """## `[accounts.NAME]`
 What we have at a provider, one table for each account. `NAME` (letters, digits, `_`, `-`) is part of the URL: the
 provider posts to `/webhooks/NAME`. An account without a usable key keeps the receiver from starting.
 
+An account that has replies (a rule, or `default_reply`) and no credential to send them does not: receiving must not
+wait for it. `hookline run` logs `replies_cannot_be_sent` as an error at its start and completes such commands as
+`failed` with the reason `no_sender`; `hookline doctor` fails on it. Nor does a ledger that cannot be opened: send is
+tried again until it can, which `/healthz` and the log line `consumer_down` show.
+
 | key | kind | default | what |
 |---|---|---|---|
 | `provider` | text | must be given | whose account it is |

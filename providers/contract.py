@@ -186,7 +186,8 @@ class Provider:
 
     `verifier` raises AccountError for an account that could prove nobody. `normalize` never raises and never
     returns nothing. `sender` raises AccountError where a credential is missing. `reach` is the URL whose answer
-    proves that the provider can be reached.
+    proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
+    itself, so that no rule of ours may.
     """
 
     name: str
@@ -198,3 +199,4 @@ class Provider:
     sender: Callable[[Account], Sender]
     reach: Callable[[Account], str]
     portal_steps: tuple[str, ...]
+    answered_words: frozenset[str] = frozenset()

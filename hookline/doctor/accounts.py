@@ -1,8 +1,9 @@
-"""Checks of the accounts: can each prove a sender, can each send?"""
+"""Checks of the accounts: can each prove a sender, can each send, does each reply rule make sense?"""
 
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 from hookline.process.startup import unable_to_send, unable_to_verify
+from hookline.replies import Mute, mute_accounts, never_fitting
 from providers.contract import Account
 
 
@@ -10,10 +11,23 @@ def check_accounts(config: Config) -> list[Check]:
     """Return what is so for each account."""
     if not config.accounts:
         return [fail("accounts", "there is none", "add a table [accounts.NAME]; `hookline init telnyx` shows one")]
-    return [check for account in config.accounts.values() for check in _check(config, account)]
+    mute = {item.account: item for item in mute_accounts(config)}
+    checks = [
+        check for account in config.accounts.values() for check in _check(config, account, mute.get(account.name))
+    ]
+    return [*checks, *check_keywords(config)]
 
 
-def _check(config: Config, account: Account) -> list[Check]:
+def check_keywords(config: Config) -> list[Check]:
+    """Return the keywords to which no rule of ours will ever answer."""
+    advice = "take the keyword out of the rule; what is said to such words is set in the provider's portal"
+    return [
+        warn("replies", f"rule {rule!r}: {title} answers {word!r} itself, so the rule never does", advice)
+        for rule, word, title in never_fitting(config)
+    ]
+
+
+def _check(config: Config, account: Account, mute: Mute | None) -> list[Check]:
     area = f"account {account.name}"
     unable = unable_to_verify(config, account)
     proof = (
@@ -21,6 +35,9 @@ def _check(config: Config, account: Account) -> list[Check]:
         if unable is None
         else fail(area, f"cannot prove a sender: {unable.reason}", "the receiver refuses to start until this is mended")
     )
+    if mute is not None:
+        lost = f"cannot send: {mute.reason}; every reply of {', '.join(mute.replies)} is lost"
+        return [proof, fail(area, lost, mute.advice)]
     silent = unable_to_send(config, account)
     if silent is None:
         return [proof, ok(area, "has a credential for sending")]

@@ -18,6 +18,7 @@ from hookline.process.consumers import Role
 from hookline.process.startup import senders_of
 from hookline.process.with_ledger import WithLedger
 from hookline.process.workers import Loop, Worker
+from hookline.replies import mute_accounts
 from hookline.sqlite_files import path_of
 from providers.contract import Sender
 from schemas.times import Clock
@@ -68,7 +69,12 @@ class Crew:
 
     def _sending(self) -> Consumer:
         self._senders, unable = senders_of(self._config)
+        mute = {item.account: item for item in mute_accounts(self._config)}
+        for account, found in mute.items():
+            fields = {"replies": found.replies, "reason": found.reason, "advice": found.advice}
+            logger.error("replies_cannot_be_sent", account=account, **fields)
         for item in unable:
-            logger.warning("account_cannot_send", account=item.account, reason=item.reason)
+            if item.account not in mute:
+                logger.warning("account_cannot_send", account=item.account, reason=item.reason)
         self._ledger = Ledger(self._config.consumers.state)
         return send(self._config.consumers.send, self._log, self._senders, self._ledger, self._metrics, self._clock)

@@ -3,6 +3,7 @@
 from providers.contract import Provider, Setting
 from providers.telnyx.client import DEFAULT_BASE_URL, base_url_of, sender
 from providers.telnyx.normalize import normalize
+from providers.telnyx.optout import ANSWERED_WORDS
 from providers.telnyx.policy import POLICY
 from providers.telnyx.signature import DEFAULT_TOLERANCE, verifier
 
@@ -36,6 +37,7 @@ PROVIDER = Provider(
     normalize=normalize,
     sender=sender,
     reach=base_url_of,
+    answered_words=ANSWERED_WORDS,
     portal_steps=(
         "Sign in to https://portal.telnyx.com.",
         "Account, Keys & Credentials, Public Key: copy the key; it belongs into TELNYX_PUBLIC_KEY.",

@@ -11,6 +11,7 @@ _KEYWORDS: Mapping[str, Autoresponse] = {
     **dict.fromkeys(("start", "unstop"), Autoresponse.START),
     "help": Autoresponse.HELP,
 }
+ANSWERED_WORDS = frozenset(_KEYWORDS)
 _BY_TYPE: Mapping[str, Autoresponse] = {
     "stop": Autoresponse.STOP,
     "start": Autoresponse.START,
