@@ -6,18 +6,19 @@ kept only until the command has ended. Several processes may share the file; the
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from consumers.commands import result_id
-from consumers.ledger_table import LedgerError, LedgerTable
+from consumers.ledger_table import LedgerError, LedgerTable, Row
 from schemas.codec import CodecError, decode_event, encode_event
 from schemas.events import SendCompleted, SendRequested
+from schemas.vocabulary import SendOutcome
 
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class ClaimState(StrEnum):
     """What the ledger knew when a command was claimed."""
 
     NEW = "new"
+    BUSY = "busy"
     CLAIMED = "claimed"
     DONE = "done"
 
@@ -43,9 +45,9 @@ class ClaimState(StrEnum):
 class Claim:
     """What a claim gives back.
 
-    NEW: no call can have had its effect; send `body`. CLAIMED: an earlier call may have had its effect; `body` is
-    what it sent. DONE: `result` is set. `calls` counts this claim too, `claimed_at` is when the first was (Unix
-    seconds).
+    NEW: no call can have had its effect; send `body`. BUSY: a call may be under way, and nothing was claimed.
+    CLAIMED: an earlier call may have had its effect; `body` is what it sent. DONE: `result` is set. `calls` counts
+    this claim too, `claimed_at` is when the first was (Unix seconds).
     """
 
     state: ClaimState
@@ -64,7 +66,7 @@ class Ledger:
             raise LedgerError(f"state {url!r}: expected sqlite:///PATH")
         self._table = LedgerTable(Path(path))
         self._executor: ThreadPoolExecutor | None = None
-        self._waiting = 0
+        self._waiting = set[Future[Any]]()
         self._pruned_at = 0.0
 
     async def open(self) -> None:
@@ -89,39 +91,71 @@ class Ledger:
             self._executor = None
             executor.shutdown(wait=False)
 
-    async def claim(self, command: SendRequested, body: bytes, now: float) -> Claim:
-        """Claim a command, on disk when it returns. An empty body says that no call will be made now."""
+    async def claim(self, command: SendRequested, body: bytes, now: float, call_time: float) -> Claim:
+        """Claim a command, on disk when it returns. An empty body says that no call will be made now.
+
+        `call_time` is the longest that a call takes, in seconds: one that was claimed since then may be under way.
+        """
         if now - self._pruned_at > _PRUNE_EVERY:
             self._pruned_at = now
             await self._call(lambda: self._table.prune(now - KEPT_SECONDS))
-        row = await self._call(lambda: self._table.claim(command.account, command.id, body, now))
+        row = await self._call(
+            lambda: self._table.claim(command.account, command.id, body, now, call_time),
+            lambda late: self._take_back(command, late),
+        )
         result = None if row.result is None else _read_result(command, row.result)
-        state = ClaimState.DONE if result else ClaimState.CLAIMED if row.doubtful else ClaimState.NEW
-        return Claim(state=state, calls=row.calls, claimed_at=row.claimed_at, body=row.body, result=result)
+        return Claim(state=_state(row), calls=row.calls, claimed_at=row.claimed_at, body=row.body, result=result)
 
-    async def release(self, command: SendRequested) -> None:
-        """Note that the call that was claimed certainly had no effect; the command stays open."""
-        await self._call(lambda: self._table.release(command.account, command.id))
+    async def release(self, command: SendRequested, *, doubtful: bool) -> None:
+        """Note that the call that was claimed is over, with `doubtful` that it may have had its effect.
+
+        The command stays open.
+        """
+        await self._call(lambda: self._table.release(command.account, command.id, doubtful=doubtful))
 
     async def complete(self, command: SendRequested, result: SendCompleted) -> SendCompleted:
-        """Note how a claimed command ended and forget its body; return the result that counts, the first one."""
+        """Note how a claimed command ended and forget its body; return the result that counts.
+
+        That is the first one; only where it says `unknown`, a later one that knows takes its place.
+        """
         text = encode_event(replace(result, from_=None, to=None))
-        stored = await self._call(lambda: self._table.complete(command.account, command.id, text))
+        definite = result.outcome != SendOutcome.UNKNOWN
+        stored = await self._call(lambda: self._table.complete(command.account, command.id, text, definite=definite))
         return _read_result(command, stored)
 
-    async def _call(self, work: Callable[[], T]) -> T:
-        if self._executor is None:
+    def _take_back(self, command: SendRequested, late: Row) -> None:
+        """Undo a claim that came too late for its call, which was never made."""
+        if not late.busy:
+            self._table.release(command.account, command.id, doubtful=late.doubtful)
+
+    async def _call(self, work: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
+        """Do the work in the thread. Work that nobody waits for any more is undone there once it is over."""
+        executor = self._executor
+        if executor is None:
             raise LedgerError("the ledger is not open")
-        if self._waiting >= WAITING_MOST:
+        if len(self._waiting) >= WAITING_MOST:
             raise LedgerError("too many calls wait for the ledger")
-        self._waiting += 1
+        future = executor.submit(work)
+        # What nobody waits for any more keeps its place until it is over: the bound is on the thread's work.
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
         try:
             async with asyncio.timeout(CALL_WAIT):
-                return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        except TimeoutError as error:
-            raise LedgerError("the ledger took too long") from error
-        finally:
-            self._waiting -= 1
+                return await asyncio.wrap_future(future)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if not future.cancel() and undo is not None:
+                executor.submit(lambda: undo(future.result()))
+            if isinstance(error, TimeoutError):
+                raise LedgerError("the ledger took too long") from error
+            raise
+
+
+def _state(row: Row) -> ClaimState:
+    if row.result is not None:
+        return ClaimState.DONE
+    if row.busy:
+        return ClaimState.BUSY
+    return ClaimState.CLAIMED if row.doubtful else ClaimState.NEW
 
 
 def _read_result(command: SendRequested, text: bytes) -> SendCompleted:

@@ -1,7 +1,9 @@
 """Send: commands in, calls to the provider, one result for each command.
 
-The ledger claims a command before its call. A crash anywhere between leaves the claim behind: then the same bytes
-go out again under the same id where the provider tells repeats apart, and the outcome is unknown where it does not.
+The ledger claims a command before its call. A crash anywhere between leaves the claim behind: after the time that a
+call may take, the same bytes go out again under the same id where the provider tells repeats apart, and the outcome
+is unknown where it does not. `expires_at` bounds when the first call may begin; a call in doubt is cleared up after
+it too.
 """
 
 import asyncio
@@ -36,6 +38,10 @@ RESEND_WITHIN = 20 * 3600.0
 LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 LEDGER_PAUSE = 5.0
+BUSY_PAUSE = 5.0
+CALL_MARGIN = 10.0
+"""Seconds that a claim and a note in the ledger may take beside the call: a claim older than all that is left over."""
+
 _PAUSES = Tempo(first_pause=1.0, longest_pause=LONGEST_PAUSE)
 
 
@@ -100,7 +106,11 @@ class _Send:
         """Return the command's result, calling the provider where that is still to be done."""
         sender = self._senders.get(command.account)
         refusal, body = self._plan(command, sender)
-        claim = await self._ledger.claim(command, body, self._clock())
+        claim = await self._ledger.claim(command, body, self._clock(), self._call_time + CALL_MARGIN)
+        if claim.state is ClaimState.BUSY:
+            # Another member's call, or one that a crash cut off: whoever waits learns which.
+            self._counters[CallOutcome.POSTPONED].inc()
+            raise TryLater(BUSY_PAUSE, "call_under_way")
         if claim.result is not None:
             self._counters[CallOutcome.REPEATED].inc()
             return claim.result
@@ -137,9 +147,13 @@ class _Send:
             reason = "attempts_exhausted"
         return None if reason is None else Ending(outcome=SendOutcome.UNKNOWN, reason=reason)
 
+    @property
+    def _call_time(self) -> float:
+        return min(self._settings.timeout, LONGEST_CALL)
+
     async def _call(self, sender: Sender, command_id: str, body: bytes) -> SendReceipt:
         try:
-            async with asyncio.timeout(min(self._settings.timeout, LONGEST_CALL)):
+            async with asyncio.timeout(self._call_time):
                 return await sender.send(command_id, body)
         except TimeoutError:
             return SendReceipt(status=SendStatus.UNKNOWN, reason="timeout")
@@ -174,9 +188,9 @@ class _Send:
         )
 
     async def _postpone(self, command: SendRequested, receipt: SendReceipt, claim: Claim) -> None:
-        """Raise TryLater; before that note a call that certainly had no effect."""
-        if receipt.status is SendStatus.RETRY and claim.state is ClaimState.NEW:
-            await self._ledger.release(command)
+        """Raise TryLater; before that note that the call is over, and whether it certainly had no effect."""
+        certain = receipt.status is SendStatus.RETRY and claim.state is ClaimState.NEW
+        await self._ledger.release(command, doubtful=not certain)
         self._counters[CallOutcome.POSTPONED].inc()
         pause = _PAUSES.pause(claim.calls) if receipt.retry_after is None else receipt.retry_after
         raise TryLater(min(max(pause, 0.0), LONGEST_PAUSE), "provider_asks_to_wait")

@@ -212,7 +212,8 @@ class SendRequested(Event):
     """A consumer wants a text sent. `id` is the command's id and the provider's idempotency key.
 
     `in_reply_to` is the provider's id of the inbound message, `cause` the id of the event that led to it.
-    A command that is not begun by `expires_at` is not sent.
+    The first call that may send it begins before `expires_at`, or none does. A call whose end is not known may be
+    repeated after that, under the same id: only so it is learnt what came of it.
     """
 
     TYPE = EventType.SEND_REQUESTED

@@ -6,14 +6,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from consumers.commands import result_id
 from consumers.ledger import KEPT_SECONDS, Claim, ClaimState, Ledger
-from consumers.ledger_table import LedgerError
+from consumers.ledger_table import LedgerError, LedgerTable, Row
 from schemas.events import ProviderError, SendCompleted
 from tests.support.consumers import MAIN, NOW, PERSON, command
 
@@ -51,15 +54,15 @@ async def reopened(tmp_path: Path) -> Ledger:
 
 async def test_a_first_claim_is_new(ledger: Ledger) -> None:
     """And counts as the first call."""
-    claim = await ledger.claim(command(), b"body", T)
+    claim = await ledger.claim(command(), b"body", T, 0.0)
     assert claim == Claim(state=ClaimState.NEW, calls=1, claimed_at=T, body=b"body")
 
 
 async def test_a_claim_without_a_result_gives_back_its_bytes(ledger: Ledger, tmp_path: Path) -> None:
     """Another process learns what was sent, and since when."""
-    await ledger.claim(command(), b"body", T)
+    await ledger.claim(command(), b"body", T, 0.0)
     other = await reopened(tmp_path)
-    assert await other.claim(command(), b"other", T + 5) == Claim(
+    assert await other.claim(command(), b"other", T + 5, 0.0) == Claim(
         state=ClaimState.CLAIMED, calls=2, claimed_at=T, body=b"body"
     )
     await other.close()
@@ -67,15 +70,15 @@ async def test_a_claim_without_a_result_gives_back_its_bytes(ledger: Ledger, tmp
 
 async def test_a_completed_command_gives_back_its_result(ledger: Ledger) -> None:
     """The same result, numbers included."""
-    await ledger.claim(command(), b"body", T)
+    await ledger.claim(command(), b"body", T, 0.0)
     assert await ledger.complete(command(), RESULT) == RESULT
-    claim = await ledger.claim(command(), b"body", T)
+    claim = await ledger.claim(command(), b"body", T, 0.0)
     assert (claim.state, claim.result) == (ClaimState.DONE, RESULT)
 
 
 async def test_the_first_result_counts(ledger: Ledger) -> None:
     """A second process that ends the same command gets the first one's result."""
-    await ledger.claim(command(), b"body", T)
+    await ledger.claim(command(), b"body", T, 0.0)
     await ledger.complete(command(), RESULT)
     again = SendCompleted(
         id=RESULT.id, provider="telnyx", account="main", received_at=NOW, command_id="command-0", outcome="unknown"
@@ -83,39 +86,104 @@ async def test_the_first_result_counts(ledger: Ledger) -> None:
     assert (await ledger.complete(command(), again)).outcome == "sent"
 
 
+UNKNOWN = replace(RESULT, outcome="unknown", message_id=None, errors=())
+
+
+async def test_a_result_that_knows_takes_the_place_of_unknown(ledger: Ledger) -> None:
+    """A member that took over cannot know; what the first one learnt counts, and then stays."""
+    await ledger.claim(command(), b"body", T, 0.0)
+    assert await ledger.complete(command(), UNKNOWN) == UNKNOWN
+    assert await ledger.complete(command(), RESULT) == RESULT
+    assert await ledger.complete(command(), UNKNOWN) == RESULT
+    assert (await ledger.claim(command(), b"body", T, 0.0)).result == RESULT
+
+
+async def test_a_call_that_may_be_under_way_is_not_claimed(ledger: Ledger) -> None:
+    """Not before it must be over; and it counts as no call."""
+    await ledger.claim(command(), b"body", T, 30.0)
+    assert (await ledger.claim(command(), b"body", T + 29, 30.0)).state is ClaimState.BUSY
+    claim = await ledger.claim(command(), b"body", T + 31, 30.0)
+    assert (claim.state, claim.calls) == (ClaimState.CLAIMED, 2)
+    assert (await ledger.claim(command(), b"body", T + 32, 30.0)).state is ClaimState.BUSY
+
+
+async def test_a_call_in_doubt_that_is_over_can_be_claimed_at_once(ledger: Ledger) -> None:
+    """Its end was noted."""
+    await ledger.claim(command(), b"body", T, 30.0)
+    await ledger.release(command(), doubtful=True)
+    assert (await ledger.claim(command(), b"body", T, 30.0)).state is ClaimState.CLAIMED
+
+
+async def test_a_clock_that_was_set_back_does_not_block_a_command(ledger: Ledger) -> None:
+    """A claim from the future is as old as one from the past."""
+    await ledger.claim(command(), b"body", T, 30.0)
+    assert (await ledger.claim(command(), b"body", T - 3600, 30.0)).state is ClaimState.CLAIMED
+
+
+async def test_a_claim_that_comes_too_late_is_taken_back(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call was made for it, so it leaves no doubt."""
+    monkeypatch.setattr("consumers.ledger.CALL_WAIT", 0.02)
+    go, claim_row = threading.Event(), LedgerTable.claim
+
+    def slow(table: LedgerTable, *parts: Any) -> Row:
+        go.wait(5.0)
+        return claim_row(table, *parts)
+
+    monkeypatch.setattr(LedgerTable, "claim", slow)
+    with pytest.raises(LedgerError, match="too long"):
+        await ledger.claim(command(), b"body", T, 30.0)
+    monkeypatch.undo()
+    go.set()
+    claim = await ledger.claim(command(), b"body", T, 30.0)
+    assert claim.state is ClaimState.NEW
+
+
+async def test_work_that_nobody_waits_for_keeps_its_place(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is on what the thread has to do, not on who waits for it."""
+    monkeypatch.setattr("consumers.ledger.CALL_WAIT", 0.02)
+    monkeypatch.setattr("consumers.ledger.WAITING_MOST", 1)
+    go = threading.Event()
+    monkeypatch.setattr(LedgerTable, "claim", lambda *_: go.wait(5.0))
+    with pytest.raises(LedgerError, match="too long"):
+        await ledger.claim(command(), b"body", T, 30.0)
+    with pytest.raises(LedgerError, match="too many"):
+        await ledger.claim(command(1), b"body", T, 30.0)
+    go.set()
+
+
 async def test_a_released_command_is_new_again_with_its_first_bytes(ledger: Ledger) -> None:
     """After a call that had no effect nothing is in doubt, and the bytes under one id stay the same."""
-    await ledger.claim(command(), b"body", T)
-    await ledger.release(command())
-    assert await ledger.claim(command(), b"other", T) == Claim(
+    await ledger.claim(command(), b"body", T, 0.0)
+    await ledger.release(command(), doubtful=False)
+    assert await ledger.claim(command(), b"other", T, 0.0) == Claim(
         state=ClaimState.NEW, calls=2, claimed_at=T, body=b"body"
     )
 
 
 async def test_a_claim_without_a_body_leaves_no_doubt(ledger: Ledger) -> None:
     """A command that was only noted can still be called for the first time."""
-    await ledger.claim(command(), b"", T)
-    claim = await ledger.claim(command(), b"body", T)
+    await ledger.claim(command(), b"", T, 0.0)
+    claim = await ledger.claim(command(), b"body", T, 0.0)
     assert (claim.state, claim.calls, claim.body) == (ClaimState.NEW, 1, b"body")
 
 
 async def test_accounts_have_their_own_commands(ledger: Ledger) -> None:
     """The same id at two accounts is two commands."""
-    await ledger.claim(command(), b"body", T)
-    assert (await ledger.claim(command(account="other"), b"body", T)).state is ClaimState.NEW
+    await ledger.claim(command(), b"body", T, 0.0)
+    assert (await ledger.claim(command(account="other"), b"body", T, 0.0)).state is ClaimState.NEW
 
 
 async def test_of_two_processes_one_claim_is_new(ledger: Ledger, tmp_path: Path) -> None:
     """The primary key arbitrates."""
     other = await reopened(tmp_path)
-    claims = await asyncio.gather(*(each.claim(command(), b"body", T) for each in (ledger, other)))
+    claims = await asyncio.gather(*(each.claim(command(), b"body", T, 0.0) for each in (ledger, other)))
     assert sorted(claim.state for claim in claims) == ["claimed", "new"]
     await other.close()
 
 
 async def test_the_body_and_the_numbers_are_gone_when_a_command_is_done(ledger: Ledger, tmp_path: Path) -> None:
     """No text and no number stays in the file."""
-    await ledger.claim(command(), b"the secret text" * 2000, T)
+    await ledger.claim(command(), b"the secret text" * 2000, T, 0.0)
     await ledger.complete(command(), RESULT)
     await ledger.close()
     held = b"".join(path.read_bytes() for path in (tmp_path / "deep").iterdir())
@@ -125,11 +193,11 @@ async def test_the_body_and_the_numbers_are_gone_when_a_command_is_done(ledger: 
 
 async def test_old_commands_are_forgotten(ledger: Ledger) -> None:
     """After longer than any command is kept on its topic, and not before."""
-    await ledger.claim(command(), b"body", T)
-    await ledger.claim(command(1), b"body", T + KEPT_SECONDS - 10)
-    assert (await ledger.claim(command(), b"body", T + KEPT_SECONDS - 5)).state is ClaimState.CLAIMED
-    assert (await ledger.claim(command(1), b"body", T + 2 * KEPT_SECONDS - 20)).state is ClaimState.CLAIMED
-    assert (await ledger.claim(command(), b"body", T + 2 * KEPT_SECONDS)).state is ClaimState.NEW
+    await ledger.claim(command(), b"body", T, 0.0)
+    await ledger.claim(command(1), b"body", T + KEPT_SECONDS - 10, 0.0)
+    assert (await ledger.claim(command(), b"body", T + KEPT_SECONDS - 5, 0.0)).state is ClaimState.CLAIMED
+    assert (await ledger.claim(command(1), b"body", T + 2 * KEPT_SECONDS - 20, 0.0)).state is ClaimState.CLAIMED
+    assert (await ledger.claim(command(), b"body", T + 2 * KEPT_SECONDS, 0.0)).state is ClaimState.NEW
 
 
 @pytest.mark.may_block
@@ -140,12 +208,13 @@ async def test_the_file_is_for_our_user_alone(ledger: Ledger, tmp_path: Path) ->
 
 
 @pytest.mark.may_block
-async def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+async def test_a_file_of_another_version_is_refused(version: int, tmp_path: Path) -> None:
     """Rather than misread."""
     with sqlite3.connect(tmp_path / "state.db") as connection:
-        connection.execute("PRAGMA user_version=99")
+        connection.execute(f"PRAGMA user_version={version}")
     connection.close()
-    with pytest.raises(LedgerError, match="newer version"):
+    with pytest.raises(LedgerError, match="another version"):
         await Ledger(f"sqlite:///{tmp_path / 'state.db'}").open()
 
 
@@ -168,7 +237,7 @@ async def test_a_closed_ledger_says_so(ledger: Ledger) -> None:
     """It does not hang and does not pretend."""
     await ledger.close()
     with pytest.raises(LedgerError, match="not open"):
-        await ledger.claim(command(), b"body", T)
+        await ledger.claim(command(), b"body", T, 0.0)
 
 
 @pytest.mark.may_block
@@ -177,9 +246,9 @@ async def test_a_ledger_that_another_holds_too_long_is_an_error(ledger: Ledger, 
     holder = sqlite3.connect(tmp_path / "deep" / "state.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerError, match="locked"):
-        await ledger.claim(command(), b"body", T)
+        await ledger.claim(command(), b"body", T, 0.0)
     holder.close()
-    assert (await ledger.claim(command(), b"body", T)).state is ClaimState.NEW
+    assert (await ledger.claim(command(), b"body", T, 0.0)).state is ClaimState.NEW
 
 
 CLAIM_AND_WAIT = """
@@ -190,7 +259,7 @@ from tests.support.consumers import command
 async def main():
     ledger = Ledger(sys.argv[1])
     await ledger.open()
-    await ledger.claim(command(), b"body", 1.0)
+    await ledger.claim(command(), b"body", 1.0, 0.0)
     print("claimed", flush=True)
     await asyncio.Event().wait()
 
@@ -215,6 +284,6 @@ async def test_a_claim_survives_the_death_of_its_process(tmp_path: Path) -> None
         process.send_signal(signal.SIGKILL)
     ledger = Ledger(url)
     await ledger.open()
-    claim = await ledger.claim(command(), b"other", 2.0)
+    claim = await ledger.claim(command(), b"other", 2.0, 0.0)
     assert (claim.state, claim.body) == (ClaimState.CLAIMED, b"body")
     await ledger.close()

@@ -24,6 +24,7 @@ from schemas.topics import RESULTS
 from tests.support.consumers import NOW, Bench, FakeSender, MemoryLog, Phone, command, delivered, inbound, until
 
 BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limited")
+CALL = 15.0
 LOST = SendReceipt(status=SendStatus.UNKNOWN, reason="timeout")
 
 
@@ -55,8 +56,8 @@ class Office:
         for _ in range(20):
             try:
                 return await consumer.handle(event)
-            except TryLater:
-                continue
+            except TryLater as asked:
+                self.bench.now += asked.seconds
         raise AssertionError("asked for a pause without end")
 
     @property
@@ -200,15 +201,45 @@ async def test_without_idempotency_a_lost_answer_is_unknown_at_once(office: Offi
 async def test_without_idempotency_an_interrupted_call_is_not_repeated(office: Office) -> None:
     """A claim without a result has one documented outcome."""
     office.sender = FakeSender(office.phone, idempotent=False)
-    await office.ledger.claim(command(), b"body", office.bench.now)
+    await office.ledger.claim(command(), b"body", office.bench.now, CALL)
     await office.carry_out(delivered(command()))
     assert [(result.outcome, result.reason) for result in office.results] == [("unknown", "interrupted")]
     assert office.phone.calls == []
 
 
+async def test_a_call_of_another_member_is_waited_for(office: Office) -> None:
+    """What the member that is about to take over would have called unknown is the first one's to tell."""
+    office.sender = FakeSender(office.phone, idempotent=False)
+    await office.ledger.claim(command(), b"body", office.bench.now, CALL)
+    with pytest.raises(TryLater) as asked:
+        await office.consumer().handle(delivered(command()))
+    assert (asked.value.reason, office.results) == ("call_under_way", [])
+
+
+async def test_a_result_that_comes_after_a_takeover_counts(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member that was paused for so long that another gave its call up still tells what it learnt."""
+    office.sender = FakeSender(office.phone, idempotent=False)
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(command_id: str, body: bytes) -> SendReceipt:
+        begun.set()
+        await go.wait()
+        return await FakeSender.send(office.sender, command_id, body)
+
+    monkeypatch.setattr(office.sender, "send", slow)
+    first = asyncio.create_task(office.carry_out(delivered(command())))
+    await begun.wait()
+    office.bench.now += 100
+    await office.carry_out(delivered(command()))
+    go.set()
+    await first
+    assert [result.outcome for result in office.results] == ["unknown", "sent"]
+    assert office.phone.sent == 1
+
+
 async def test_an_interrupted_call_of_long_ago_is_not_repeated(office: Office) -> None:
     """The provider has forgotten the id by then."""
-    await office.ledger.claim(command(), b"body", office.bench.now - RESEND_WITHIN - 1)
+    await office.ledger.claim(command(), b"body", office.bench.now - RESEND_WITHIN - 1, CALL)
     await office.carry_out(delivered(command()))
     assert [(result.outcome, result.reason) for result in office.results] == [("unknown", "interrupted_too_long_ago")]
     assert office.phone.calls == []
@@ -216,7 +247,7 @@ async def test_an_interrupted_call_of_long_ago_is_not_repeated(office: Office) -
 
 async def test_an_interrupted_call_whose_sender_is_gone_is_unknown(office: Office) -> None:
     """Not a failure of the configuration: it may have been sent."""
-    await office.ledger.claim(command(), b"body", office.bench.now)
+    await office.ledger.claim(command(), b"body", office.bench.now, CALL)
     await office.carry_out(delivered(command()), senders={})
     assert [(result.outcome, result.reason) for result in office.results] == [("unknown", "no_sender")]
 
@@ -330,8 +361,8 @@ class FusedLedger(Ledger):
 
     fuse: Fuse
 
-    async def _call(self, work: Callable[[], Any]) -> Any:
-        return await self.fuse.around(lambda: Ledger._call(self, work))
+    async def _call(self, work: Callable[[], Any], undo: Callable[[Any], None] | None = None) -> Any:
+        return await self.fuse.around(lambda: Ledger._call(self, work, undo))
 
 
 class FusedSender(FakeSender):
@@ -362,15 +393,17 @@ async def life(url: str, log: FusedLog, phone: Phone, fuse: Fuse, answers: list[
     await ledger.open()
     ledger.fuse = sender.fuse = fuse
     sender.answers = answers
+    now = NOW.timestamp()
     consumer = send(
-        SendSettings(attempts=6), log, {"main": sender}, ledger, ConsumerMetrics(CollectorRegistry()), NOW.timestamp
+        SendSettings(attempts=6), log, {"main": sender}, ledger, ConsumerMetrics(CollectorRegistry()), lambda: now
     )
     try:
         while True:
             try:
                 await consumer.handle(delivered(command()))
                 fuse.tick()
-            except TryLater:
+            except TryLater as asked:
+                now += asked.seconds
                 continue
             return True
     except CrashError:
