@@ -9,11 +9,33 @@ from urllib.parse import unquote_plus
 
 from schemas.webhook import HttpHeaders
 
-CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
-"""Header fields that never reach a record, whatever the provider."""
+CREDENTIALS = frozenset(
+    {
+        "api-key",
+        "authorization",
+        "cf-access-client-secret",
+        "cf-access-jwt-assertion",
+        "cookie",
+        "proxy-authorization",
+        "set-cookie",
+        "x-access-token",
+        "x-amz-security-token",
+        "x-amzn-oidc-accesstoken",
+        "x-amzn-oidc-data",
+        "x-api-key",
+        "x-auth-token",
+        "x-csrf-token",
+        "x-forwarded-access-token",
+        "x-goog-iap-jwt-assertion",
+        "x-vault-token",
+    }
+)
+"""Header fields that never reach a record, whatever the provider: a sender's own, and those that proxies add."""
 
 REDACTED = "REDACTED"
 
+# Of a target in absolute form: what stands before the host (RFC 3986, 3.2.1).
+_USERINFO = re.compile(r"([^:/?#]+://)[^/?#]*@")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
@@ -31,11 +53,14 @@ def kept_headers(headers: HttpHeaders, secret: frozenset[str]) -> HttpHeaders:
 
 
 def kept_target(target: str, secret: frozenset[str]) -> str:
-    """Return the request target as sent, with the values of secret query parameters replaced.
+    """Return the request target as sent, without user and password, the values of secret query parameters replaced.
 
     Parameter names count after percent-decoding and without regard to letter case, so that no spelling of a
     name carries its value into a record.
     """
+    found = _USERINFO.match(target)
+    if found:
+        target = found[1] + target[found.end() :]
     path, mark, query = target.partition("?")
     if not secret or not mark:
         return target

@@ -43,10 +43,13 @@ class Webhook:
     def id(self) -> str:
         """The id of the raw record: of account and content, so that a repeat of the same bytes has it too.
 
-        The content is the body, and the query where there is no body (a webhook by GET).
+        The content is the body, or the query where there is no body (a webhook by GET). A query is marked as one,
+        so that it never has the id of a body of the same bytes.
         """
-        content = self.body or self.target.partition("?")[2].encode("utf-8", "surrogateescape")
-        return digest_id(self.account, EventType.WEBHOOK_RECEIVED, hashlib.sha256(content).hexdigest())
+        if self.body or "?" not in self.target:
+            return digest_id(self.account, EventType.WEBHOOK_RECEIVED, hashlib.sha256(self.body).hexdigest())
+        query = _bytes(self.target.partition("?")[2])
+        return digest_id(self.account, EventType.WEBHOOK_RECEIVED, hashlib.sha256(query).hexdigest(), "query")
 
     def header(self, name: str) -> str | None:
         """Return the first header field of that name, which is given in lower case."""

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.capture import kept_headers, kept_target, read_headers, traceparent_of
+from ingest.capture import CREDENTIALS, kept_headers, kept_target, read_headers, traceparent_of
 from tests.support.receiver import SECRET, Answer, MemoryLog, receiver, request_bytes
 
 TOKENS = st.from_regex(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}", fullmatch=True)
@@ -54,10 +54,9 @@ def test_a_proved_body_is_stored_as_sent(body: bytes, fields: list[tuple[bytes, 
             if answer.status == 202:
                 assert [webhook.body for webhook in memory.webhooks] == [body]
                 kept = memory.webhooks[0].headers
-                secret = {"authorization", "cookie", "proxy-authorization"}
                 sent = [(name.lower().decode(), value.decode("utf-8", "surrogateescape")) for name, value in fields]
                 assert [field for field in kept if field[0] not in {"host", "content-length"}] == [
-                    field for field in sent if field[0] not in secret
+                    field for field in sent if field[0] not in CREDENTIALS
                 ]
             else:
                 assert memory.records == []
@@ -93,7 +92,7 @@ def test_random_bytes_do_no_harm(data: bytes) -> None:
     run(main())
 
 
-@given(target=st.text(max_size=60), secret=SECRET_NAMES)
+@given(target=st.text(max_size=60).filter(lambda target: "://" not in target), secret=SECRET_NAMES)
 def test_redaction_keeps_the_path_and_the_number_of_parameters(target: str, secret: frozenset[str]) -> None:
     """It raises for nothing, and done twice it changes nothing more."""
     kept = kept_target(target, secret)
