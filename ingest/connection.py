@@ -1,7 +1,8 @@
 """One connection, as aiohttp leaves it and as we want it.
 
 aiohttp closes no connection that has sent half a header and waits, writes a traceback of each malformed request
-to its log, quotes the request in the answer, and signs answers with its version. This class does none of that.
+to its log, quotes the request in the answer, and signs answers with its version. This class does none of that. It
+leans on private parts of aiohttp 3.14, which is why pyproject.toml allows no other minor version.
 """
 
 import asyncio
