@@ -14,7 +14,7 @@ POLICIES = pytest.mark.parametrize("policy", [each.policy for each in PROVIDERS.
 @POLICIES
 def test_the_answer_is_due_before_the_provider_gives_up(policy: Policy) -> None:
     """The broker has its wait and its grace, then the answer has its way back."""
-    assert 0 < policy.broker_wait
+    assert policy.broker_wait > 0
     assert policy.broker_wait + GRACE < policy.answer_by < policy.deadline
 
 
