@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+import orjson
+
 from hookline.errors import CommandError
 from hookline.record_lines import NotALineError, record_of
 from providers.contract import Finding, Request
@@ -27,8 +29,19 @@ def parse_captured(data: bytes) -> Captured:
     if not start:
         raise CommandError("the captured request is empty")
     if start.startswith(b"{"):
+        if _is_body_alone(start):
+            raise CommandError("this is a body without its headers: capture the whole request, headers and body")
         return _from_line(start.splitlines()[0])
     return _from_http(data.lstrip(b"\r\n"))
+
+
+def _is_body_alone(data: bytes) -> bool:
+    """Tell whether it is the JSON that a provider posts: one object, and none of ours."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) and "topic" not in value
 
 
 def _from_line(line: bytes) -> Captured:

@@ -126,7 +126,9 @@ def test_an_unknown_account_is_a_wrong_call(desk: Desk) -> None:
         (b"hello", "no empty line"),
         (b"hello\r\n\r\n", "line 1 is no request line"),
         (b"POST / HTTP/1.1\r\nno colon\r\n\r\n", "line 2 is no header field"),
-        (b"{}", "not a line of `hookline tail`"),
+        (b"{broken", "not a line of `hookline tail`"),
+        (BODY, "a body without its headers: capture the whole request"),
+        (orjson.dumps(orjson.loads(BODY), option=orjson.OPT_INDENT_2), "a body without its headers"),
         (b'{"topic": "messaging.inbound.v1"}', "expected raw HTTP"),
     ],
 )

@@ -229,6 +229,39 @@ def test_explanation_of_the_wrong_key_shows_no_secret() -> None:
     assert headers["telnyx-signature-ed25519"] not in shown
 
 
+def test_explanation_finds_escaped_slashes() -> None:
+    """PHP writes them so, and a proxy that parses takes them off."""
+    findings = explained(request_of(b'{"url": "https://a/b"}', signed_headers(rb'{"url":"https:\/\/a\/b"}')))
+    assert any("was compact JSON, with letters as they are, with slashes as" in finding.title for finding in findings)
+
+
+_MISLEADING = ("Key ", "No common change")
+
+
+def test_explanation_blames_no_key_without_the_timestamp() -> None:
+    """It is part of what was signed."""
+    headers = signed_headers(BODY)
+    del headers["telnyx-timestamp"]
+    findings = explained(request_of(BODY, headers))
+    assert any("telnyx-timestamp is missing" in finding.title for finding in findings)
+    assert not [finding for finding in findings if finding.title.startswith(_MISLEADING)]
+
+
+def test_explanation_blames_no_key_for_a_body_that_is_not_whole() -> None:
+    """The capture lost bytes; of the key that says nothing."""
+    headers = {**signed_headers(BODY), "content-length": str(len(BODY))}
+    findings = explained(request_of(BODY[:-5], headers))
+    assert not [finding for finding in findings if finding.title.startswith(_MISLEADING)]
+    assert not findings[-1].ok
+
+
+def test_explanation_finds_the_line_end_that_a_capture_lost() -> None:
+    """Shorter than it was, and the lost byte is known."""
+    sent = BODY + b"\n"
+    headers = {**signed_headers(sent), "content-length": str(len(sent))}
+    assert any("ended in a line feed" in finding.title for finding in explained(request_of(BODY, headers)))
+
+
 def test_secret_never_prints_its_value() -> None:
     """The parts of an account can be printed in an error without giving a key away."""
     assert "hidden" not in repr(Secret("hidden", "env:X"))
