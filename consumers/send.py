@@ -1,9 +1,9 @@
 """Send: commands in, calls to the provider, one result for each command.
 
-The ledger claims a command before its call. A crash anywhere between leaves the claim behind: after the time that a
-call may take, the same bytes go out again under the same id where the provider tells repeats apart, and the outcome
-is unknown where it does not. `expires_at` bounds when the first call may begin; a call in doubt is cleared up after
-it too.
+The ledger claims a command before its call. A crash anywhere between leaves the claim behind: then the same bytes go
+out again under the same id where the provider tells repeats apart. Where it does not, the outcome is unknown once
+nobody's call can be under way any more. `expires_at` bounds when the first call may begin; a call in doubt is cleared
+up after it too.
 """
 
 import asyncio
@@ -106,7 +106,9 @@ class _Send:
         """Return the command's result, calling the provider where that is still to be done."""
         sender = self._senders.get(command.account)
         refusal, body = self._plan(command, sender)
-        claim = await self._ledger.claim(command, body, self._clock(), self._call_time + CALL_MARGIN)
+        # A provider that tells repeats apart may be asked beside a call that is under way; another may not.
+        alone = 0.0 if sender is not None and sender.idempotent else self._call_time + CALL_MARGIN
+        claim = await self._ledger.claim(command, body, self._clock(), alone)
         if claim.state is ClaimState.BUSY:
             # Another member's call, or one that a crash cut off: whoever waits learns which.
             self._counters[CallOutcome.POSTPONED].inc()

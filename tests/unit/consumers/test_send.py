@@ -216,6 +216,14 @@ async def test_a_call_of_another_member_is_waited_for(office: Office) -> None:
     assert (asked.value.reason, office.results) == ("call_under_way", [])
 
 
+async def test_a_provider_that_tells_repeats_apart_is_asked_at_once(office: Office) -> None:
+    """After a crash nobody waits for a call that is perhaps under way: the id sees to it that there is one effect."""
+    await office.ledger.claim(command(), b"body", office.bench.now, CALL)
+    await office.consumer().handle(delivered(command()))
+    assert office.phone.calls == [("command-0", b"body")]
+    assert [result.outcome for result in office.results] == ["sent"]
+
+
 async def test_a_result_that_comes_after_a_takeover_counts(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A member that was paused for so long that another gave its call up still tells what it learnt."""
     office.sender = FakeSender(office.phone, idempotent=False)
