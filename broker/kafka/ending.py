@@ -1,7 +1,7 @@
 """Ends aiokafka's clients, whatever state they are in. Their own `stop` can hang while Kafka is away.
 
 A client that was only cancelled would live on: a forgotten consumer keeps heartbeating and holds its partitions.
-So what `stop` did not end in time is cancelled by hand; this is the one place that looks inside of aiokafka.
+So what `stop` did not end in time is cancelled by hand, which only works from inside of aiokafka.
 """
 
 import asyncio

@@ -9,6 +9,18 @@ from aiokafka import errors
 
 from broker.log import LogError, LogUnavailableError
 
+
+class InvalidRecordError(errors.BrokerResponseError):  # type: ignore[misc] # aiokafka has no types
+    """INVALID_RECORD: the broker refuses a record by its content, such as one without a key on a compacted topic."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The record failed the validation on the broker."
+
+
+# aiokafka knows the broker's codes up to 79; one that it does not know is told as an unknown server error.
+errors.kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
+
 UNWELL: tuple[type[Exception], ...] = (
     errors.KafkaError,
     errors.IllegalOperation,
@@ -28,8 +40,16 @@ REFUSED: tuple[type[Exception], ...] = (
     errors.RecordTooLargeError,
     errors.InvalidTimestampError,
     errors.CorruptRecordException,
+    errors.PolicyViolationError,
+    errors.kafka_errors[InvalidRecordError.errno],
 )
 """Errors of a record: it can never be stored, the cluster is well."""
+
+PERHAPS_OF_THE_RECORD: tuple[type[Exception], ...] = (*REFUSED, errors.UnknownError)
+"""Errors after which a record is tried by itself: a batch is refused for any one record in it.
+
+UnknownError is the broker's own fault, or a code that aiokafka does not know.
+"""
 
 TRANSIENT: tuple[type[Exception], ...] = (
     errors.NotLeaderForPartitionError,
@@ -39,6 +59,7 @@ TRANSIENT: tuple[type[Exception], ...] = (
     errors.TopicAuthorizationFailedError,
     errors.ClusterAuthorizationFailedError,
     errors.UnknownTopicOrPartitionError,
+    errors.UnknownError,
 )
 """Errors that a new producer would meet again, so that the old one may stay."""
 
@@ -55,6 +76,9 @@ _WORDS: dict[type[BaseException], str] = {
     errors.RecordListTooLargeError: "larger than the broker takes at once",
     errors.InvalidTimestampError: "its timestamp is further away than the topic allows",
     errors.CorruptRecordException: "the broker finds it corrupt",
+    errors.PolicyViolationError: "a policy of the cluster forbids it",
+    errors.kafka_errors[InvalidRecordError.errno]: "the broker finds it invalid (a compacted topic needs keys)",
+    errors.UnknownError: "an error of the broker that has no name here",
     errors.ConsumerStoppedError: "the consumer has died",
     errors.SaslAuthenticationFailed: "user name or password is wrong",
     errors.UnsupportedSaslMechanismError: "the broker does not offer this sasl_mechanism",

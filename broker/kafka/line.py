@@ -85,6 +85,19 @@ class Line:
             known = self._partitions[topic] = len(found)
         return known
 
+    def has_copies(self, least: int) -> bool:
+        """Tell whether each partition in use has a leader and enough copies in sync, by the newest metadata.
+
+        A topic that is not there does not count: others may well be stored in.
+        """
+        cluster: Any = self.producer.client.cluster
+        known = (cluster._partitions.get(topic, {}) for topic in self._partitions)  # noqa: SLF001 - the only place of copies
+        return all(
+            part.leader != -1 and len(part.isr) >= min(least, len(part.replicas))
+            for parts in known
+            for part in parts.values()
+        )
+
     async def send(self, topic: str, record: Record) -> Sent:
         """Hand a reserved record over; it is released when its future is done.
 

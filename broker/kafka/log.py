@@ -41,7 +41,7 @@ class KafkaLog:
 
     @property
     def state(self) -> LogState:
-        """What the cluster has shown last."""
+        """What the cluster has shown last: see `broker.kafka.publisher`."""
         return self._publisher.state
 
     async def start(self) -> None:
@@ -63,7 +63,12 @@ class KafkaLog:
         await asyncio.gather(self._publisher.stop(), *ending)
 
     async def append(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
-        """Send the records together and wait until every copy that must have them has confirmed."""
+        """Send the records together and wait until every copy that must have them has confirmed.
+
+        Where one fails, others of the same append may be stored. Nothing is sent again here but a record that was
+        refused in company: who appends is told LogUnavailableError, and appends all of it again under the same ids.
+        For a webhook that is the provider's retry, since the receiver answers with the status that asks for one.
+        """
         return await self._publisher.append(records, wait) if records else []
 
     async def subscribe(

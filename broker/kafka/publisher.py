@@ -2,6 +2,11 @@
 
 A task owned by the publisher builds the producer, watches it and builds the next one. aiokafka's producer can
 wait for ever, and keeps only the broker addresses that it has seen; a new one starts from the configured ones.
+
+The state is healthy by a confirmation, or by the cluster's word: each partition of the topics in use has a leader
+and as many copies in sync as `min_insync_replicas` asks for. That is asked when nothing was confirmed for 2 s, and at
+once when an append failed. It writes nothing into a topic, so it is a weaker proof than a record: a cluster that says
+so and stores nothing is tried by one append at a time, and counts as away for a moment after each three failures.
 """
 
 import asyncio
@@ -9,9 +14,10 @@ from collections.abc import Sequence
 
 import structlog
 
+from broker.background import keep_going
 from broker.kafka.connection import Connection, Names
 from broker.kafka.ending import end_producer
-from broker.kafka.errors import REFUSED, TRANSIENT, UNWELL, words
+from broker.kafka.errors import PERHAPS_OF_THE_RECORD, REFUSED, TRANSIENT, UNWELL, words
 from broker.kafka.line import REQUEST_MS, Line, Sent, new_producer
 from broker.kafka.reach import why_not
 from broker.log import LogState, LogUnavailableError, Partition, Position, RecordRefusedError
@@ -43,11 +49,14 @@ class Publisher:
         self._doubt = asyncio.Event()
         self._proven = True
         self._last_ack = 0.0
+        self._min_insync = 1
         self._topics = set[str]()
 
     async def start(self, connection: Connection) -> None:
         """Start the supervisor and give it a moment for its first verdict."""
-        self._supervisor = asyncio.create_task(self._supervise(connection), name="kafka producer")
+        self._min_insync = connection.settings.min_insync_replicas
+        work = keep_going("kafka producer", lambda: self._supervise(connection))
+        self._supervisor = asyncio.create_task(work, name="kafka producer")
         try:
             async with asyncio.timeout(FIRST_VERDICT_SECONDS):
                 await self._verdict.wait()
@@ -116,7 +125,7 @@ class Publisher:
     async def _once_more(self, line: Line, record: Record, failed: Sent, deadline: float) -> Sent:
         """Send a refused record again by itself: the broker refuses a batch for any one record in it."""
         error = None if failed.cancelled() else failed.exception()
-        if not isinstance(error, REFUSED):
+        if not isinstance(error, PERHAPS_OF_THE_RECORD):
             raise self._unwell(line, record, error) from error
         try:
             async with asyncio.timeout_at(deadline):
@@ -148,6 +157,8 @@ class Publisher:
         line.strikes = 0
         line.confirmed = self._proven = True
         self._last_ack = asyncio.get_running_loop().time()
+        if self._line is line:
+            self._turn(LogState.HEALTHY)
 
     def _too_slow(self, line: Line, what: str) -> LogUnavailableError:
         self._strike(line, what)
@@ -177,6 +188,14 @@ class Publisher:
         if self._line is line:
             self._away("the cluster does not answer")
 
+    def _judge(self, line: Line) -> None:
+        self._turn(LogState.HEALTHY if line.has_copies(self._min_insync) else LogState.STARTING)
+
+    def _turn(self, state: LogState) -> None:
+        if state is not self.state:
+            _logger.info("kafka_state_changed", state=state)
+            self.state = state
+
     def _away(self, reason: str, *, quiet: bool = False) -> None:
         if self._line is not None:
             self._end(self._line, REQUEST_MS / 1000 + 1)
@@ -196,6 +215,13 @@ class Publisher:
     # --- the supervisor
 
     async def _supervise(self, connection: Connection) -> None:
+        try:
+            await self._keep_a_line(connection)
+        except Exception as error:
+            self._away(f"unexpected {type(error).__name__}")
+            raise
+
+    async def _keep_a_line(self, connection: Connection) -> None:
         pause = FIRST_PAUSE
         while True:
             line = await self._build(connection)
@@ -204,9 +230,8 @@ class Publisher:
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             self._line = line
-            self.state = LogState.HEALTHY
+            self._judge(line)
             self._verdict.set()
-            _logger.info("kafka_healthy", servers=connection.where())
             await self._watch(line)
             pause = FIRST_PAUSE if line.confirmed else min(2 * pause, LONGEST_PAUSE)
             await asyncio.sleep(pause)
@@ -235,8 +260,15 @@ class Publisher:
         while self._line is line:
             doubted = await self._doubted()
             idle = loop.time() - self._last_ack >= PROBE_SECONDS
-            if self._line is line and (doubted or idle) and not await _answers(line):
-                self._lose(line)
+            if self._line is line and (doubted or idle):
+                await self._probe(line)
+
+    async def _probe(self, line: Line) -> None:
+        answers = await _answers(line)
+        if not answers:
+            self._lose(line)
+        elif self._line is line:
+            self._judge(line)
 
     async def _doubted(self) -> bool:
         try:

@@ -6,11 +6,13 @@ import functools
 import gc
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from broker.kafka import KafkaLog
 from broker.log import LogState, LogUnavailableError
+from broker.settings import KafkaSettings
 from deploy.kafka.cluster import KafkaCluster, free_ports
 from schemas.records import Record
 from tests.support.kafka import kafka_settings, own_cluster
@@ -185,6 +187,28 @@ async def test_a_member_reads_on_after_the_broker_was_killed(cluster: KafkaClust
             with contextlib.suppress(LogUnavailableError):
                 found += [stored.value for stored in await member.poll(10, 1.0)]
     assert b"1" not in found
+
+
+@pytest.mark.timeout(150)
+async def test_too_few_copies_are_not_ready_and_prove_themselves_without_an_append() -> None:
+    """With a copy missing nothing can be stored: that shows, steadily, until the copy is back."""
+    with contextlib.ExitStack() as stack:
+        cluster = await asyncio.to_thread(stack.enter_context, own_cluster(3))
+        settings = replace(
+            kafka_settings(cluster.bootstrap), kafka=KafkaSettings(replication_factor=3, min_insync_replicas=3)
+        )
+        async with started(KafkaLog(settings)) as log:
+            topic = await make_topic(log)
+            await log.append([record(topic)], PATIENCE)
+            await asyncio.to_thread(cluster.kill, 2)
+            await until(lambda: log.state is LogState.STARTING, 30)
+            for _ in range(4):
+                await refused_after(log, record(topic), 0.5)
+                assert log.state is not LogState.HEALTHY
+            await asyncio.to_thread(cluster.restart, 2)
+            await until(lambda: log.state is LogState.HEALTHY, 40)
+            await log.append([record(topic)], PATIENCE)
+        await asyncio.to_thread(stack.close)
 
 
 @pytest.mark.timeout(150)

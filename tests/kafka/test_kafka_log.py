@@ -128,6 +128,33 @@ async def test_a_partition_that_is_not_there_is_the_records_fault(log: KafkaLog)
         await log.append([record(topic, partition=9)], PATIENCE)
 
 
+async def test_a_record_without_a_key_on_a_compacted_topic_is_the_records_fault(log: KafkaLog) -> None:
+    """The broker can never store it; what comes in the same batch is stored, by the same producer."""
+    spec = TopicSpec(unique("topic"), 1, compacted=True)
+    await log.apply_topics(await log.plan_topics([spec]))
+    line = log._publisher._line
+    answers = await asyncio.gather(
+        *(log.append([record(spec.name, key=key)], PATIENCE) for key in (b"a", None, b"b")), return_exceptions=True
+    )
+    assert [isinstance(answer, RecordRefusedError) for answer in answers] == [False, True, False]
+    assert len(await read_all(log, spec.name)) == 2
+    assert log.state is LogState.HEALTHY
+    assert log._publisher._line is line
+
+
+async def test_a_topic_takes_records_as_soon_as_apply_returns(log: KafkaLog) -> None:
+    """Every partition has a leader that answers: the first webhook must not wait for elections."""
+    spec = TopicSpec(unique("topic"), 48)
+    plan = await log.plan_topics([spec])
+    await log.apply_topics(plan)
+    lookup, _ = log._open()
+    began = time.monotonic()
+    await lookup.leaders([Partition(spec.name, number) for number in range(48)])
+    assert time.monotonic() - began < 1.0
+    places = await log.append([record(spec.name, partition=number) for number in range(48)], 0.8)
+    assert len(places) == 48
+
+
 async def test_too_much_in_flight_is_refused_at_once(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: what does not fit is unavailable, not queued."""
     topic = await make_topic(log)
@@ -206,11 +233,15 @@ async def test_read_passes_over_offsets_without_a_record(log: KafkaLog, factory:
     topic = await make_topic(log)
     await log.append([record(topic, b"0")], PATIENCE)
     await write_in_transactions(factory, topic, [b"1", b"2"])
-    bounds = await log.bounds(Partition(topic, 0))
-    assert bounds.end == 5
+    await until(lambda: _ends_at(log, Partition(topic, 0), 5))
     async with asyncio.timeout(10):
-        found = [stored async for stored in log.read(Partition(topic, 0), 0, bounds.end)]
+        found = [stored async for stored in log.read(Partition(topic, 0), 0, 5)]
     assert [(stored.offset, stored.value) for stored in found] == [(0, b"0"), (1, b"1"), (3, b"2")]
+
+
+async def _ends_at(log: KafkaLog, partition: Partition, end: int) -> bool:
+    # The marker of a transaction is written a moment after its commit was answered.
+    return (await log.bounds(partition)).end == end
 
 
 async def write_in_transactions(factory: KafkaFactory, topic: str, values: list[bytes]) -> None:

@@ -12,10 +12,14 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     NotEnoughReplicasError,
     OutOfOrderSequenceNumber,
+    PolicyViolationError,
     TopicAuthorizationFailedError,
+    UnknownError,
+    for_code,
 )
-from aiokafka.structs import RecordMetadata, TopicPartition
+from aiokafka.structs import PartitionMetadata, RecordMetadata, TopicPartition
 
+from broker import background
 from broker.kafka.connection import Connection, Names
 from broker.kafka.publisher import Publisher
 from broker.log import LogState, LogUnavailableError, Position, RecordRefusedError
@@ -89,8 +93,16 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.up = True
+        self.leader = 1
+        self.in_sync = [1, 2, 3]
         self.script: deque[str | Exception] = deque()
         self.made: list[FakeProducer] = []
+
+    @property
+    def _partitions(self) -> dict[str, dict[int, PartitionMetadata]]:
+        """What aiokafka's ClusterMetadata keeps."""
+        part = PartitionMetadata("site.topic", 0, self.leader, [1, 2, 3], self.in_sync, 0)
+        return {"site.topic": {0: part}, "foreign": {0: PartitionMetadata("foreign", 0, -1, [1], [], 5)}}
 
     def new_producer(self, _connection: Connection) -> FakeProducer:
         """Make one more."""
@@ -230,6 +242,86 @@ async def test_an_append_that_waits_is_answered_when_its_producer_is_thrown_away
     await fails(publisher.append([record("topic")], 1))
     async with asyncio.timeout(5):
         await waiting
+
+
+@pytest.mark.parametrize("error", [for_code(87)(), PolicyViolationError()])
+async def test_a_record_that_the_broker_finds_invalid_is_the_records_fault(
+    cluster: FakeCluster, publisher: Publisher, error: Exception
+) -> None:
+    """Such as one without a key on a compacted topic: asking again helps nobody, and the log is well."""
+    cluster.script.extend([error, error])
+    with pytest.raises(RecordRefusedError, match=r"invalid|policy"):
+        await publisher.append([record("topic")], 1)
+    assert publisher.state is LogState.HEALTHY
+    assert len(cluster.made) == 1
+
+
+async def test_an_error_without_a_name_is_checked_with_the_record_by_itself(
+    cluster: FakeCluster, publisher: Publisher
+) -> None:
+    """Alone it is stored; and where it is not, that is one failure and no reason for a new producer."""
+    cluster.script.extend([UnknownError(), "ok", UnknownError(), UnknownError()])
+    assert len(await publisher.append([record("topic")], 1)) == 1
+    await fails(publisher.append([record("topic")], 1))
+    await publisher.append([record("topic")], 1)
+    assert len(cluster.made) == 1
+
+
+async def test_too_few_copies_are_not_ready_until_they_are_back(cluster: FakeCluster, publisher: Publisher) -> None:
+    """The first refusal tells, new producers change nothing, and no append is needed to be healthy again."""
+    await publisher.append([record("topic")], 1)
+    cluster.in_sync = [1]
+    cluster.script.extend([NotEnoughReplicasError()] * 3)
+    await fails(publisher.append([record("topic")], 1))
+    await until(lambda: publisher.state is LogState.STARTING, 5)
+    await fails(publisher.append([record("topic")], 1))
+    await fails(publisher.append([record("topic")], 1))
+    seen = {LogState.AWAY, LogState.STARTING}
+    async with asyncio.timeout(5):
+        while len(cluster.made) < 2 or publisher.state is LogState.AWAY:
+            assert publisher.state in seen
+            await asyncio.sleep(0.005)
+    assert publisher.state is LogState.STARTING
+    cluster.in_sync = [1, 2]
+    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+
+
+async def test_a_partition_in_use_that_loses_its_leader_is_noticed_while_idle(
+    cluster: FakeCluster, publisher: Publisher
+) -> None:
+    """Only topics that we store in count; somebody else's without a leader never did."""
+    await publisher.append([record("topic")], 1)
+    assert publisher.state is LogState.HEALTHY
+    cluster.leader = -1
+    await until(lambda: publisher.state is LogState.STARTING, 5)
+    cluster.leader = 2
+    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+
+
+async def test_a_confirmation_is_the_better_proof(cluster: FakeCluster, publisher: Publisher) -> None:
+    """What was just stored tells more than metadata that lags behind."""
+    cluster.in_sync = [1]
+    await publisher.append([record("topic")], 1)
+    await until(lambda: publisher.state is LogState.STARTING, 5)
+    await publisher.append([record("topic")], 1)
+    assert publisher.state is LogState.HEALTHY
+
+
+async def test_the_supervisor_survives_a_fault_of_its_own(
+    cluster: FakeCluster, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is down the log says so, and then it builds the next producer."""
+    monkeypatch.setattr(background, "PAUSE", 0.05)
+
+    async def broken(_: object) -> bool:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("broker.kafka.publisher._answers", broken)
+        await until(lambda: publisher.state is LogState.AWAY, 5)
+    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+    await publisher.append([record("topic")], 1)
+    assert cluster.made[0].stopped
 
 
 async def test_a_cancelled_append_leaves_the_producer_well(cluster: FakeCluster, publisher: Publisher) -> None:
