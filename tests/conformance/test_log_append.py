@@ -12,6 +12,7 @@ from tests.support.logs import (
     PATIENCE,
     LogFactory,
     collect,
+    is_waiting,
     make_topic,
     read_all,
     record,
@@ -162,7 +163,7 @@ async def test_stop_is_quick_with_a_member_waiting(log: Log) -> None:
     topic = await make_topic(log)
     member = await log.subscribe(unique("group"), [topic])
     waiting = asyncio.create_task(member.poll(1, 60.0))
-    await asyncio.sleep(0.1)
+    await until(lambda: is_waiting(member))
     began = time.monotonic()
     await log.stop()
     await log.stop()

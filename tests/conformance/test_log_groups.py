@@ -12,10 +12,12 @@ from tests.support.logs import (
     LogFactory,
     collect,
     commit_past,
+    is_waiting,
     make_topic,
     record,
     settle,
     unique,
+    until,
 )
 from tests.support.member import member_process, said
 
@@ -222,7 +224,7 @@ async def test_a_record_appended_while_polling_wakes_the_poll(log: Log) -> None:
     member = await log.subscribe(unique("group"), [topic])
     await settle([member], 1)
     waiting = asyncio.create_task(member.poll(1, 20.0))
-    await asyncio.sleep(0.1)
+    await until(lambda: is_waiting(member))
     began = time.monotonic()
     await log.append([record(topic, b"now")], PATIENCE)
     (stored,) = await waiting

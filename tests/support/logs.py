@@ -6,9 +6,10 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from broker.embedded import EmbeddedLog
+from broker.embedded.subscription import EmbeddedSubscription
 from broker.log import Log, Partition, Subscription, TopicSpec
 from broker.settings import BrokerSettings, EmbeddedSettings
 from schemas.records import Headers, Record, StoredRecord
@@ -114,6 +115,15 @@ async def settle(members: Sequence[Subscription], partitions: int, patience: flo
         while sum(len(m.assignment) for m in members) != partitions or len(held(members)) != partitions:
             for member in members:
                 assert await member.poll(1, 0.1) == []
+
+
+def is_waiting(member: Subscription) -> bool:
+    """Tell whether a poll of the member has looked, found nothing, and waits for records now."""
+    if isinstance(member, EmbeddedSubscription):
+        return member._desk.changes._waiters > 0
+    # A member on Kafka, of which the embedded half needs nothing: aiokafka keeps the futures that it waits for.
+    consumer: Any = getattr(member, "_consumer", None)
+    return consumer is not None and bool(consumer._fetcher._fetch_waiters)
 
 
 def held(members: Sequence[Subscription]) -> set[Partition]:
