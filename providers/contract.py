@@ -156,13 +156,19 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One configuration key of an account of this provider. `secret` values are references (`env:`, `file:`)."""
+    """One configuration key of an account of this provider. `secret` values are references (`env:`, `file:`).
+
+    `literal` allows the value itself in place of a reference: a public key is nobody's secret. `proves` says that
+    senders are proved with it: an account that receives needs it, one that sends alone does not.
+    """
 
     name: str
     summary: str
     kind: type = str
     many: bool = False
     secret: bool = False
+    literal: bool = False
+    proves: bool = False
     default: Any = None
     portal: str = ""
 

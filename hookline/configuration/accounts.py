@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Unresolved:
     """A reference to a secret that leads nowhere now. `place` is `FILE:LINE`; `reason` shows no secret."""
 
-    setting: str
+    setting: Setting
     place: str
     reason: str
 
@@ -95,7 +95,7 @@ class AccountReader:
         if is_reference(found):
             secret = self._resolved(account, setting, found, path)
             return secret if setting.secret or secret is None else secret.value
-        if setting.secret and not may_be_literal(setting):
+        if setting.secret and not setting.literal:
             self.problems.add(path, f"{name_of(path)}: {NO_LITERAL}")
             return None
         return Secret(found.strip(), self.problems.place(path)) if setting.secret else found
@@ -104,14 +104,9 @@ class AccountReader:
         try:
             return resolve(reference, self.folder, self.environment)
         except SecretError as error:
-            missing = Unresolved(setting.name, self.problems.place(path), str(error))
+            missing = Unresolved(setting, self.problems.place(path), str(error))
             self.unresolved.setdefault(account, []).append(missing)
             return None
 
 
 NO_LITERAL = "secrets come from the environment or a file: write env:NAME or file:PATH"
-
-
-def may_be_literal(setting: Setting) -> bool:
-    """Tell whether the value itself may stand in the configuration: a public key is nobody's secret."""
-    return setting.name.startswith("public_")

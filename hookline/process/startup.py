@@ -37,7 +37,7 @@ def endpoints_of(config: Config) -> Mapping[str, Endpoint]:
 
 def unable_to_verify(config: Config, account: Account) -> Unable | None:
     """Tell why an account could prove nobody; one key of several that cannot be read counts as such."""
-    broken = [item for item in config.unresolved.get(account.name, ()) if item.setting.startswith("public_")]
+    broken = [item for item in config.unresolved.get(account.name, ()) if item.setting.proves]
     if broken:
         return Unable(account.name, "; ".join(f"{item.reason} ({item.place})" for item in broken))
     return _tried(account, provider(account.provider).verifier, ())
@@ -80,7 +80,7 @@ def _endpoint(account: Account) -> Endpoint:
 
 
 def _credentials_missing(config: Config, account: Account) -> Sequence[Unresolved]:
-    return [item for item in config.unresolved.get(account.name, ()) if not item.setting.startswith("public_")]
+    return [item for item in config.unresolved.get(account.name, ()) if not item.setting.proves]
 
 
 def _tried(account: Account, make: Callable[[Account], object], missing: Sequence[Unresolved]) -> Unable | None:

@@ -17,6 +17,8 @@ PROVIDER = Provider(
             "public keys of the Telnyx account, base64; several at once while a key is changed",
             many=True,
             secret=True,
+            literal=True,
+            proves=True,
             portal="Account, Keys & Credentials, Public Key",
         ),
         Setting(

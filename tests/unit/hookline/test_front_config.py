@@ -89,7 +89,7 @@ def test_a_missing_variable_is_kept_for_those_who_need_it(desk: Desk) -> None:
     """`tail` and `topics` need no key of an account."""
     config = load_config(desk.write_sound('api_key = "env:NOT_THERE"'), {})
     (missing,) = config.unresolved["main"]
-    assert missing.setting == "api_key"
+    assert missing.setting.name == "api_key"
     assert "NOT_THERE is not set" in missing.reason
     assert missing.place == f"{desk.config}:11"
 
