@@ -9,6 +9,7 @@ from datetime import datetime
 from prometheus_client import Counter
 
 from broker.log import Log
+from consumers.catalogue import AUTO_REPLY
 from consumers.commands import reply_command_id
 from consumers.consumer import Consumer
 from consumers.metrics import ConsumerMetrics
@@ -17,16 +18,16 @@ from consumers.settings import AutoReplySettings
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import InboundMessage, SendRequested
 from schemas.times import Clock, from_clock
-from schemas.topics import INBOUND
 
-NAME = "auto-reply"
 APPEND_WAIT = 10.0
 """Seconds that a command may take to be stored."""
 
 
 def auto_reply(settings: AutoReplySettings, log: Log, metrics: ConsumerMetrics, clock: Clock) -> Consumer:
     """Return the consumer that answers messages by the rules of `settings`."""
-    return Consumer(NAME, (INBOUND,), _AutoReply(settings, log, metrics, clock).handle, has_effects=True)
+    return Consumer(
+        AUTO_REPLY.name, AUTO_REPLY.topics, _AutoReply(settings, log, metrics, clock).handle, has_effects=True
+    )
 
 
 class _AutoReply:

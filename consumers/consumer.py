@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from schemas.envelope import Delivered
-from schemas.topics import Topic, dead_letter_topic
+from schemas.topics import Topic
 
 Handler = Callable[[Delivered], Awaitable[None]]
 """Gives one event its effect. What it raises counts as a failed try; TryLater does not."""
@@ -30,8 +30,3 @@ class Consumer:
     topics: tuple[Topic, ...]
     handle: Handler
     has_effects: bool
-
-    @property
-    def dead_letter_topics(self) -> tuple[Topic, ...]:
-        """The topics that take what this consumer cannot process; they have to exist on Kafka."""
-        return tuple(dead_letter_topic(topic, self.name) for topic in self.topics)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -18,6 +17,7 @@ from consumers.commands import result_id
 from consumers.ledger_table import LedgerError, LedgerTable, Row
 from schemas.codec import CodecError, decode_event, encode_event
 from schemas.events import SendCompleted, SendRequested
+from schemas.urls import sqlite_path
 from schemas.vocabulary import SendOutcome
 
 _log = structlog.get_logger()
@@ -61,10 +61,10 @@ class Ledger:
     """The ledger at `url`: `sqlite:///path` is relative, `sqlite:////path` absolute. All methods raise LedgerError."""
 
     def __init__(self, url: str) -> None:
-        scheme, _, path = url.partition(":///")
-        if scheme != "sqlite" or not path:
+        path = sqlite_path(url)
+        if path is None:
             raise LedgerError(f"state {url!r}: expected sqlite:///PATH")
-        self._table = LedgerTable(Path(path))
+        self._table = LedgerTable(path)
         self._executor: ThreadPoolExecutor | None = None
         self._waiting = set[Future[Any]]()
         self._pruned_at = 0.0

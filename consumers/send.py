@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from broker.log import Log
+from consumers.catalogue import SEND
 from consumers.commands import result_id
 from consumers.consumer import Consumer, TryLater
 from consumers.ledger import Claim, ClaimState, Ledger
@@ -24,11 +25,9 @@ from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import ProviderError, SendCompleted, SendRequested
 from schemas.times import Clock, from_clock
-from schemas.topics import COMMANDS
 from schemas.vocabulary import FailureClass, SendOutcome
 
 _log = structlog.get_logger()
-NAME = "send"
 APPEND_WAIT = 10.0
 """Seconds that a result may take to be stored."""
 
@@ -76,7 +75,7 @@ def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
 ) -> Consumer:
     """Return the consumer that carries commands out; `senders` is by account, `ledger` is open."""
     parts = _Parts(settings, log, senders, ledger, metrics, clock)
-    return Consumer(NAME, (COMMANDS,), _Send(parts).handle, has_effects=True)
+    return Consumer(SEND.name, SEND.topics, _Send(parts).handle, has_effects=True)
 
 
 class _Send:

@@ -1,17 +1,15 @@
 """The topics that an installation needs: the catalogue, and the dead letters of our consumers."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from broker.log import PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings
-from hookline.process.consumers import CONSUMERS
+from consumers.catalogue import CONSUMERS
 from schemas.topics import CATALOGUE, Topic, dead_letter_topic
+from schemas.urls import sqlite_path
 
 SAFE_COPIES = 2
 """Copies that must hold a record so that the loss of one broker loses nothing (P1)."""
-
-_SQLITE = "sqlite:///"
 
 
 def wanted_topics() -> tuple[TopicSpec, ...]:
@@ -21,13 +19,14 @@ def wanted_topics() -> tuple[TopicSpec, ...]:
 
 def all_topics() -> tuple[Topic, ...]:
     """Return every topic that we write, dead letters included."""
-    letters = (dead_letter_topic(topic, item.group) for item in CONSUMERS for topic in item.topics)
+    letters = (dead_letter_topic(topic, item.name) for item in CONSUMERS for topic in item.topics)
     return (*CATALOGUE, *letters)
 
 
 def log_exists(settings: BrokerSettings) -> bool:
     """Tell whether the embedded log's file is there; a log on Kafka always counts as there."""
-    return not settings.url.startswith(_SQLITE) or Path(settings.url.removeprefix(_SQLITE)).exists()
+    path = sqlite_path(settings.url)
+    return path is None or path.exists()
 
 
 def missing_names(plan: Iterable[PlannedTopic]) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ consumers:
 
 import argparse
 
+from consumers.catalogue import CONSUMERS
 from hookline.commands.options import add_addresses, add_config, configured_to_serve
 
-NAMES = ("auto-reply", "send")
+NAMES = tuple(consumer.name for consumer in CONSUMERS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
 from ingest.settings import ServerSettings
 from providers.contract import Account
+from schemas.urls import SQLITE, sqlite_path
 
 __all__ = ["TABLES", "Config", "ConfigError", "load_config", "resolve_url"]
 
@@ -29,7 +30,6 @@ TABLES: Mapping[str, type] = {
 }
 """The tables whose keys are fixed; `[accounts.NAME]` depends on the provider."""
 
-_SQLITE = "sqlite:///"
 _MAX_BYTES = 1 << 20
 
 
@@ -75,9 +75,8 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
 
 def resolve_url(url: str, folder: Path) -> str:
     """Return a URL whose SQLite path is absolute; three slashes are relative to `folder`, four are absolute."""
-    if not url.startswith(_SQLITE):
-        return url
-    return f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).absolute()}"
+    path = sqlite_path(url)
+    return url if path is None else f"{SQLITE}{(folder / path).absolute()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class _Finish:
 
     def _url(self, url: str, path: KeyPath, *, kafka: bool = False) -> str:
         at_kafka = kafka and re.fullmatch(r"kafka://[^/,\s]+(,[^/,\s]+)*/?", url)
-        if not at_kafka and not (url.startswith(_SQLITE) and url.removeprefix(_SQLITE).strip("/") and "\0" not in url):
+        if not at_kafka and sqlite_path(url) is None:
             kinds = "sqlite:///PATH" + (" or kafka://HOST:PORT,HOST:PORT" if kafka else "")
             self.problems.add(path, f"{name_of(path)}: {url!r} is not of the form {kinds}")
         return resolve_url(url, self.folder)

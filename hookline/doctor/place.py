@@ -10,9 +10,9 @@ import aiohttp
 from hookline.configuration.addresses import Address, parse_address
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
+from schemas.urls import sqlite_path
 
 _DEADLINE = 3.0
-_SQLITE = "sqlite:///"
 _MUCH_TOO_LITTLE = 64 << 20
 _TOO_LITTLE = 1 << 30
 
@@ -28,7 +28,7 @@ async def check_addresses(config: Config) -> list[Check]:
 async def check_disks(config: Config) -> list[Check]:
     """Return whether there is room and leave to write under each SQLite file."""
     named = (("broker.url", config.broker.url), ("consumers.state", config.consumers.state))
-    paths = [(name, Path(url.removeprefix(_SQLITE))) for name, url in named if url.startswith(_SQLITE)]
+    paths = [(name, path) for name, url in named if (path := sqlite_path(url)) is not None]
     return [await asyncio.to_thread(_check_disk, name, path) for name, path in paths]
 
 

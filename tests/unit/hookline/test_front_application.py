@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from broker.embedded import EmbeddedLog
 from consumers.auto_reply import auto_reply
+from consumers.catalogue import CONSUMERS
 from consumers.ledger import Ledger
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
@@ -28,7 +29,6 @@ from hookline.configuration.config import load_config
 from hookline.configuration.settings import LoggingSettings
 from hookline.process.admin import AdminServer, Answer, ListenFailedError
 from hookline.process.application import Application, Role
-from hookline.process.consumers import CONSUMERS
 from hookline.process.logs import configure_logs
 from hookline.process.workers import Worker
 from hookline.topics import all_topics
@@ -143,13 +143,13 @@ async def test_the_topics_are_made_at_the_start(desk: Desk) -> None:
 
 
 async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
-    """Groups and topics that the front door writes down are those of the consumers themselves."""
+    """Groups and topics that the catalogue names are those of the consumers themselves."""
     config = await asyncio.to_thread(load_config, desk.config, {})
     log = EmbeddedLog(config.broker, ingesting=False, clock=time.time)
     metrics = ConsumerMetrics(CollectorRegistry())
     replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(config.consumers.state), metrics, time.time)
-    assert [(item.group, item.topics) for item in CONSUMERS] == [
+    assert [(item.name, item.topics) for item in CONSUMERS] == [
         (consumer.name, consumer.topics) for consumer in (replying, sending)
     ]
 

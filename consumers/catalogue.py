@@ -1,0 +1,18 @@
+"""Our own consumers: the group of each, which is its name on the command line too, and the topics that it reads."""
+
+from dataclasses import dataclass
+
+from schemas.topics import COMMANDS, INBOUND, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One consumer of ours."""
+
+    name: str
+    topics: tuple[Topic, ...]
+
+
+AUTO_REPLY = Listed("auto-reply", (INBOUND,))
+SEND = Listed("send", (COMMANDS,))
+CONSUMERS = (AUTO_REPLY, SEND)
