@@ -5,6 +5,7 @@ Source: CloudEvents 1.0.2, Kafka Protocol Binding, section 3.2.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.codec import CodecError, decode_event, encode_event
 from schemas.events import EVENT_CLASSES, Event
@@ -100,18 +101,29 @@ def _class_of(kind: str) -> type[Event] | None:
 
 
 def _headers(event: Event, webhook_id: str | None, traceparent: str | None) -> Headers:
-    texts = (
-        ("ce_specversion", "1.0"),
-        ("ce_id", event.id),
-        ("ce_source", f"/{event.provider}/{event.account}"),
-        ("ce_type", event.TYPE),
-        ("ce_time", format_time(event.occurred_at or event.received_at)),
-        ("ce_subject", subject_of(event)),
-        ("ce_dataschema", schema_uri(event.TYPE)),
-        ("ce_account", event.account),
-        ("ce_tenant", event.tenant),
-        ("ce_webhookid", webhook_id),
-        ("traceparent", traceparent),
+    source, names = _of_account(event.TYPE, event.provider, event.account, event.tenant)
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", _bytes(event.id)),
+        *source,
+        ("ce_time", format_time(event.occurred_at or event.received_at).encode()),
+        ("ce_subject", _bytes(subject_of(event))),
+        *names,
+        *((("ce_webhookid", _bytes(webhook_id)),) if webhook_id is not None else ()),
+        *((("traceparent", _bytes(traceparent)),) if traceparent is not None else ()),
+        ("content-type", JSON_CONTENT_TYPE),
     )
-    attributes = tuple((name, text.encode("utf-8", "replace")) for name, text in texts if text is not None)
-    return (*attributes, ("content-type", JSON_CONTENT_TYPE))
+
+
+@lru_cache(maxsize=1024)
+def _of_account(kind: EventType, provider: str, account: str, tenant: str | None) -> tuple[Headers, Headers]:
+    """Return what is the same in every event of an account: source and type, then schema and names."""
+    tenants = () if tenant is None else (("ce_tenant", _bytes(tenant)),)
+    return (
+        (("ce_source", _bytes(f"/{provider}/{account}")), ("ce_type", kind.encode())),
+        (("ce_dataschema", schema_uri(kind).encode()), ("ce_account", _bytes(account)), *tenants),
+    )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

@@ -7,6 +7,7 @@ header field (repeated ones repeated, names in lower case), and CloudEvents exte
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.ids import digest_id
 from schemas.records import Headers, Record, StoredRecord
@@ -62,7 +63,7 @@ def webhook_to_record(webhook: Webhook, webhook_id: str) -> Record:
         topic=WEBHOOKS.name,
         key=f"{webhook.account}|{webhook_id}".encode(),
         value=webhook.body,
-        headers=tuple((name, _bytes(value)) for name, value in _header_texts(webhook, webhook_id)),
+        headers=_headers(webhook, webhook_id),
         timestamp=to_millis(webhook.received_at),
     )
 
@@ -94,30 +95,40 @@ def webhook_from_record(record: StoredRecord | Record) -> Webhook:
         raise NotAWebhookError(f"no header {error.args[0]!r}") from error
 
 
-def _header_texts(webhook: Webhook, webhook_id: str) -> list[tuple[str, str]]:
+def _headers(webhook: Webhook, webhook_id: str) -> Headers:
+    source, names = _of_account(webhook.provider, webhook.account)
+    identity = webhook_id.encode()
     optional = (
         ("ce_tenant", webhook.tenant),
         ("ce_peer", webhook.peer),
         ("ce_verifiedkey", webhook.verified_key),
         ("traceparent", webhook.traceparent),
     )
-    return [
-        ("ce_specversion", "1.0"),
-        ("ce_id", webhook_id),
-        ("ce_source", f"/{webhook.provider}/{webhook.account}"),
-        ("ce_type", EventType.WEBHOOK_RECEIVED),
-        ("ce_time", format_time(webhook.received_at)),
-        ("ce_account", webhook.account),
-        ("ce_provider", webhook.provider),
-        ("ce_webhookid", webhook_id),
-        ("ce_ingress", webhook.ingress),
-        *((name, value) for name, value in optional if value is not None),
-        ("content-type", webhook.header("content-type") or "application/octet-stream"),
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", identity),
+        *source,
+        ("ce_time", format_time(webhook.received_at).encode()),
+        *names,
+        ("ce_webhookid", identity),
+        ("ce_ingress", _bytes(webhook.ingress)),
+        *[(name, _bytes(value)) for name, value in optional if value is not None],
+        ("content-type", _bytes(webhook.header("content-type") or "application/octet-stream")),
         # Ahead of the sender's own fields: a header field named `method` comes second and does not count.
-        ("http_method", webhook.method),
-        ("http_target", webhook.target),
-        *((f"http_{name}", value) for name, value in webhook.headers),
-    ]
+        ("http_method", _bytes(webhook.method)),
+        ("http_target", _bytes(webhook.target)),
+        *[(f"http_{name}", _bytes(value)) for name, value in webhook.headers],
+    )
+
+
+@lru_cache(maxsize=1024)
+def _of_account(provider: str, account: str) -> tuple[Headers, Headers]:
+    """Return what is the same in every record of an account: source and type, then account and provider."""
+    kind = EventType.WEBHOOK_RECEIVED.encode()
+    return (
+        (("ce_source", _bytes(f"/{provider}/{account}")), ("ce_type", kind)),
+        (("ce_account", _bytes(account)), ("ce_provider", _bytes(provider))),
+    )
 
 
 def _http_headers(headers: Headers) -> HttpHeaders:
