@@ -1,6 +1,6 @@
 """The demo's screen: a pure function from the figures and the terminal's size to what rich draws."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 
 from rich import box
@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline.demo.feed import Line
+from hookline.demo.figures import Figure, answer_figures, by_number, reply_figures, tight_figures, webhook_figures
 from hookline.demo.view import View, clock_text
-from hookline.simulator.wording import duration
 
 _BARS, _WIDE, _MIDDLE = 104, 76, 52
 # The heading and the frame of the feed.
@@ -19,8 +19,8 @@ _FRAME = 3
 _FEWEST, _MOST = 3, 16
 # Room for the lines that were printed above, so that they stay in sight on a terminal of usual height.
 _INTRODUCTION = 10
-# So many events without an answer are worth a colour.
-_MANY = 20
+# Lines of all groups together on a terminal that is too small for frames.
+_TIGHT = 14
 _KINDS = {
     "delivery.updated": "cyan",
     "message.received": "bold",
@@ -32,9 +32,6 @@ _KINDS = {
 
 _LONGEST_KIND = max(map(len, _KINDS))
 
-Figure = tuple[str, str, str]
-"""A name, a value, and the style of the value."""
-
 
 def render(view: View, width: int, height: int) -> RenderableType:
     """Return the whole screen, at most `height` lines and `width` columns."""
@@ -44,30 +41,37 @@ def render(view: View, width: int, height: int) -> RenderableType:
 
 
 def _blocks(view: View, width: int, room: int) -> tuple[Sequence[RenderableType], int]:
-    """Return what fits above the feed, the most telling first, and its height."""
-    webhooks, answers, replies = _webhooks(view), _answers(view), _replies(view)
+    """Return what stands above the feed and its height: framed blocks where they fit, else tight lines."""
+    blocks, used = _framed_blocks(view, width)
+    return (blocks, used) if used <= room else ([_tight(view)], _TIGHT)
+
+
+def _framed_blocks(view: View, width: int) -> tuple[Sequence[RenderableType], int]:
+    webhooks, answers, replies = (
+        _panel("webhooks", webhook_figures(view)),
+        _panel("answers", answer_figures(view)),
+        _replies(view),
+    )
     events = _events(view, bars=width >= _BARS)
     high_left, high_events, high_replies = 14, len(view.by_type) + 2, len(view.outcomes) + len(view.refusals) + 7
+    if width < _MIDDLE:
+        return [webhooks, answers, replies, events], high_left + high_replies + high_events
     highest = max(high_left, high_replies, high_events if width >= _WIDE else 0)
-    if width >= _MIDDLE:
-        answers.height, replies.height = highest - 9, highest
-    if width >= _WIDE:
-        events.height = highest
-        return [_columns([[webhooks, answers], [events], [replies]])], highest
-    blocks: list[RenderableType] = []
-    used = 0
-    if width >= _MIDDLE:
-        stack: list[tuple[RenderableType, int]] = [
-            (_columns([[webhooks, answers], [replies]]), highest),
-            (events, high_events),
-        ]
-    else:
-        stack = [(webhooks, 9), (answers, 5), (replies, high_replies), (events, high_events)]
-    for block, high in stack:
-        if not blocks or used + high <= room:
-            blocks.append(block)
-            used += high
-    return blocks, used
+    answers.height, replies.height = highest - 9, highest
+    if width < _WIDE:
+        return [_columns([[webhooks, answers], [replies]]), events], highest + high_events
+    events.height = highest
+    return [_columns([[webhooks, answers], [events], [replies]])], highest
+
+
+def _tight(view: View) -> RenderableType:
+    """Draw all four groups in two columns of `_TIGHT` lines."""
+    left, right = tight_figures(view, _TIGHT)
+    columns = Table.grid(padding=(0, 1), expand=True)
+    columns.add_column(ratio=1)
+    columns.add_column(ratio=1)
+    columns.add_row(_table(left), _table(right))
+    return columns
 
 
 def _heading(view: View) -> RenderableType:
@@ -90,49 +94,22 @@ def _verdict(view: View) -> Text:
     return Text("● nothing lost ", style="green")
 
 
-def _webhooks(view: View) -> Panel:
-    report = view.report
-    figures: list[Figure] = [
-        ("sent", f"{report.sent:,}", ""),
-        ("acknowledged", f"{report.acknowledged:,}", "yellow" if report.unsettled > _MANY else ""),
-        ("stored", f"{view.stored:,}", ""),
-        ("lost", f"{view.lost:,}", "bold red" if view.lost else "green"),
-        ("records in the log", f"{view.records:,}", "dim"),
-        ("duplicates sent", f"{report.duplicates:,}", "dim"),
-        ("tried again", f"{report.retried:,}", "dim"),
-    ]
-    return _panel("webhooks", figures)
-
-
-def _answers(view: View) -> Panel:
-    latency = view.report.latency
-    figures = [(name, duration(value), "") for name, value in (("p50", latency.p50), ("p99", latency.p99))]
-    return _panel("answers", [*figures, ("slowest", duration(latency.slowest), "dim")])
-
-
 def _events(view: View, *, bars: bool) -> Panel:
-    names = sorted(view.by_type.items(), key=lambda item: (-item[1], item[0]))
-    largest = max((number for _, number in names), default=1)
+    largest = max(view.by_type.values(), default=1)
     table = _figures()
-    for name, number in names:
+    for name, number in by_number(view.by_type):
         bar = "▇" * max(1, round(8 * number / largest)) if bars else ""
-        table.add_row(Text(_short(name), style="dim"), Text(f"{number:,}"), Text(bar, style="cyan"))
+        table.add_row(Text(name, style="dim"), Text(f"{number:,}"), Text(bar, style="cyan"))
     return _framed("events stored", table)
 
 
 def _replies(view: View) -> Panel:
-    figures: list[Figure] = [
-        ("due", f"{view.replies_expected:,}", ""),
-        ("commands", f"{view.commands:,}", ""),
-        *((name, f"{number:,}", "green" if name == "sent" else "red") for name, number in view.outcomes.items()),
-        ("on their way", f"{view.replies_expected - view.replies_done:,}", "dim"),
-    ]
-    table = _table(figures)
+    table = _table(reply_figures(view))
     table.add_row("", "")
     refused = Text("refused, by reason", style="bold")
     table.add_row(refused, Text(f"{sum(view.refusals.values()):,}", style="bold"))
-    for name, number in _sorted(view.refusals):
-        table.add_row(Text(name.replace("_", " "), style="dim"), Text(f"{number:,}"))
+    for name, number in by_number(view.refusals):
+        table.add_row(Text(name, style="dim"), Text(f"{number:,}"))
     return _framed("replies", table)
 
 
@@ -165,7 +142,7 @@ def _panel(title: str, figures: Iterable[Figure]) -> Panel:
 def _table(figures: Iterable[Figure]) -> Table:
     table = _figures()
     for name, value, style in figures:
-        table.add_row(Text(name, style="dim"), Text(value, style=style))
+        table.add_row(Text(name, style="dim" if value else "bold"), Text(value, style=style))
     return table
 
 
@@ -178,11 +155,3 @@ def _figures() -> Table:
 
 def _framed(title: str, inside: RenderableType) -> Panel:
     return Panel(inside, title=title, title_align="left", box=box.ROUNDED, border_style="dim")
-
-
-def _sorted(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("messaging.")

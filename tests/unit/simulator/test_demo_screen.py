@@ -1,5 +1,6 @@
 """The demo's screen at every width, and the lines that it shows."""
 
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -48,7 +49,17 @@ def test_the_picture_fits(width: int, height: int) -> None:
     assert "lost" in picture
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 45), (56, 40)])
+@pytest.mark.parametrize(("width", "height"), [(50, 24), (60, 20), (80, 24)])
+def test_all_groups_are_there_on_a_small_terminal(width: int, height: int) -> None:
+    """Webhooks, events by type, replies and refusals by reason, and the latest events."""
+    types = {**VIEW.by_type, **{f"messaging.kind{number}.x": 1 for number in range(9)}}
+    picture = drawn(replace(VIEW, by_type=types), width, height)
+    assert len(picture.splitlines()) <= height
+    for words in ("webhooks", "delivery.up", "replies", "on their way", "signature mis", "latest events"):
+        assert words in picture
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 45), (56, 40), (30, 24), (60, 20)])
 def test_the_picture_is_not_higher_than_the_terminal(width: int, height: int) -> None:
     """Else it could not be drawn over in place."""
     assert len(drawn(VIEW, width, height).splitlines()) <= height
