@@ -1,6 +1,7 @@
 """The doctor: what it says of an installation, and of one captured request."""
 
 import asyncio
+import importlib
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -234,6 +235,8 @@ async def test_a_log_that_is_no_log_is_a_failure(desk: Desk) -> None:
 
 async def test_kafka_that_is_away_is_a_failure(desk: Desk, taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a deadline, though the other side takes the connection and says nothing."""
+    # Its import reads files, which only a test minds.
+    await asyncio.to_thread(importlib.import_module, "broker.kafka")
     monkeypatch.setattr(doctor_log, "_DEADLINE", 1.0)
     desk.write("[broker]", f'url = "kafka://127.0.0.1:{taken_port}"')
     config = await asyncio.to_thread(load_config, desk.config, {})
