@@ -151,7 +151,7 @@ async def test_a_topic_takes_records_as_soon_as_apply_returns(log: KafkaLog) -> 
     began = time.monotonic()
     await lookup.leaders([Partition(spec.name, number) for number in range(48)])
     assert time.monotonic() - began < 1.0
-    places = await log.append([record(spec.name, partition=number) for number in range(48)], 0.8)
+    places = await log.append([record(spec.name, partition=number) for number in range(48)], 2.0)
     assert len(places) == 48
 
 
