@@ -152,9 +152,11 @@ async def test_id_that_is_no_idempotency_key_is_not_sent() -> None:
 
 
 async def test_close_without_a_call() -> None:
-    """A sender that never sent can be closed, twice too."""
-    client = TelnyxSender("http://127.0.0.1:9", KEY)
+    """A sender that never sent can be closed, twice too, and says nothing is sent where nobody listens."""
+    client = TelnyxSender(f"http://127.0.0.1:{unused_port()}/v2", KEY)
     await client.close()
+    await client.close()
+    assert (await client.send("c0ffee", BODY)).reason == "not_connected"
     await client.close()
 
 

@@ -1,17 +1,10 @@
 """Telnyx's webhooks to events: every shape, identity, and that nothing raises or is lost."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from providers.telnyx.normalize import normalize
-from schemas.codec import decode_event, encode_event
-from schemas.envelope import event_to_record
 from schemas.events import (
     Cost,
     DeliveryUpdated,
@@ -22,7 +15,8 @@ from schemas.events import (
     ProviderNotified,
     WebhookUnrecognized,
 )
-from tests.support.telnyx import event_body, event_names, event_value, webhook_of
+from tests.support.telnyx import event_body, event_names, event_value
+from tests.support.telnyx_events import assert_round_trip, events_of, written
 
 EXAMPLES = Path(__file__).parents[4] / "shared" / "providers" / "telnyx" / "examples"
 # What the start of a file's name promises; the longest start that fits counts.
@@ -67,11 +61,6 @@ def expected_class(name: str, table: dict[str, type[Event]]) -> type[Event]:
     return table[max((start for start in table if name.startswith(start)), key=len)]
 
 
-def events_of(body: bytes) -> tuple[Event, ...]:
-    """Return the events of a body."""
-    return normalize(webhook_of(body))
-
-
 def inbound(name: str) -> MessageReceived:
     """Return the one message of a fixture."""
     (event,) = events_of(event_body(name))
@@ -97,11 +86,6 @@ def payload(value: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def written(value: object) -> bytes:
-    """Return a value as JSON."""
-    return json.dumps(value).encode()
-
-
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the published examples are not beside the repository")
 def test_published_examples() -> None:
     """Every published example becomes an event of the class that its name promises, and survives the codec."""
@@ -111,15 +95,6 @@ def test_published_examples() -> None:
         found = events_of(path.read_bytes())
         assert {type(event) for event in found} == {expected_class(path.stem, EXPECTED)}, path.stem
         assert_round_trip(found)
-
-
-def assert_round_trip(found: tuple[Event, ...]) -> None:
-    """Check that the events are told apart, survive the codec and can be stored."""
-    assert found
-    assert len({event.id for event in found}) == len(found)
-    for event in found:
-        assert decode_event(type(event), event.id, encode_event(event)) == event
-        assert event_to_record(event).key
 
 
 @pytest.mark.parametrize("name", event_names())
@@ -397,93 +372,3 @@ def test_half_an_emoji_costs_no_message() -> None:
     assert isinstance(event, MessageReceived)
     assert event.text == "cut \ufffd and \\ud83d and 🚀"
     assert_round_trip(found)
-
-
-def test_accounts_have_ids_of_their_own() -> None:
-    """The same webhook at two accounts is two events."""
-    body = event_body("received_sms")
-    one, two = (normalize(webhook_of(body, account=name))[0].id for name in ("main", "other"))
-    assert one != two
-
-
-def test_long_integers_are_told_apart() -> None:
-    """Two bodies that differ in the twentieth digit are two events."""
-    one, two = (events_of(b'{"n": 1%d}' % (10**20 + extra))[0].id for extra in (0, 1))
-    assert one != two
-
-
-def shuffled(value: Any) -> Any:
-    """Return a value with its keys in another order."""
-    if isinstance(value, dict):
-        return {key: shuffled(value[key]) for key in sorted(value, reverse=True)}
-    return [shuffled(item) for item in value] if isinstance(value, list) else value
-
-
-def with_meta(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a body as a third attempt at the failover URL brings it."""
-    return {**value, "meta": {"attempt": 3, "delivered_to": "https://failover.example.com/"}}
-
-
-@pytest.mark.parametrize("change", [shuffled, with_meta, lambda value: value], ids=["order", "failover", "spaces"])
-@pytest.mark.parametrize("name", event_names())
-def test_ids_do_not_depend_on_the_way(name: str, change: Callable[[Any], Any]) -> None:
-    """Order of keys, attempt, failover URL, spaces and our clock leave every id as it is (P8)."""
-    before = [event.id for event in events_of(event_body(name))]
-    other = json.dumps(change(event_value(name)), separators=(",", ":")).encode()
-    after = normalize(webhook_of(other, now=1_800_000_000, target="/webhooks/main?again"))
-    assert [event.id for event in after] == before
-
-
-JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the paths of everything in a value."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(found for key, item in inside for found in places(item, (*path, key)))]
-
-
-def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """Return a value with another one at a path."""
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = replaced(value[path[0]], path[1:], new)
-    return copy
-
-
-def dropped(value: Any, path: tuple[Any, ...]) -> Any:
-    """Return a value without what is at a path."""
-    if len(path) == 1:
-        items = [(key, item) for key, item in value.items() if key != path[0]] if isinstance(value, dict) else None
-        return dict(items) if items is not None else [item for at, item in enumerate(value) if at != path[0]]
-    return replaced(value, path[:1], dropped(value[path[0]], path[1:]))
-
-
-@given(data=st.data(), name=st.sampled_from(event_names()))
-def test_any_field_may_be_anything(data: st.DataObject, name: str) -> None:
-    """Drop, null, retype or nest any field: never an exception, never a lost event."""
-    value: Any = event_value(name)
-    for _ in range(data.draw(st.integers(1, 3))):
-        found = places(value)[1:]
-        if not found:
-            break
-        path = data.draw(st.sampled_from(found))
-        how = data.draw(st.sampled_from(["drop", "null", "junk", "nest", "list"]))
-        old = value
-        for key in path:
-            old = old[key]
-        changed: dict[str, Any] = {"null": None, "nest": {"x": old}, "list": [old]}
-        new = data.draw(JUNK) if how == "junk" else changed.get(how)
-        value = dropped(value, path) if how == "drop" else replaced(value, path, new)
-    assert_round_trip(events_of(written(value)))
-
-
-@given(body=st.binary() | st.text().map(str.encode) | JUNK.map(written))
-def test_any_bytes_give_an_event(body: bytes) -> None:
-    """Whatever the bytes, there is an event, and it can be stored."""
-    assert_round_trip(events_of(body))
