@@ -137,7 +137,8 @@ class Connections(HttpServer):
             return
         closed = self.close_idle()
         if not closed:
-            handler.force_close()
+            # Not at once: the task of a connection that is lost before it began would end with an error.
+            self._loop.call_soon(handler.force_close)
         for _ in range(closed or 1):
             self._refusals.note(NO_ACCOUNT, Refusal.TOO_MANY_CONNECTIONS)
 

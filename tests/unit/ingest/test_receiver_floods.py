@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -104,8 +105,8 @@ async def test_idle_connections_give_way_to_new_ones(sent: bytes) -> None:
         assert bench.refused("too_many_connections", "(none)") == 20
 
 
-async def test_over_the_bound_of_connections_new_ones_are_closed() -> None:
-    """Where all that are open have a request in hand, the new one goes, and is counted."""
+async def test_over_the_bound_of_connections_new_ones_are_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """Where all that are open have a request in hand, the new one goes, and is counted; nothing else is said."""
     async with (
         receiver(endpoints=[endpoint(PATIENT)], max_connections=3) as bench,
         held(bench, 3, half(100, 50)) as wires,
@@ -114,6 +115,8 @@ async def test_over_the_bound_of_connections_new_ones_are_closed() -> None:
         async with bench.connect() as fourth:
             assert await fourth.closed()
         assert bench.refused("too_many_connections", "(none)") == 1
+        gc.collect()
+        assert caplog.records == []
         wires[0].reset()
         await until(lambda: len(bench.connections) == 2)
         assert (await bench.ask(request_bytes(body_of()))).status == 202
