@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from hookline.process.application import Application
 from hookline.process.consumers import Role
 from hookline.process.logs import configure_logs
 
+_MOST_FILES = 65_536
+
 
 def serve(config: Config, roles: frozenset[Role]) -> int:
     """Run the roles until SIGTERM or Ctrl-C and return the exit status.
@@ -17,6 +20,7 @@ def serve(config: Config, roles: frozenset[Role]) -> int:
     A second signal ends at once; what was acknowledged is safe then too.
     """
     configure_logs(config.logging)
+    _allow_connections()
     application = Application(config, roles)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_serve(application))
@@ -29,6 +33,15 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+def _allow_connections() -> None:
+    """Use as many open files as the system lets us: many shells allow 1024 by default, below `max_connections`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(application: Application) -> int:
