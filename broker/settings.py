@@ -9,8 +9,16 @@ from schemas.settings import setting
 class KafkaSettings:
     """`[broker.kafka]`: how to reach Apache Kafka. Secret values are references (`env:NAME`, `file:PATH`)."""
 
-    security_protocol: str = setting("PLAINTEXT", "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`")
-    sasl_mechanism: str | None = setting(None, "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`")
+    security_protocol: str = setting(
+        "PLAINTEXT",
+        "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )
+    sasl_mechanism: str | None = setting(
+        None,
+        "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`",
+        choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    )
     sasl_username: str | None = setting(None, "user name for SASL")
     sasl_password: str | None = setting(None, "password for SASL, as `env:NAME` or `file:PATH`")
     ssl_cafile: str | None = setting(None, "PEM file of the authorities that sign the brokers' certificates")
@@ -28,7 +36,11 @@ class EmbeddedSettings:
         1 << 30,
         "bytes of records that a partition keeps before its oldest go; compacted topics keep the last of every key",
     )
-    session_timeout: float = setting(10.0, "seconds of silence after which a group gives a dead member's place away")
+    session_timeout: float = setting(
+        10.0,
+        "seconds of silence after which a group gives a dead member's place away; "
+        "after a SIGKILL or a power cut nothing is consumed for so long",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

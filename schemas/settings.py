@@ -3,10 +3,14 @@
 The configuration loader, `docs/configuration.md` and the test that no setting goes undocumented all read it.
 """
 
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
 
-def setting(default: Any, doc: str) -> Any:
-    """Declare a setting with its default and what an operator has to know about it."""
-    return field(default=default, metadata={"doc": doc})
+def setting(default: Any, doc: str, *, choices: Sequence[str] = ()) -> Any:
+    """Declare a setting with its default and what an operator has to know about it.
+
+    With `choices` the loader takes no other word.
+    """
+    return field(default=default, metadata={"doc": doc, "choices": tuple(choices)})

@@ -61,6 +61,7 @@ class Keeper:
         self._beat_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        self._stands_by = False
 
     @property
     def is_held(self) -> bool:
@@ -134,6 +135,7 @@ class Keeper:
         began = time.monotonic()
         stale = self._observer.look(held, began)
         if any(topic not in stale and lease.member != self.member for topic, lease in held.items()):
+            self._say_stands_by(held)
             return
         mine = Lease(self.member, 1, desk.session_timeout)
         work = partial(groups.take, group=self._group, topics=topics, mine=mine, stale=stale)
@@ -143,5 +145,14 @@ class Keeper:
         self.positions = positions
         self.turns += 1
         self._beat_at = began
+        self._stands_by = False
         _log.info("lease_taken", group=self._group, topics=list(topics))
         desk.changes.notice()
+
+    def _say_stands_by(self, held: Mapping[str, Lease]) -> None:
+        """Log it once for each time of standing by: after a kill it is a time in which nobody consumes."""
+        if not self._stands_by:
+            self._stands_by = True
+            silence = max(lease.timeout for lease in held.values())
+            reason = "another member has the place, or ended without giving it up; that takes so much silence to show"
+            _log.info("standing_by", group=self._group, reason=reason, seconds=silence)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from broker.embedded import groups
 from broker.embedded.groups import Lease
@@ -55,6 +56,21 @@ async def test_the_second_member_stands_by(tmp_path: Path) -> None:
         assert first.assignment == {Partition(topic, 0)}
         assert second.assignment == frozenset()
         assert await second.poll(1, 0.2) == []
+
+
+async def test_standing_by_is_told_once_with_its_reason(tmp_path: Path) -> None:
+    """After a kill it looks as if nobody consumed."""
+    async with opened(tmp_path / "log.db", limits=QUICK) as log:
+        topic = await make_topic(log)
+        first = await log.subscribe("g", [topic])
+        with structlog.testing.capture_logs() as lines:
+            second = await log.subscribe("g", [topic])
+            assert await second.poll(1, 0.5) == []
+            await first.close()
+            await until(lambda: second.assignment == {Partition(topic, 0)})
+        (line,) = [line for line in lines if line["event"] == "standing_by"]
+        assert (line["group"], line["seconds"]) == ("g", 0.6)
+        assert "another member has the place" in line["reason"]
 
 
 async def test_members_of_a_group_with_other_topics_are_both_active(tmp_path: Path) -> None:

@@ -126,6 +126,14 @@ def test_secrets_are_in_no_repr(desk: Desk) -> None:
             ["[broker.kafka]", "sasl_password = 'x'"],
             ["2: broker.kafka.sasl_password: secrets come from the environment"],
         ),
+        (
+            ["[broker.kafka]", "security_protocol = 'sasl_ssl'"],
+            ["2: broker.kafka.security_protocol: 'sasl_ssl' is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"],
+        ),
+        (
+            ["[broker.kafka]", "sasl_mechanism = 'SCRAM'"],
+            ["2: broker.kafka.sasl_mechanism: 'SCRAM' is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"],
+        ),
         (["[broker.kafka]", "sasl_password = 'env:NO'"], ["2: broker.kafka.sasl_password: env:NO: the variable NO is"]),
         (["a = ", "b = 1"], ["1: not valid TOML, column 5: invalid value"]),
         (["[a"], ["1: not valid TOML, column 3: "]),
