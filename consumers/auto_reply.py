@@ -1,6 +1,7 @@
 """Auto-reply: inbound messages in, commands to send out. It sends nothing itself.
 
-A command's id is made of the inbound message's id, so that a message which comes twice is answered once.
+A command's id is made of the inbound message's id, so that a message which comes twice is answered once. There is no
+bound yet on the answers to one person: two machines that answer whatever comes can keep each other busy.
 """
 
 from collections.abc import Mapping

@@ -23,7 +23,11 @@ class AutoReplySettings:
     """`[consumers.auto_reply]`: answers to inbound messages."""
 
     rules: tuple[Rule, ...] = setting((), "in the order in which they are tried")
-    default_reply: str | None = setting(None, "answers what no rule fits; without it such a message gets no answer")
+    default_reply: str | None = setting(
+        None,
+        "answers what no rule fits, without it such a message gets no answer; nothing stops it from answering another"
+        " machine that answers it",
+    )
     max_age: float = setting(900.0, "seconds after which a message is too old to be answered")
 
 
