@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-_PREFIX = "sqlite:///"
 _LOCK_WAIT = 2.0
 # Reading all of a large file takes longer than anybody waits for a doctor.
 _READ_ALL_BELOW = 256 << 20
@@ -33,11 +32,6 @@ class Trouble:
 
     what: str
     advice: str
-
-
-def path_of(url: str) -> Path | None:
-    """Return the file of `sqlite:///PATH`, None for a URL of another kind."""
-    return Path(url.removeprefix(_PREFIX)) if url.startswith(_PREFIX) else None
 
 
 def trouble_of(error: BaseException) -> Trouble:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from broker.log import Log
 from hookline.demo.audit import Expected, Stored, StoredCommand, StoredResult
-from hookline.simulator.ledger import Acknowledged, Ledger, body_digest
+from hookline.simulator.deliveries import Acknowledged, Deliveries, body_digest
 from hookline.tailing import Start, Tail
 from providers.contract import Account
 from providers.registry import provider
@@ -19,9 +19,9 @@ from schemas.webhook import Webhook
 TOPICS = tuple(topic.name for topic in CATALOGUE)
 
 
-def expected_of(ledger: Ledger, effects: Sequence[str], account: Account, now: datetime) -> Expected:
+def expected_of(deliveries: Deliveries, effects: Sequence[str], account: Account, now: datetime) -> Expected:
     """Return what the log must hold of what the receiver acknowledged. Normalizes every body: use a thread."""
-    entries = ledger.acknowledged
+    entries = deliveries.acknowledged
     asking = frozenset(entry.message_id for entry in entries if entry.expects_reply and entry.message_id)
     others = frozenset(entry.message_id for entry in entries if entry.message_id)
     return Expected(
@@ -29,7 +29,7 @@ def expected_of(ledger: Ledger, effects: Sequence[str], account: Account, now: d
         events={event.id: entry.label for entry in entries for event in _events_of(entry, account, now)},
         replies=asking,
         silent=others - asking,
-        forged=ledger.forged,
+        forged=deliveries.forged,
         effects=effects,
     )
 

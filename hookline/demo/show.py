@@ -20,10 +20,10 @@ from hookline.demo.settle import settle
 from hookline.demo.view import View
 from hookline.demo.watcher import Watcher
 from hookline.process.application import Application
-from hookline.process.consumers import Role
+from hookline.process.roles import Role
 from hookline.simulator.api import CloudApi
+from hookline.simulator.deliveries import Deliveries
 from hookline.simulator.engine import Engine
-from hookline.simulator.ledger import Ledger
 from hookline.simulator.pacing import Pacer
 from hookline.simulator.run import stopped_by_signals, webhooks
 from providers.simulation import Cloud, Outgoing
@@ -70,7 +70,7 @@ class Show:
 
     def __init__(self, cloud: Cloud, folder: Folder, options: Options) -> None:
         self._cloud, self._folder, self._options = cloud, folder, options
-        self._ledger = Ledger()
+        self._deliveries = Deliveries()
         self._api = CloudApi(cloud)
         self._stop, self._hurry = asyncio.Event(), asyncio.Event()
         self._began = asyncio.get_running_loop().time()
@@ -110,12 +110,12 @@ class Show:
         await application.start()
         stack.push_async_callback(_bounded, application.stop)
         url = f"http://{application.receiver_address}/webhooks/{ACCOUNT}"
-        engine = Engine(self._cloud, url, ledger=self._ledger)
+        engine = Engine(self._cloud, url, deliveries=self._deliveries)
         await engine.start()
         stack.push_async_callback(engine.stop)
         self._api.engine = engine
         await self._renew()
-        return _Parts(application, engine, Watcher(log, self._ledger), log)
+        return _Parts(application, engine, Watcher(log, self._deliveries), log)
 
     async def _perform(self, parts: "_Parts", paint: Paint) -> bool:
         """Send for the time asked, then wait until all is settled."""
@@ -134,9 +134,11 @@ class Show:
 
     async def _check(self, config: Config, log: Log, view: View, *, settled: bool) -> Outcome:
         account = config.accounts[ACCOUNT]
-        expected = await asyncio.to_thread(expected_of, self._ledger, self._api.effects, account, from_clock(time.time))
+        expected = await asyncio.to_thread(
+            expected_of, self._deliveries, self._api.effects, account, from_clock(time.time)
+        )
         findings = check(expected, await stored_of(log))
-        return Outcome(view, findings, settled, self._ledger.unchecked)
+        return Outcome(view, findings, settled, self._deliveries.unchecked)
 
     async def _until_stopped(self) -> None:
         try:

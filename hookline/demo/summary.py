@@ -24,7 +24,7 @@ def rows(outcome: Outcome) -> Sequence[Row]:
     optional = (
         ("tried again", report.failures and f"{report.retried:,} (failed: {parts_text(report.failures)})"),
         ("given up", report.given_up and f"{report.given_up:,}"),
-        ("counted, not checked", outcome.unchecked and f"{outcome.unchecked:,} (more than the ledger holds)"),
+        ("counted, not checked", outcome.unchecked and f"{outcome.unchecked:,} (more than is kept to be checked)"),
     )
     return [*found, *((name, str(value)) for name, value in optional if value)]
 

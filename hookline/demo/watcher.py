@@ -8,7 +8,7 @@ from typing import TypeVar
 from broker.log import Log, LogUnavailableError
 from hookline.demo.collect import TOPICS, event_of
 from hookline.demo.feed import Line, line_of
-from hookline.simulator.ledger import Ledger, body_digest
+from hookline.simulator.deliveries import Deliveries, body_digest
 from hookline.tailing import Start, Tail
 from schemas.events import Event, SendCompleted, SendRequested
 from schemas.records import StoredRecord
@@ -26,8 +26,8 @@ GRACE = 5.0
 class Watcher:
     """Counts what is in the log and what should be."""
 
-    def __init__(self, log: Log, ledger: Ledger) -> None:
-        self._log, self._ledger = log, ledger
+    def __init__(self, log: Log, deliveries: Deliveries) -> None:
+        self._log, self._deliveries = log, deliveries
         self._place = 0
         self._awaited: dict[bytes, float] = {}
         self._early: dict[bytes, None] = {}
@@ -65,7 +65,7 @@ class Watcher:
     @property
     def settled(self) -> bool:
         """Whether all that was acknowledged is in the log, and every reply that is due has a result."""
-        return not self._awaited and not self._unanswered and self._place == self._ledger.size
+        return not self._awaited and not self._unanswered and self._place == self._deliveries.size
 
     def latest(self, number: int) -> Sequence[Line]:
         """Return the newest events, the newest last."""
@@ -111,7 +111,7 @@ class Watcher:
     def _compare(self) -> None:
         """Take over what was acknowledged since; the log may have shown it before the cloud had its answer."""
         now = asyncio.get_running_loop().time()
-        for digest, entry in self._ledger.since(self._place):
+        for digest, entry in self._deliveries.since(self._place):
             self._place += 1
             if digest in self._early:
                 del self._early[digest]

@@ -7,9 +7,10 @@ from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.opening import open_log
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
-from hookline.sqlite_files import examine, path_of
+from hookline.sqlite_files import examine
 from hookline.topics import SAFE_COPIES, log_exists, wanted_topics
 from providers.registry import provider
+from schemas.urls import sqlite_path
 
 _DEADLINE = 10.0
 _OVERHEAD = 64 * 1024
@@ -18,7 +19,7 @@ _OVERHEAD = 64 * 1024
 
 async def check_log(config: Config) -> list[Check]:
     """Return whether the log answers, and what its topics lack."""
-    path = path_of(config.broker.url)
+    path = sqlite_path(config.broker.url)
     trouble = None if path is None else await asyncio.to_thread(examine, path, "partitions")
     if trouble is not None:
         return [fail("log", f"{path} {trouble.what}", trouble.advice)]
@@ -39,7 +40,7 @@ async def check_log(config: Config) -> list[Check]:
 
 async def check_ledger(config: Config) -> list[Check]:
     """Return whether send can use its ledger; the receiver needs none."""
-    path = path_of(config.consumers.state)
+    path = sqlite_path(config.consumers.state)
     trouble = None if path is None else await asyncio.to_thread(examine, path, "commands")
     if trouble is None:
         return [ok("ledger", f"{path} is sound, or made by the first start")]

@@ -14,9 +14,9 @@ from consumers.metrics import ConsumerMetrics
 from hookline.configuration.addresses import Address, parse_address
 from hookline.configuration.config import Config
 from hookline.process.admin import AdminServer, Answer
-from hookline.process.consumers import Role
 from hookline.process.crew import Crew
 from hookline.process.metrics import ProcessMetrics
+from hookline.process.roles import Role
 from hookline.process.startup import check_sending, endpoints_of
 from hookline.process.topic_watch import TopicWatch
 from hookline.version import __version__

@@ -14,14 +14,14 @@ from consumers.loop import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.send import send
 from hookline.configuration.config import Config
-from hookline.process.consumers import Role
+from hookline.process.roles import Role
 from hookline.process.startup import senders_of
 from hookline.process.with_ledger import WithLedger
 from hookline.process.workers import Loop, Worker
 from hookline.replies import mute_accounts
-from hookline.sqlite_files import path_of
 from providers.contract import Sender
 from schemas.times import Clock
+from schemas.urls import sqlite_path
 
 logger: Any = structlog.get_logger()
 
@@ -62,7 +62,7 @@ class Crew:
         loop = ConsumeLoop(self._log, consumer, self._config.consumers, self._metrics, self._clock)
         if role is not Role.SEND or self._ledger is None:
             return loop
-        return WithLedger(loop, self._ledger, path_of(self._config.consumers.state))
+        return WithLedger(loop, self._ledger, sqlite_path(self._config.consumers.state))
 
     def _replying(self) -> Consumer:
         return auto_reply(self._config.consumers.auto_reply, self._log, self._metrics, self._clock)

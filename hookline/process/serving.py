@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from hookline.configuration.config import Config
 from hookline.process.application import Application
-from hookline.process.consumers import Role
 from hookline.process.logs import configure_logs
+from hookline.process.roles import Role
 
 _MOST_FILES = 65_536
 

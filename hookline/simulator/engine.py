@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from hookline.simulator.agenda import Agenda
-from hookline.simulator.ledger import Ledger
+from hookline.simulator.deliveries import Deliveries
 from hookline.simulator.tally import Answer, Purpose, Report, Tally
 from providers.simulation import Cloud, Outgoing
 from schemas.times import Clock
@@ -49,13 +49,13 @@ class Engine:
         cloud: Cloud,
         url: str,
         *,
-        ledger: Ledger | None = None,
+        deliveries: Deliveries | None = None,
         clock: Clock = time.time,
         limits: Limits | None = None,
     ) -> None:
         self._cloud, self.url, self._clock = cloud, url, clock
         self._limits = limits or Limits()
-        self._ledger = ledger or Ledger(limit=0)
+        self._deliveries = deliveries or Deliveries(limit=0)
         self._tally = Tally()
         self._agenda: Agenda[_Job] = Agenda()
         self._turn = asyncio.Lock()
@@ -145,11 +145,11 @@ class Engine:
         answer = await self._post(session, job, body)
         succeeded = answer.status is not None and self._cloud.retry.succeeded(answer.status)
         if job.outgoing.forgery:
-            self._ledger.forge(body)
+            self._deliveries.forge(body)
             self._tally.forgery(job.outgoing.forgery, answer, succeeded=succeeded)
             return None
         if succeeded:
-            self._ledger.acknowledge(job.outgoing, body)
+            self._deliveries.acknowledge(job.outgoing, body)
         following = self._next(job, succeeded=succeeded)
         self._tally.genuine(job.outgoing.label, job.purpose, answer, succeeded=succeeded, last=following is None)
         return following

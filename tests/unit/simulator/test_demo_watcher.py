@@ -1,4 +1,4 @@
-"""What the demo's screen says of loss and replies comes from the log and the cloud's ledger alone."""
+"""What the demo's screen says of loss and replies comes from the log and the cloud's deliveries alone."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from hookline.demo import watcher as watching
 from hookline.demo.watcher import Watcher
-from hookline.simulator.ledger import Ledger
+from hookline.simulator.deliveries import Deliveries
 from providers.simulation import Outgoing
 from schemas.envelope import event_to_record
 from schemas.events import Event, MessageReceived, SendCompleted
@@ -46,9 +46,9 @@ def result(event_id: str = "r1") -> StoredRecord:
 
 async def test_an_acknowledged_webhook_that_stays_away_is_shown_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """After some seconds of grace; until then it is only awaited. Found later, it is lost no more."""
-    ledger = Ledger()
-    watcher = Watcher(NO_LOG, ledger)
-    ledger.acknowledge(question(), b"asked")
+    deliveries = Deliveries()
+    watcher = Watcher(NO_LOG, deliveries)
+    deliveries.acknowledge(question(), b"asked")
     watcher._compare()
     assert (watcher.lost, watcher.settled) == (0, False)
     monkeypatch.setattr(watching, "GRACE", -1.0)
@@ -59,10 +59,10 @@ async def test_an_acknowledged_webhook_that_stays_away_is_shown_as_lost(monkeypa
 
 async def test_a_record_may_be_seen_before_the_cloud_has_its_answer() -> None:
     """Storing comes before answering, so this is the usual order."""
-    ledger = Ledger()
-    watcher = Watcher(NO_LOG, ledger)
+    deliveries = Deliveries()
+    watcher = Watcher(NO_LOG, deliveries)
     watcher._take(raw(b"asked"))
-    ledger.acknowledge(question(), b"asked")
+    deliveries.acknowledge(question(), b"asked")
     watcher._compare()
     assert (watcher.confirmed, watcher.lost) == (1, 0)
 
@@ -70,11 +70,11 @@ async def test_a_record_may_be_seen_before_the_cloud_has_its_answer() -> None:
 @pytest.mark.parametrize("result_first", [True, False])
 async def test_a_reply_is_done_when_its_result_is_in_the_log(*, result_first: bool) -> None:
     """Whichever is seen first, the result or the acknowledgement."""
-    ledger = Ledger()
-    watcher = Watcher(NO_LOG, ledger)
+    deliveries = Deliveries()
+    watcher = Watcher(NO_LOG, deliveries)
     if result_first:
         watcher._take(result())
-    ledger.acknowledge(question(), b"asked")
+    deliveries.acknowledge(question(), b"asked")
     watcher._take(raw(b"asked"))
     watcher._compare()
     assert watcher.settled is result_first
@@ -85,7 +85,7 @@ async def test_a_reply_is_done_when_its_result_is_in_the_log(*, result_first: bo
 
 async def test_a_result_that_is_in_the_log_twice_counts_once() -> None:
     """Its id lets a reader drop the repeat."""
-    watcher = Watcher(NO_LOG, Ledger())
+    watcher = Watcher(NO_LOG, Deliveries())
     for event_id in ("r1", "r1", "r2"):
         watcher._take(result(event_id))
     assert watcher.outcomes == {"sent": 2}
@@ -93,7 +93,7 @@ async def test_a_result_that_is_in_the_log_twice_counts_once() -> None:
 
 async def test_events_are_counted_by_type_and_shown() -> None:
     """And what is no event is passed over."""
-    watcher = Watcher(NO_LOG, Ledger())
+    watcher = Watcher(NO_LOG, Deliveries())
     watcher._take(typed(MessageReceived(**COMMON, id="e1", from_="+12015550100", text="HOURS")))
     watcher._take(StoredRecord("messaging.inbound.v1", 0, 1, 0, None, b"no event", ()))
     assert watcher.by_type == {"messaging.message.received": 1}

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from hookline.simulator.deliveries import Deliveries, body_digest
 from hookline.simulator.engine import Engine, Limits
-from hookline.simulator.ledger import Ledger, body_digest
 from hookline.simulator.tally import Report
 from providers.simulation import Forgery, Outgoing, RetryPlan
 from tests.support.simulator import Answering, Received, SmallCloud, believing, outgoing, receiver
@@ -17,12 +17,12 @@ async def deliver(
     *outgoings: Outgoing,
     answering: Answering = believing,
     cloud: SmallCloud | None = None,
-    ledger: Ledger | None = None,
+    deliveries: Deliveries | None = None,
     limits: Limits = QUICK,
 ) -> tuple[Report, Received]:
     """Deliver to a receiver that answers so, until all is settled."""
     async with receiver(answering) as received:
-        engine = Engine(cloud or SmallCloud(), received.url, ledger=ledger, limits=limits)
+        engine = Engine(cloud or SmallCloud(), received.url, deliveries=deliveries, limits=limits)
         await engine.start()
         for item in outgoings:
             await engine.submit(item)
@@ -200,10 +200,10 @@ async def test_settling_has_a_limit() -> None:
 
 async def test_the_ledger_holds_what_was_acknowledged_and_what_was_forged() -> None:
     """Every acknowledged body can be looked for in the log, and every forged one too."""
-    ledger = Ledger()
-    await deliver(outgoing("good"), outgoing("bad", forgery=Forgery.UNSIGNED), ledger=ledger)
-    assert [entry.body for entry in ledger.acknowledged] == [b"good:1"]
-    assert ledger.forged == {body_digest(b"bad:1")}
+    deliveries = Deliveries()
+    await deliver(outgoing("good"), outgoing("bad", forgery=Forgery.UNSIGNED), deliveries=deliveries)
+    assert [entry.body for entry in deliveries.acknowledged] == [b"good:1"]
+    assert deliveries.forged == {body_digest(b"bad:1")}
 
 
 async def test_a_cloud_that_breaks_is_told_at_the_end() -> None:

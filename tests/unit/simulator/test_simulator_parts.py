@@ -1,4 +1,4 @@
-"""The parts of the simulator: counts, latencies, ledger, agenda, pace."""
+"""The parts of the simulator: counts, latencies, deliveries, agenda, pace."""
 
 import asyncio
 import math
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline.simulator.agenda import Agenda
+from hookline.simulator.deliveries import Deliveries, body_digest
 from hookline.simulator.latency import Histogram
-from hookline.simulator.ledger import Ledger, body_digest
 from hookline.simulator.pacing import Pacer
 from hookline.simulator.tally import Answer, Purpose, Tally
 from tests.support.simulator import outgoing
@@ -71,19 +71,19 @@ def test_nothing_measured_gives_zeros() -> None:
 
 def test_the_ledger_counts_what_it_cannot_hold() -> None:
     """Its memory is bounded, and it says what goes unchecked."""
-    ledger = Ledger(limit=10)
-    ledger.acknowledge(outgoing("a"), b"12345678")
-    ledger.acknowledge(outgoing("b"), b"12345678x")
-    assert (len(ledger.acknowledged), ledger.unchecked) == (1, 1)
+    deliveries = Deliveries(limit=10)
+    deliveries.acknowledge(outgoing("a"), b"12345678")
+    deliveries.acknowledge(outgoing("b"), b"12345678x")
+    assert (len(deliveries.acknowledged), deliveries.unchecked) == (1, 1)
 
 
 def test_a_body_that_was_genuine_too_is_not_looked_for_as_a_forgery() -> None:
     """A captured body with an old timestamp is stored rightly, by its genuine delivery."""
-    ledger = Ledger()
-    ledger.forge(b"both")
-    ledger.forge(b"forged alone")
-    ledger.acknowledge(outgoing(), b"both")
-    assert ledger.forged == {body_digest(b"forged alone")}
+    deliveries = Deliveries()
+    deliveries.forge(b"both")
+    deliveries.forge(b"forged alone")
+    deliveries.acknowledge(outgoing(), b"both")
+    assert deliveries.forged == {body_digest(b"forged alone")}
 
 
 async def test_the_agenda_gives_what_is_due_first() -> None:

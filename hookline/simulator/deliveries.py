@@ -17,7 +17,7 @@ class Acknowledged:
     expects_reply: bool = False
 
 
-class Ledger:
+class Deliveries:
     """The bodies that were acknowledged and the digests of the forged ones.
 
     It holds at most `limit` bytes of bodies; what comes after that is only counted, in `unchecked`.
