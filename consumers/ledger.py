@@ -5,6 +5,7 @@ kept only until the command has ended. Several processes may share the file; the
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -144,7 +145,9 @@ class Ledger:
                 return await asyncio.wrap_future(future)
         except (TimeoutError, asyncio.CancelledError) as error:
             if not future.cancel() and undo is not None:
-                executor.submit(lambda: undo(future.result()))
+                # A ledger that was closed meanwhile cannot; then the claim stays, as after a crash.
+                with contextlib.suppress(RuntimeError):
+                    executor.submit(lambda: undo(future.result()))
             if isinstance(error, TimeoutError):
                 raise LedgerError("the ledger took too long") from error
             raise

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.errors import HooklineError
+
 VERSION = 2
 _BUSY_WAIT = 5.0
 _SCHEMA = """
@@ -27,7 +29,7 @@ _AT_REST = 0.0
 """The `called_at` of a command for which no call is under way."""
 
 
-class LedgerError(Exception):
+class LedgerError(HooklineError):
     """The ledger cannot do what was asked; nothing is known to be noted."""
 
 
