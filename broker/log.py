@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from schemas.errors import HooklineError
 from schemas.records import Record, StoredRecord
 
 
@@ -74,7 +75,7 @@ class LogState(StrEnum):
     AWAY = "away"
 
 
-class LogError(Exception):
+class LogError(HooklineError):
     """The log could not do what was asked."""
 
 

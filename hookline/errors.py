@@ -3,12 +3,13 @@
 import os
 
 from hookline.configuration.problems import ConfigError
+from schemas.errors import HooklineError
 
 FAILED = 1
 USAGE = 2
 
 
-class CommandError(Exception):
+class CommandError(HooklineError):
     """A command that failed for a reason that its user can act on."""
 
 
@@ -19,7 +20,7 @@ def exit_status(error: BaseException) -> int:
 
 def plain_text(error: BaseException) -> str:
     """Return what to tell about an error; one that nobody foresaw is named as such."""
-    if isinstance(error, ConfigError | CommandError) or _is_of_a_room(error):
+    if isinstance(error, HooklineError):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -29,9 +30,3 @@ def plain_text(error: BaseException) -> str:
 def is_debugging() -> bool:
     """Tell whether the user asked for tracebacks."""
     return os.environ.get("HOOKLINE_DEBUG", "") not in {"", "0"}
-
-
-def _is_of_a_room(error: BaseException) -> bool:
-    # Each room words its own errors for people; it is known by name, so that no room is imported for it.
-    names = {"LogError", "ListenError", "LedgerError", "AccountError", "ListenFailedError"}
-    return any(cls.__name__ in names for cls in type(error).__mro__)

@@ -15,6 +15,7 @@ from ingest.metrics import IngestMetrics
 from ingest.publisher import Publisher
 from ingest.receiver import Endpoint, Receiver
 from ingest.settings import ServerSettings
+from schemas.errors import HooklineError
 from schemas.times import Clock
 
 __all__ = ["Endpoint", "ListenError", "Readiness", "ReadinessReason", "Server"]
@@ -32,7 +33,7 @@ _CUT = 0.2
 _log = structlog.get_logger(__name__)
 
 
-class ListenError(Exception):
+class ListenError(HooklineError):
     """The receiver could not listen on its address."""
 
 

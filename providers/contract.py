@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from schemas.errors import HooklineError
 from schemas.events import Event, ProviderError, SendRequested
 from schemas.webhook import HttpHeaders, Webhook
 
@@ -27,7 +28,7 @@ class Verdict(StrEnum):
     INVALID_KEY = "invalid_key"
 
 
-class AccountError(ValueError):
+class AccountError(HooklineError, ValueError):
     """An account that cannot do its work; `reason` is NOT_CONFIGURED or INVALID_KEY where a key is to blame."""
 
     def __init__(self, message: str, reason: Verdict = Verdict.NOT_CONFIGURED) -> None:

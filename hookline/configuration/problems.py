@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hookline.configuration.toml_lines import KeyPath
+from schemas.errors import HooklineError
 
 
-class ConfigError(ValueError):
+class ConfigError(HooklineError, ValueError):
     """A configuration that cannot be used. Its text has one line for each problem."""
 
 

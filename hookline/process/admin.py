@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from hookline.configuration.addresses import Address
+from schemas.errors import HooklineError
 
 MAX_REQUESTS = 32
 """Questions answered at once; a prober that floods us gets 503 and the receiver keeps its time."""
@@ -40,7 +41,7 @@ class Observed(Protocol):
         ...
 
 
-class ListenFailedError(Exception):
+class ListenFailedError(HooklineError):
     """The admin address cannot be listened on."""
 
 

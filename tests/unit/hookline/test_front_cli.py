@@ -8,8 +8,14 @@ import orjson
 import pytest
 
 import hookline as package
+from broker.log import LogError
+from consumers.ledger_table import LedgerError
 from hookline import cli
+from hookline.errors import CommandError
+from hookline.process.admin import ListenFailedError
 from hookline.version import __version__
+from ingest.server import ListenError
+from providers.contract import AccountError
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, hookline
 
 
@@ -238,6 +244,20 @@ def test_a_closed_pipe_ends_quietly(desk: Desk) -> None:
     said = process.stderr.read()
     process.stderr.close()
     assert (process.wait(30), said) == (0, b"")
+
+
+@pytest.mark.parametrize("kind", [LogError, ListenError, ListenFailedError, LedgerError, AccountError, CommandError])
+def test_what_a_room_says_is_told_as_it_is(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each room words its own errors for people."""
+
+    def fail(_argv: list[str]) -> int:
+        raise kind("the disk is full")
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    assert cli.main(["run"]) == 1
+    assert capsys.readouterr().err == "hookline: the disk is full\n"
 
 
 def test_what_nobody_foresaw_is_one_line_too(
