@@ -34,7 +34,7 @@ class EmbeddedSettings:
 
     max_bytes: int = setting(
         1 << 30,
-        "bytes of records that a partition keeps before its oldest go; compacted topics keep the last of every key",
+        "bytes of records that a partition keeps before its oldest go; compacted topics are not cut by size",
     )
     session_timeout: float = setting(
         10.0,
