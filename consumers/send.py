@@ -35,6 +35,9 @@ RESEND_WITHIN = 20 * 3600.0
 """Seconds for which a provider is trusted to know an id again; Telnyx keeps them for 24 hours."""
 
 LONGEST_PAUSE = 60.0
+LONGEST_WISH = 300.0
+"""Seconds that a provider may ask us to wait, as far as we follow it."""
+
 LONGEST_CALL = 90.0
 LEDGER_PAUSE = 5.0
 BUSY_PAUSE = 5.0
@@ -118,7 +121,7 @@ class _Send:
         ending = refusal if claim.state is ClaimState.NEW else self._doubt(claim, sender)
         if ending is None and sender is not None:
             receipt = await self._call(sender, command.id, claim.body)
-            ending = self._ending(receipt, claim, sender)
+            ending = self._ending(command, receipt, claim, sender)
             if ending is None:
                 await self._postpone(command, receipt, claim)
         return await self._complete(command, ending or Ending(outcome=SendOutcome.UNKNOWN, reason="no_sender"))
@@ -162,9 +165,11 @@ class _Send:
             _log.error("sender_failed", command_id=command_id, error=type(error).__name__)
             return SendReceipt(status=SendStatus.UNKNOWN, reason="sender_failed")
 
-    def _ending(self, receipt: SendReceipt, claim: Claim, sender: Sender) -> Ending | None:
+    def _ending(self, command: SendRequested, receipt: SendReceipt, claim: Claim, sender: Sender) -> Ending | None:
         """Return how the command ended, None where it is to be tried again."""
         again = claim.calls < self._settings.attempts
+        # A provider that asks to wait has sent nothing: that goes on for as long as the command is worth sending.
+        patient = again or command.expires_at is not None
         # After a call in doubt, 'nothing was sent' is true of the last call alone.
         doubtful = claim.state is ClaimState.CLAIMED
         match receipt.status:
@@ -172,6 +177,8 @@ class _Send:
                 outcome = SendOutcome.SENT
             case SendStatus.REFUSED:
                 outcome = SendOutcome.FAILED
+            case SendStatus.RETRY if patient and claim.state is ClaimState.NEW:
+                return None
             case SendStatus.RETRY if again:
                 return None
             case SendStatus.UNKNOWN if again and sender.idempotent:
@@ -193,8 +200,9 @@ class _Send:
         certain = receipt.status is SendStatus.RETRY and claim.state is ClaimState.NEW
         await self._ledger.release(command, doubtful=not certain)
         self._counters[CallOutcome.POSTPONED].inc()
-        pause = _PAUSES.pause(claim.calls) if receipt.retry_after is None else receipt.retry_after
-        raise TryLater(min(max(pause, 0.0), LONGEST_PAUSE), "provider_asks_to_wait")
+        wish = receipt.retry_after
+        pause = _PAUSES.pause(claim.calls) if wish is None else min(max(wish, 0.0), LONGEST_WISH)
+        raise TryLater(pause, "provider_asks_to_wait")
 
     async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
         result = await self._ledger.complete(command, self._completed(command, ending))

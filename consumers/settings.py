@@ -35,7 +35,9 @@ class AutoReplySettings:
 class SendSettings:
     """`[consumers.send]`: carrying out of commands."""
 
-    attempts: int = setting(5, "calls that one command may cost when the provider says to ask again")
+    attempts: int = setting(
+        5, "calls that one command may cost; one with an expiry is asked again until then if the provider says to wait"
+    )
     timeout: float = setting(20.0, "seconds that one call may take")
 
 

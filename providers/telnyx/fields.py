@@ -15,6 +15,8 @@ EMPTY: Json = {}
 LONGEST_LIST = 100
 """Items that are read of a list: far more than any body that was seen holds, and few enough to be read at once."""
 
+# How people write numbers; Telnyx itself writes none of these.
+_SEPARATORS = str.maketrans("", "", " ()-.")
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 # E.164 allows 15 digits; shorter than 11 without a plus sign may be a short code or a national number.
 _SHORTEST_BARE_NUMBER = 11
@@ -96,10 +98,11 @@ def number(value: str) -> str:
     Telnyx writes `18445550001` in link clicks and `++13127367407` in one example of its schema.
     """
     trimmed = value.strip()
-    digits = trimmed.lstrip("+")
+    plain = trimmed.translate(_SEPARATORS)
+    digits = plain.lstrip("+")
     if not _DIGITS.fullmatch(digits) or digits.startswith("0") or len(digits) > _LONGEST_NUMBER:
         return trimmed
-    return f"+{digits}" if digits != trimmed or len(digits) >= _SHORTEST_BARE_NUMBER else trimmed
+    return f"+{digits}" if digits != plain or len(digits) >= _SHORTEST_BARE_NUMBER else trimmed
 
 
 def address(value: object) -> str | None:

@@ -11,6 +11,7 @@ _KEYWORDS: Mapping[str, Autoresponse] = {
     **dict.fromkeys(("start", "unstop"), Autoresponse.START),
     "help": Autoresponse.HELP,
 }
+_PUNCTUATION = ".,;:!?\"'\u2026"
 ANSWERED_WORDS = frozenset(_KEYWORDS)
 _BY_TYPE: Mapping[str, Autoresponse] = {
     "stop": Autoresponse.STOP,
@@ -27,4 +28,6 @@ def autoresponse_of(payload: Json, text: str | None) -> Autoresponse | None:
     said = word(payload, "autoresponse_type")
     if said is not None:
         return _BY_TYPE.get(said, Autoresponse.OTHER)
-    return _KEYWORDS.get(" ".join((text or "").casefold().split()))
+    words = " ".join((text or "").casefold().split())
+    # How Telnyx treats punctuation is not documented; somebody who writes `STOP.` wants out.
+    return _KEYWORDS.get(words.rstrip(_PUNCTUATION).rstrip())

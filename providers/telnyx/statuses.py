@@ -33,7 +33,11 @@ FAILURES = frozenset({DeliveryStatus.FAILED, DeliveryStatus.REJECTED, DeliverySt
 
 
 def status_of(provider_status: str | None, event_type: str | None) -> DeliveryStatus:
-    """Return our word for Telnyx's; UNKNOWN for a word that nobody has told us."""
-    if provider_status is None:
-        return _BY_EVENT.get(event_type or "", DeliveryStatus.UNKNOWN)
+    """Return our word for Telnyx's; UNKNOWN for a word that nobody has told us.
+
+    A `message.read` says `read` whatever the recipient's status still says: nobody reads what was not delivered.
+    """
+    by_event = _BY_EVENT.get(event_type or "", DeliveryStatus.UNKNOWN)
+    if provider_status is None or by_event is DeliveryStatus.READ:
+        return by_event
     return _STATUSES.get(provider_status.strip().lower(), DeliveryStatus.UNKNOWN)

@@ -150,7 +150,7 @@ async def test_the_pause_is_the_providers_and_bounded(office: Office) -> None:
     office.sender.answers = [SendReceipt(status=SendStatus.RETRY, retry_after=9999.0)]
     with pytest.raises(TryLater) as bounded:
         await office.consumer().handle(delivered(command()))
-    assert (asked.value.seconds, bounded.value.seconds) == (7.0, 60.0)
+    assert (asked.value.seconds, bounded.value.seconds) == (7.0, 300.0)
 
 
 async def test_a_command_that_waits_for_a_busy_provider_can_expire(office: Office) -> None:
@@ -162,6 +162,14 @@ async def test_a_command_that_waits_for_a_busy_provider_can_expire(office: Offic
     office.bench.now += 61
     await office.carry_out(event)
     assert [result.outcome for result in office.results] == ["expired"]
+
+
+async def test_a_busy_provider_is_waited_for_until_the_command_expires(office: Office) -> None:
+    """Being asked to wait costs no try of a command that has an end of its own."""
+    office.sender.answers = [BUSY] * 9
+    await office.carry_out(delivered(command(expires_at=NOW + timedelta(hours=1))))
+    assert [result.outcome for result in office.results] == ["sent"]
+    assert len(office.phone.calls) == 10
 
 
 async def test_a_lost_answer_is_cleared_up_with_the_same_bytes(office: Office) -> None:

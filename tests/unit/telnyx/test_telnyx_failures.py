@@ -4,6 +4,7 @@ import pytest
 
 from providers.telnyx.failures import failure_class_of
 from providers.telnyx.fields import number
+from providers.telnyx.optout import autoresponse_of
 from providers.telnyx.statuses import status_of
 from schemas.events import ProviderError
 
@@ -64,10 +65,29 @@ def test_status_words(word: str, expected: str) -> None:
     assert status_of(word, "message.finalized") == expected
 
 
+def test_read_by_the_events_name() -> None:
+    """A recipient whose status lags behind has read the message all the same."""
+    assert status_of("delivered", "message.read") == "read"
+
+
+@pytest.mark.parametrize("text", ["STOP.", "stop all!", " Unsubscribe?! ", "\u201cStop\u201d".strip("\u201c\u201d")])
+def test_an_opt_out_with_punctuation_is_one(text: str) -> None:
+    """Without `autoresponse_type` the fallback errs towards opting out."""
+    assert autoresponse_of({}, text) == "stop"
+
+
+def test_an_opt_out_within_a_sentence_is_none() -> None:
+    """The whole text has to be the word."""
+    assert autoresponse_of({}, "Stop by tomorrow.") is None
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
         ("+13125550101", "+13125550101"),
+        ("1 (312) 555-0101", "+13125550101"),
+        ("+44 20 7946 0000", "+442079460000"),
+        ("555-0101", "555-0101"),
         ("13125550101", "+13125550101"),
         ("++13125550101", "+13125550101"),
         ("72555", "72555"),
