@@ -6,6 +6,7 @@ Exit status: 0 for success, 1 for a command that failed, 2 for a wrong call or c
 import argparse
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +18,15 @@ from hookline.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: the module has `add_arguments(parser)` and `run(arguments) -> int`."""
+    """One command: the module has `add_arguments(parser)` and `run(arguments) -> int`.
+
+    One that `serves` goes on until a signal comes.
+    """
 
     name: str
     module: str
     summary: str
+    serves: bool = False
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -29,9 +34,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("normalize", "hookline.commands.normalize", "print the events that a webhook's body gives"),
     Command("init", "hookline.commands.init", "write a commented configuration"),
     Command("doctor", "hookline.commands.doctor", "say what is wrong and what to do"),
-    Command("run", "hookline.commands.run", "receive webhooks and run all consumers"),
-    Command("ingest", "hookline.commands.ingest", "receive webhooks only"),
-    Command("consume", "hookline.commands.consume", "run consumers only"),
+    Command("run", "hookline.commands.run", "receive webhooks and run all consumers", serves=True),
+    Command("ingest", "hookline.commands.ingest", "receive webhooks only", serves=True),
+    Command("consume", "hookline.commands.consume", "run consumers only", serves=True),
     Command("tail", "hookline.commands.tail", "print records of the log, one JSON object a line"),
     Command("topics", "hookline.commands.topics", "make the topics as they should be"),
     Command("simulate", "hookline.simulator.command", "send a provider's traffic to any receiver"),
@@ -86,6 +91,8 @@ def command_parser(command: Command) -> tuple[argparse.ArgumentParser, ModuleTyp
 def _dispatch(argv: list[str]) -> int:
     chosen = overview_parser().parse_args(argv or ["--help"])
     command = next(command for command in COMMANDS if command.name == chosen.command)
+    if command.serves:
+        _end_at_once_on_signals()
     parser, module = command_parser(command)
     # Options such as `--from -15m` begin with a dash; argparse takes them only when joined by `=`.
     arguments = parser.parse_args(_join_negative(chosen.arguments))
@@ -93,6 +100,15 @@ def _dispatch(argv: list[str]) -> int:
     status: int = module.run(arguments)
     sys.stdout.flush()
     return status
+
+
+def _end_at_once_on_signals() -> None:
+    """Let SIGTERM and Ctrl-C end the start with status 0; the running process then has its own way to end.
+
+    Nothing is open yet, and the imports that go on meanwhile would answer an exception with a traceback.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: os._exit(0))
 
 
 def _quiet_logs() -> None:

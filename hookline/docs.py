@@ -177,6 +177,9 @@ _CLI_HEAD = """# Command line
 
 Exit status: 0 for success, 1 for a command that failed, 2 for a wrong call or configuration. Errors are one plain line
 on stderr; `HOOKLINE_DEBUG=1` shows the traceback.
+
+`run`, `ingest` and `consume` go on until SIGTERM or Ctrl-C, which end them with status 0 also while they start. Only
+before Python has read the command line, some hundredths of a second, the signal ends the process by itself.
 """
 _METRICS_HEAD = """# Metrics
 

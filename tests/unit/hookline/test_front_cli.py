@@ -260,6 +260,18 @@ def test_what_a_room_says_is_told_as_it_is(
     assert capsys.readouterr().err == "hookline: the disk is full\n"
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_while_a_service_is_imported_ends_it_with_status_0(tmp_path: Path, name: str) -> None:
+    """Nothing is open yet: no traceback, and no status of a process that was killed."""
+    (tmp_path / "slow.py").write_text(f"import os, signal\nos.kill(os.getpid(), signal.{name})\nraise ImportError")
+    code = "import sys; sys.path.append(''); from hookline import cli\n"
+    code += "cli.COMMANDS = (cli.Command('run', 'slow', '', serves=True),); sys.exit(cli.main(['run']))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=clean_environment(), capture_output=True, check=False
+    )
+    assert (found.returncode, found.stderr) == (0, b"")
+
+
 def test_what_nobody_foresaw_is_one_line_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
