@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hookline.called import command
 from hookline.configuration.template import config_text, variables
 from hookline.errors import CommandError
 from providers.contract import Provider
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _next_steps(provider: Provider, output: Path) -> str:
-    option = "" if output == Path("hookline.toml") else f" --config {output}"
+    option = () if output == Path("hookline.toml") else ("--config", str(output))
     url = "https://YOUR-HOST/webhooks/main"
     steps = [step.replace("/webhooks/ACCOUNT", "/webhooks/main") for step in provider.portal_steps]
     portal = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
@@ -42,5 +43,5 @@ def _next_steps(provider: Provider, output: Path) -> str:
     return (
         f"wrote {output}\n\n"
         f"At {provider.title} (the webhook URL is {url}):\n{portal}\n\n"
-        f"Then here:\n{exports}\n  hookline doctor{option}\n  hookline run{option}\n"
+        f"Then here:\n{exports}\n  {command('doctor', *option)}\n  {command('run', *option)}\n"
     )

@@ -22,6 +22,7 @@ import time
 
 from broker.log import LogUnavailableError
 from broker.opening import open_log
+from hookline.called import command
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
@@ -65,7 +66,7 @@ async def _tail(config: Config, arguments: argparse.Namespace) -> None:
     topics = arguments.topic or [topic.name for topic in CATALOGUE]
     start = arguments.start or (Start.latest() if follow else Start.earliest())
     if not await asyncio.to_thread(log_exists, config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `hookline run` makes it")
+        raise CommandError(f"there is no log at {config.broker.url} yet; `{command('run')}` makes it")
     log = open_log(config.broker, ingesting=False)
     async with asyncio.timeout(30):
         await log.start()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from broker.log import PlannedTopic, TopicChange
 from broker.opening import open_log
+from hookline.called import command
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.topics import wanted_topics
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{_word(item.change, done=done):<9} {item.spec.name}{': ' if item.detail else ''}{item.detail}")
     conflicts = any(item.change is TopicChange.CONFLICT for item in plan)
     if not done and any(item.change in {TopicChange.CREATE, TopicChange.ALTER} for item in plan):
-        print("nothing was changed; `hookline topics apply` does it")
+        print(f"nothing was changed; `{command('topics', 'apply')}` does it")
     return 1 if conflicts else 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from broker.settings import BrokerSettings
 from consumers.settings import ConsumersSettings
+from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
 from hookline.configuration.addresses import AddressError, parse_address
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
@@ -147,7 +148,7 @@ def _text_of(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError as error:
-        advice = "`hookline init telnyx` writes one, and --config FILE names another"
+        advice = f"`{command('init', 'telnyx')}` writes one, and --config FILE names another"
         raise ConfigError(f"{path}: there is no such file; {advice}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -8,7 +8,6 @@ every reply that was due was sent once, and no forgery got in.
 import argparse
 import asyncio
 import shlex
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hookline.called import command, shown
 from hookline.configuration.settings import LoggingSettings
-from hookline.demo.folder import Folder, opened, shown
+from hookline.demo.folder import Folder, opened
 from hookline.demo.screen import render
 from hookline.demo.show import Options, Outcome, Show
 from hookline.demo.summary import rows, verdict
@@ -117,7 +117,6 @@ def _can_redraw(console: Console) -> bool:
 
 
 def _introduction(folder: Folder, url: str, options: Options) -> str:
-    hookline = shlex.quote(shown(Path(sys.argv[0])))
     config, body, headers = (
         shlex.quote(shown(path)) for path in (folder.config, folder.request_body, folder.request_headers)
     )
@@ -130,7 +129,7 @@ In a second terminal, a message of your own (signed anew every 30 s; each signat
 curl -i -H @{headers} --data-binary @{body} {url}
 
 and what people wrote, yours too:
-{hookline} tail --config {config} --topic {INBOUND.name} --from earliest
+{command("tail")} --config {config} --topic {INBOUND.name} --from earliest
 """
 
 

@@ -103,13 +103,6 @@ def free_ports(number: int) -> Sequence[int]:
     return ports
 
 
-def shown(path: Path) -> str:
-    """Return the path as a person would type it here: relative where it is below the working directory."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link in .venv/bin must stay a link
-    here = Path.cwd()
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
-
-
 def _prepared(root: Path) -> TextIO:
     """Return the mark, locked until it is closed."""
     try:

@@ -1,5 +1,6 @@
 """Checks of the accounts: can each prove a sender, can each send, does each reply rule make sense?"""
 
+from hookline.called import command
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 from hookline.process.startup import unable_to_send, unable_to_verify
@@ -10,7 +11,9 @@ from providers.contract import Account
 def check_accounts(config: Config) -> list[Check]:
     """Return what is so for each account."""
     if not config.accounts:
-        return [fail("accounts", "there is none", "add a table [accounts.NAME]; `hookline init telnyx` shows one")]
+        return [
+            fail("accounts", "there is none", f"add a table [accounts.NAME]; `{command('init', 'telnyx')}` shows one")
+        ]
     mute = {item.account: item for item in mute_accounts(config)}
     checks = [
         check for account in config.accounts.values() for check in _check(config, account, mute.get(account.name))

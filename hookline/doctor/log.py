@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.opening import open_log
+from hookline.called import command
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 from hookline.sqlite_files import examine
@@ -87,7 +88,7 @@ def _topic_checks(plan: Sequence[PlannedTopic], *, embedded: bool) -> list[Check
 def _topic_check(change: TopicChange, detail: str, names: Sequence[str]) -> Check:
     words = {TopicChange.CREATE: "missing", TopicChange.ALTER: "not as it should be"}
     what = f"{words.get(change, 'against what is wanted')}{' (' if detail else ''}{detail}{')' if detail else ''}"
-    advice = "`hookline topics apply` mends it"
+    advice = f"`{command('topics', 'apply')}` mends it"
     if change is TopicChange.CONFLICT:
         advice = "this needs a decision of yours: see docs/topics.md"
     return fail("topics", f"{what}: {', '.join(names)}", advice)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hookline.called import command
 from hookline.configuration.accounts import Unresolved
 from hookline.configuration.config import Config, ConfigError
 from ingest.server import Endpoint
@@ -25,7 +26,7 @@ def endpoints_of(config: Config) -> Mapping[str, Endpoint]:
     """
     if not config.accounts:
         raise ConfigError(
-            f"{config.path}: no account: add a table [accounts.NAME], as `hookline init telnyx` writes it"
+            f"{config.path}: no account: add a table [accounts.NAME], as `{command('init', 'telnyx')}` writes it"
         )
     unable = [found for account in config.accounts.values() if (found := unable_to_verify(config, account))]
     if unable:

@@ -69,12 +69,3 @@ def test_a_folder_that_cannot_be_made_is_told_plainly(tmp_path: Path) -> None:
 def test_free_ports_differ() -> None:
     """Receiver and admin address need one each."""
     assert len(set(files.free_ports(5))) == 5
-
-
-def test_paths_are_shown_as_one_would_type_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative below the working directory, else absolute; links stay links."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "link").symlink_to("/bin/sh")
-    assert files.shown(tmp_path / "a" / "b") == "a/b"
-    assert files.shown(Path("link")) == "link"
-    assert files.shown(Path("/etc/hosts")) == "/etc/hosts"
