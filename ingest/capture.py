@@ -32,6 +32,9 @@ CREDENTIALS = frozenset(
 )
 """Header fields that never reach a record, whatever the provider: a sender's own, and those that proxies add."""
 
+SECRET_PARAMETERS = frozenset({"access_token", "api_key", "apikey", "auth_token", "password", "secret", "token"})
+"""Query parameters whose values never reach a record: what people put into a webhook's URL to guard it."""
+
 REDACTED = "REDACTED"
 
 # Of a target in absolute form: what stands before the host (RFC 3986, 3.2.1).

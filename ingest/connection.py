@@ -30,12 +30,14 @@ _Handle = Callable[["Connection", BaseRequest, float], Awaitable[StreamResponse]
 class Connection(RequestHandler):
     """A connection that knows when its request began and whether it is idle."""
 
-    __slots__ = ("_began", "_head_timer", "_refusals")
+    __slots__ = ("_began", "_fresh", "_head_timer", "_refusals")
 
     def __init__(self, manager: HttpServer, refusals: Refusals, **options: Any) -> None:
         super().__init__(manager, **options)
         self._refusals = refusals
         self._began: float | None = None
+        # Until a first request is whole: aiohttp's task, and with it `_waiter`, may begin after the first bytes.
+        self._fresh = True
         self._head_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -44,17 +46,22 @@ class Connection(RequestHandler):
         return self._waiter is not None and not self._waiter.done() and not self._messages
 
     @property
+    def _awaits_head(self) -> bool:
+        return self.idle or (self._fresh and not self._messages)
+
+    @property
     def pipelined(self) -> bool:
         """Whether more requests wait behind the one in hand."""
         return bool(self._messages)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, and note when a request begins and whether its header stays away."""
-        waiting = self.idle
+        waiting = self._awaits_head
         if waiting and self._began is None:
             self._began = monotonic()
         super().data_received(data)
-        if waiting and self.idle:
+        self._fresh = self._fresh and not self._messages
+        if waiting and self._awaits_head:
             if self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_WAIT, self._head_is_late)
         elif self._head_timer is not None:

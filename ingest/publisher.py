@@ -29,6 +29,19 @@ GRACE = 0.1
 """Seconds beyond its wait that a log has to give up by itself. Cancelling an append is the last resort."""
 
 
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+"""Bytes that the events of one webhook may have together. Each carries the whole body along, so that a body which
+names many recipients grows with its square; no honest one comes near."""
+
+
+class SetAside(StrEnum):
+    """Why the events of a webhook are not stored with it."""
+
+    ENCODING_FAILED = "encoding_failed"
+    RECORD_REFUSED = "record_refused"
+    TOO_LARGE_TOGETHER = "too_large_together"
+
+
 class PublishOutcome(StrEnum):
     """What is durable now. Only STORED and SET_ASIDE may be answered with success.
 
@@ -63,11 +76,12 @@ def unrecognized(webhook: Webhook, webhook_id: str, reason: str) -> WebhookUnrec
 
 
 class Publisher:
-    """Appends webhooks to a log. Holds no state between them."""
+    """Appends webhooks to a log. `refused` tells that the log refused the last raw record for good."""
 
     def __init__(self, log: Log, metrics: IngestMetrics) -> None:
         self._target = log
         self._metrics = metrics
+        self.refused = False
 
     async def publish(
         self, webhook: Webhook, events: Sequence[Event], wait: float, *, webhook_id: str | None = None
@@ -93,19 +107,20 @@ class Publisher:
         began = monotonic()
         raw = webhook_to_record(webhook, webhook_id)
         records = self._records(webhook, events, webhook_id)
-        if records is None:
-            return await self._store_aside(webhook, raw, webhook_id, "encoding_failed", wait)
+        if isinstance(records, SetAside):
+            return await self._store_aside(webhook, raw, webhook_id, records, wait)
         try:
             await self._target.append((raw, *records), wait)
         except RecordRefusedError:
             self._metrics.append_failed(AppendFailure.RECORD_REFUSED)
             left = began + wait - monotonic()
-            return await self._store_aside(webhook, raw, webhook_id, "record_refused", left)
+            return await self._store_aside(webhook, raw, webhook_id, SetAside.RECORD_REFUSED, left)
+        self.refused = False
         self._count(webhook.account, events)
         return PublishOutcome.STORED
 
     async def _store_aside(
-        self, webhook: Webhook, raw: Record, webhook_id: str, reason: str, wait: float
+        self, webhook: Webhook, raw: Record, webhook_id: str, reason: SetAside, wait: float
     ) -> PublishOutcome:
         event = unrecognized(webhook, webhook_id, reason)
         record = event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent)
@@ -113,19 +128,27 @@ class Publisher:
             await self._target.append((raw, record), wait)
         except RecordRefusedError:
             self._metrics.append_failed(AppendFailure.RECORD_REFUSED)
+            self.refused = True
             _log.error("webhook_refused_by_log", account=webhook.account, webhook_id=webhook_id, bytes=raw.size)
             return PublishOutcome.REFUSED
         _log.warning("events_set_aside", account=webhook.account, webhook_id=webhook_id, reason=reason)
         self._count(webhook.account, (event,))
         return PublishOutcome.SET_ASIDE
 
-    def _records(self, webhook: Webhook, events: Sequence[Event], webhook_id: str) -> list[Record] | None:
+    def _records(self, webhook: Webhook, events: Sequence[Event], webhook_id: str) -> list[Record] | SetAside:
+        records: list[Record] = []
+        room = MAX_EVENT_BYTES
         try:
-            return [event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent) for event in events]
+            for event in events:
+                records.append(event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent))
+                room -= records[-1].size
+                if room < 0:
+                    return SetAside.TOO_LARGE_TOGETHER
         except Exception as error:  # noqa: BLE001 - an event that cannot be written must not cost us the raw record
             self._metrics.fault(webhook.account, Fault.ENCODE)
             _log.error("encoding_failed", account=webhook.account, webhook_id=webhook_id, error=type(error).__name__)
-            return None
+            return SetAside.ENCODING_FAILED
+        return records
 
     def _count(self, account: str, events: Sequence[Event]) -> None:
         for event in events:

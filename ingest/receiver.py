@@ -23,7 +23,7 @@ from aiohttp.web import BaseRequest, Response
 
 from ingest.answers import answer
 from ingest.body import BodyFault, BodyRoom, read_body
-from ingest.capture import CREDENTIALS, kept_headers, kept_target, read_headers, traceparent_of
+from ingest.capture import CREDENTIALS, SECRET_PARAMETERS, kept_headers, kept_target, read_headers, traceparent_of
 from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
 from ingest.publisher import GRACE, Publisher, unrecognized
 from ingest.refusals import Refusals
@@ -73,7 +73,7 @@ def _route(name: str, endpoint: Endpoint) -> _Route:
         name=name,
         policy=policy,
         secret_headers=CREDENTIALS | {header.lower() for header in policy.secret_headers},
-        secret_parameters=frozenset(parameter.lower() for parameter in policy.secret_parameters),
+        secret_parameters=SECRET_PARAMETERS | {parameter.lower() for parameter in policy.secret_parameters},
         allow=", ".join(sorted(policy.methods)),
         retry={"Retry-After": str(policy.retry_after)},
     )

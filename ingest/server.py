@@ -45,6 +45,7 @@ class ReadinessReason(StrEnum):
     DRAINING = "draining"
     LOG_STARTING = "log_starting"
     LOG_AWAY = "log_away"
+    WEBHOOK_REFUSED = "webhook_refused_by_log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class Server:
     ) -> None:
         self._settings = settings
         self._target = log
-        self._receiver = Receiver(endpoints, Publisher(log, metrics), metrics, clock, settings)
+        self._publisher = Publisher(log, metrics)
+        self._receiver = Receiver(endpoints, self._publisher, metrics, clock, settings)
         self._listener: asyncio.Server | None = None
         self._connections: Connections | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -108,6 +110,9 @@ class Server:
         if self._listener is None:
             return Readiness(ready=False, degraded=False, reason=ReadinessReason.NOT_STARTED)
         match self._target.state:
+            case LogState.HEALTHY if self._publisher.refused:
+                # Only some webhooks are too large for the topic; a receiver taken out would never learn of its cure.
+                return Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
             case LogState.HEALTHY:
                 return Readiness(ready=True, degraded=False, reason=ReadinessReason.READY)
             case LogState.STARTING:

@@ -1,6 +1,8 @@
 """What the receiver refuses: with which status, counted under which word, and telling the sender nothing."""
 
 import asyncio
+import socket
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -154,6 +156,19 @@ async def test_half_a_header_is_not_held_for_ever(begun: bytes, monkeypatch: pyt
         await wire.send(begun)
         assert await wire.closed()
         assert bench.refused("slow_head", "(none)") == 1
+
+
+async def test_half_a_header_that_comes_with_the_connection_is_not_held_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first bytes may be here before the connection's own task has begun."""
+    monkeypatch.setattr("ingest.connection.HEAD_WAIT", 0.1)
+    async with receiver() as bench, AsyncExitStack() as stack:
+        for _ in range(40):
+            half = socket.create_connection(("127.0.0.1", bench.server.address[1]))
+            stack.callback(half.close)
+            half.sendall(b"POST /webhooks/main HTTP/1.1\r\nHo")
+        await until(lambda: bench.refused("slow_head", "(none)") == 40)
 
 
 async def test_an_idle_connection_outlives_the_wait_for_a_header(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ async def test_credentials_never_reach_the_record() -> None:
         assert [name for name, _ in bench.memory.webhooks[0].headers] == ["host", "content-length"]
 
 
-@pytest.mark.parametrize("name", ["token", "TOKEN", "t%6Fken"])
+@pytest.mark.parametrize("name", ["token", "TOKEN", "t%6Fken", "api_key", "access_token"])
 async def test_secret_parameters_are_redacted_however_they_are_spelled(name: str) -> None:
     """The value goes, its place and the other parameters stay."""
     async with receiver() as bench:

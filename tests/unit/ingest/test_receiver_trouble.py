@@ -206,6 +206,29 @@ async def test_a_raw_record_that_the_log_refuses_is_never_acknowledged() -> None
         assert bench.value("append_failures_total", reason="record_refused") == 2
 
 
+async def test_readiness_shows_that_the_log_refuses_webhooks_until_it_takes_one() -> None:
+    """An operator sees it; the receiver goes on, as it may be one webhook alone that is too large."""
+    refusing = [True]
+    memory = MemoryLog(refuses=lambda _record: refusing[0])
+    async with receiver(memory) as bench:
+        await bench.ask(request_bytes(body_of()))
+        seen = bench.server.readiness()
+        assert (seen.ready, seen.degraded, seen.reason) == (True, True, "webhook_refused_by_log")
+        refusing[0] = False
+        await bench.ask(request_bytes(body_of()))
+        assert not bench.server.readiness().degraded
+
+
+async def test_events_that_grow_out_of_bounds_are_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory and log are bounded whatever an adapter makes of a body; the bytes are kept and acknowledged."""
+    monkeypatch.setattr("ingest.publisher.MAX_EVENT_BYTES", 2000)
+    async with receiver() as bench:
+        body = body_of(*(f"+1312555{number:04}" for number in range(40)))
+        assert (await bench.ask(request_bytes(body))).status == 202
+        assert [webhook.body for webhook in bench.memory.webhooks] == [body]
+        assert reasons(bench) == ["too_large_together"]
+
+
 async def test_the_second_append_gets_what_the_first_has_left() -> None:
     """Two tries share one deadline."""
     memory = MemoryLog(delay=0.1, refuses=lambda record: record.topic != WEBHOOKS.name)
