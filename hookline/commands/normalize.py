@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from hookline.commands.options import read_input
+from hookline.configuration.accounts import wrong_name
 from hookline.errors import CommandError
 from providers.contract import Provider
 from providers.registry import PROVIDERS
@@ -27,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the provider and the body."""
     parser.add_argument("provider", choices=sorted(PROVIDERS), help="whose webhook it is")
     parser.add_argument("file", metavar="FILE", help="the body of the webhook; `-` reads standard input")
-    parser.add_argument("--account", default="main", help="account name to use in ids and keys (default: main)")
+    parser.add_argument(
+        "--account", type=_account, default="main", help="account name to use in ids and keys (default: main)"
+    )
     parser.add_argument("--lines", action="store_true", help="one event a line even on a terminal")
 
 
@@ -69,3 +72,10 @@ def describe(event: Event, *, pretty: bool) -> dict[str, Any]:
         # A fragment keeps every digit and every member's place, but cannot be indented.
         "data": orjson.loads(data) if pretty or b"\n" in data else orjson.Fragment(data),
     }
+
+
+def _account(name: str) -> str:
+    wrong = wrong_name(name)
+    if wrong is not None:
+        raise argparse.ArgumentTypeError(wrong)
+    return name

@@ -44,9 +44,8 @@ class AccountReader:
 
     def _account(self, name: str, table: object) -> Account | None:
         path: KeyPath = ("accounts", name)
-        if not _NAME.fullmatch(name):
-            advice = "use letters, digits, `_` and `-` alone: it is part of the webhook's URL"
-            self.problems.add(path, f"account name {name!r}: {advice}")
+        if wrong := wrong_name(name):
+            self.problems.add(path, wrong)
         if not isinstance(table, dict):
             self.problems.add(path, f"{name_of(path)}: expected a table [accounts.NAME], found {kind_of(table)}")
             return None
@@ -107,6 +106,13 @@ class AccountReader:
             missing = Unresolved(setting, self.problems.place(path), str(error))
             self.unresolved.setdefault(account, []).append(missing)
             return None
+
+
+def wrong_name(name: str) -> str | None:
+    """Tell what is wrong with the name of an account."""
+    if _NAME.fullmatch(name):
+        return None
+    return f"account name {name!r}: use letters, digits, `_` and `-` alone: it is part of the webhook's URL"
 
 
 NO_LITERAL = "secrets come from the environment or a file: write env:NAME or file:PATH"

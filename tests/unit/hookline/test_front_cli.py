@@ -90,6 +90,14 @@ def test_normalize_keeps_what_it_does_not_understand(desk: Desk) -> None:
     assert orjson.loads(found.stdout)["type"] == "messaging.webhook.unrecognized"
 
 
+@pytest.mark.parametrize("name", ["", "a|b", "a b", "a/b", "x" * 65])
+def test_normalize_takes_no_account_that_a_configuration_refuses(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bar divides the parts of keys."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["normalize", "telnyx", "-", "--account", name])
+    assert (ended.value.code, "use letters, digits" in capsys.readouterr().err) == (2, True)
+
+
 def test_normalize_of_a_missing_file_is_one_plain_line(desk: Desk) -> None:
     """No traceback, exit status 1."""
     found = hookline("normalize", "telnyx", "none.json", cwd=desk.folder)
