@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NODES ?= 1
 
-.PHONY: setup setup-dev run test quick kafka lock format clean python
+.PHONY: setup setup-dev run test quick kafka bench lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -38,6 +38,9 @@ quick: setup-dev
 
 kafka: setup
 	@$(BIN)/python deploy/kafka/cluster.py run --nodes $(NODES) $(ARGS)
+
+bench: setup
+	@$(BIN)/python deploy/bench/embedded_log.py $(ARGS)
 
 format: setup-dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
