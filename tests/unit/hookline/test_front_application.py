@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
@@ -32,6 +32,7 @@ from hookline.process.application import Application, Role
 from hookline.process.logs import configure_logs
 from hookline.process.workers import Worker
 from hookline.topics import all_topics
+from tests.support.admin import ask, until
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, free_ports
 
 ALL = frozenset(Role)
@@ -56,25 +57,6 @@ async def running(desk: Desk, roles: frozenset[Role] = ALL) -> AsyncGenerator[Ap
         yield application
     finally:
         await application.stop()
-
-
-async def ask(address: str, path: str, method: str = "GET") -> tuple[int, bytes]:
-    """Return status and body of an answer."""
-    timeout = aiohttp.ClientTimeout(total=10)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.request(method, f"http://{address}{path}") as answer,
-    ):
-        return answer.status, await answer.read()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask until it is true, for some seconds at most."""
-    async with asyncio.timeout(20):
-        while True:
-            if await condition():
-                return
-            await asyncio.sleep(0.02)
 
 
 async def test_a_receiver_that_can_store_is_ready(desk: Desk) -> None:

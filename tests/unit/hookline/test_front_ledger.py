@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import orjson
 import pytest
 import structlog
@@ -19,6 +18,7 @@ from hookline.doctor.log import check_ledger, check_log
 from hookline.doctor.report import Check, Grade
 from hookline.process.application import Application, Role
 from hookline.sqlite_files import examine
+from tests.support.admin import ask, until
 from tests.support.front import Desk
 
 
@@ -51,25 +51,17 @@ def make_ledger(path: Path) -> None:
     table.close()
 
 
-async def asked(application: Application, path: str) -> tuple[int, dict[str, Any]]:
-    """Return what the admin address answers."""
-    timeout = aiohttp.ClientTimeout(total=10)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.get(f"http://{application.admin_address}{path}") as answer,
-    ):
-        return answer.status, orjson.loads(await answer.read())
-
-
 async def state_of_send(application: Application, reason: str | None, *, running: bool) -> dict[str, Any]:
     """Return the health page as soon as it shows send so."""
-    async with asyncio.timeout(20):
-        while True:
-            _, page = await asked(application, "/healthz")
-            send = page["consumers"]["send"]
-            if (send["running"], send["reason"]) == (running, reason):
-                return page
-            await asyncio.sleep(0.02)
+    page: dict[str, Any] = {}
+
+    async def is_so() -> bool:
+        page.update(orjson.loads((await ask(application.admin_address, "/healthz"))[1]))
+        send = page["consumers"]["send"]
+        return (send["running"], send["reason"]) == (running, reason)
+
+    await until(is_so)
+    return page
 
 
 async def test_a_damaged_ledger_leaves_the_receiver_ready(desk: Desk) -> None:
@@ -81,13 +73,13 @@ async def test_a_damaged_ledger_leaves_the_receiver_ready(desk: Desk) -> None:
         await application.start()
         try:
             page = await state_of_send(application, "ledger_unavailable", running=False)
-            ready = await asked(application, "/readyz")
+            status, ready = await ask(application.admin_address, "/readyz")
             await asyncio.to_thread(ledger.unlink)
             await state_of_send(application, None, running=True)
         finally:
             await application.stop()
     assert page["status"] == "degraded"
-    assert ready == (200, {"ready": True, "degraded": False, "reason": "ready"})
+    assert (status, orjson.loads(ready)["ready"]) == (200, True)
     (down, *_) = [line for line in lines if line["event"] == "consumer_down"]
     assert (down["log_level"], down["path"]) == ("error", str(ledger))
     assert "damaged" in down["error"]
