@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from consumers.reply_rules import normalized
 from hookline.configuration.config import Config
 from hookline.process.startup import unable_to_send
 from providers.contract import Account
@@ -31,7 +32,7 @@ def never_fitting(config: Config) -> Iterator[tuple[str, str, str]]:
         found = {config.accounts[name].provider for name in names if name in config.accounts}
         for word in rule.keywords:
             for name in sorted(found):
-                if " ".join(word.casefold().split()) in provider(name).answered_words:
+                if normalized(word) in provider(name).answered_words:
                     yield rule.name, word, provider(name).title
 
 

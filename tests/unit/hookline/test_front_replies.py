@@ -55,7 +55,7 @@ def test_an_account_that_no_rule_answers_may_lack_the_credential(desk: Desk) -> 
     assert (check.grade, check.area) == (Grade.WARN, "account b")
 
 
-@pytest.mark.parametrize("word", ["STOP", "help", " Stop  All ", "Start"])
+@pytest.mark.parametrize("word", ["STOP", "help", " Stop  All ", "Start", "stop!"])
 def test_a_keyword_that_the_provider_answers_itself_is_told(desk: Desk, word: str) -> None:
     """The rule would never answer it."""
     (check,) = checks(desk, KEY, *RULE, f'keywords = ["HOURS", "{word}"]')
