@@ -33,7 +33,7 @@ class EmbeddedSettings:
     """`[broker.embedded]`: the log in one SQLite file."""
 
     max_bytes: int = setting(
-        1 << 30,
+        128 << 20,
         "bytes of records that a partition keeps before its oldest go; compacted topics are not cut by size",
     )
     session_timeout: float = setting(
