@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import sqlite3
 import sys
+import threading
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -15,6 +17,7 @@ from broker.embedded import EmbeddedLog
 from broker.settings import BrokerSettings, EmbeddedSettings
 from schemas.records import Record
 from schemas.times import Clock
+from tests.support.logs import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +61,31 @@ async def appending_process(path: Path, tasks: int = 4) -> AsyncIterator[Process
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
+
+
+@contextlib.asynccontextmanager
+async def locked(path: Path) -> AsyncIterator[None]:
+    """Hold the file's lock as another process would."""
+    held, done = threading.Event(), threading.Event()
+    holder = asyncio.create_task(asyncio.to_thread(hold_lock, path, held, done))
+    await until(held.is_set)
+    try:
+        yield
+    finally:
+        done.set()
+        await holder
+
+
+def hold_lock(path: Path, held: threading.Event, done: threading.Event) -> None:
+    """Hold the file's lock until told, in a thread of its own."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        held.set()
+        done.wait(20)
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
 
 
 async def _append_for_ever(log: EmbeddedLog, task: int) -> None:

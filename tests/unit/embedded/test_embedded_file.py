@@ -1,26 +1,22 @@
 """The file of the embedded log: where it is, what is refused, and what happens when the disk fails."""
 
 import asyncio
-import contextlib
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import structlog
 
-from broker import background
-from broker.embedded import EmbeddedLog, proving
+from broker.embedded import EmbeddedLog
 from broker.embedded.schema import Store
 from broker.embedded.session import WriteSession
 from broker.log import LogError, LogState, LogUnavailableError, Partition, RecordRefusedError, TopicSpec
 from broker.opening import open_log
 from broker.settings import BrokerSettings
 from schemas.records import Record
-from tests.support.embedded import opened
+from tests.support.embedded import hold_lock, opened
 from tests.support.logs import PATIENCE, make_topic, read_all, record, until
 
 
@@ -238,7 +234,7 @@ async def test_a_wait_ends_while_another_process_holds_the_lock(tmp_path: Path) 
     path = tmp_path / "log.db"
     async with opened(path) as log:
         held, done = threading.Event(), threading.Event()
-        holder = asyncio.create_task(asyncio.to_thread(_hold_lock, path, held, done))
+        holder = asyncio.create_task(asyncio.to_thread(hold_lock, path, held, done))
         await until(held.is_set)
         began = time.monotonic()
         with pytest.raises(LogUnavailableError):
@@ -257,7 +253,7 @@ async def test_stop_is_quick_while_another_process_holds_the_lock(tmp_path: Path
     path = tmp_path / "log.db"
     async with opened(path) as log:
         held, done = threading.Event(), threading.Event()
-        holder = asyncio.create_task(asyncio.to_thread(_hold_lock, path, held, done))
+        holder = asyncio.create_task(asyncio.to_thread(hold_lock, path, held, done))
         await until(held.is_set)
         waiting = asyncio.create_task(log.append([record("t")], 60))
         await asyncio.sleep(0)
@@ -287,7 +283,7 @@ async def test_a_full_queue_refuses_at_once(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     async with opened(path) as log:
         held, done = threading.Event(), threading.Event()
-        holder = asyncio.create_task(asyncio.to_thread(_hold_lock, path, held, done))
+        holder = asyncio.create_task(asyncio.to_thread(hold_lock, path, held, done))
         await until(held.is_set)
         large = [record("t", bytes(4_000_000)) for _ in range(4)]
         waiting = [asyncio.create_task(log.append(large, 2)) for _ in range(4)]
@@ -308,83 +304,6 @@ async def test_a_file_that_was_deleted_acknowledges_nothing(tmp_path: Path) -> N
         assert log.state is LogState.AWAY
 
 
-async def test_an_idle_log_is_healthy_again_by_itself_after_a_lock(tmp_path: Path) -> None:
-    """Nobody appends any more while the log is away, and so the ingesting process has to try by itself."""
-    path = tmp_path / "log.db"
-    async with opened(path, ingesting=True) as log:
-        async with locked(path):
-            await until(lambda: log.state is LogState.AWAY)
-        await until(lambda: log.state is LogState.HEALTHY, 6)
-
-
-async def test_an_idle_log_notices_a_full_disk_and_its_end(tmp_path: Path) -> None:
-    """Ready means that a record could be stored now, not that one was stored some time ago."""
-    async with opened(tmp_path / "log.db", ingesting=True) as log:
-        await log._writer.submit(lambda s: s.connection.execute("PRAGMA max_page_count = 1").fetchone(), PATIENCE)
-        await until(lambda: log.state is LogState.AWAY, 10)
-        await log._writer.submit(lambda s: s.connection.execute("PRAGMA max_page_count = 9999").fetchone(), PATIENCE)
-        await until(lambda: log.state is LogState.HEALTHY, 10)
-
-
-async def test_a_disk_that_hangs_makes_an_idle_log_away(tmp_path: Path) -> None:
-    """A transaction that never ends has no outcome that could tell."""
-    hangs, go_on = threading.Event(), threading.Event()
-
-    def hang(_: WriteSession) -> bool:
-        hangs.set()
-        return go_on.wait(PATIENCE)
-
-    async with opened(tmp_path / "log.db", ingesting=True) as log:
-        stuck = asyncio.create_task(log._writer.submit(hang, PATIENCE))
-        await until(hangs.is_set)
-        await until(lambda: log.state is LogState.AWAY, 10)
-        go_on.set()
-        await stuck
-        await until(lambda: log.state is LogState.HEALTHY, 6)
-
-
-async def test_a_short_lock_is_no_reason_to_be_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock that an append would wait for is waited for by the proof as well."""
-    seen: list[LogState] = []
-    path = tmp_path / "log.db"
-    monkeypatch.setattr(proving, "IDLE_SECONDS", 0.1)
-    async with opened(path, ingesting=True) as log:
-        before = log.transactions
-        async with locked(path):
-            for _ in range(10):
-                seen.append(log.state)
-                await asyncio.sleep(0.1)
-        await until(lambda: log.transactions > before)
-        assert {*seen, log.state} == {LogState.HEALTHY}
-
-
-async def test_each_proof_writes_to_the_disk_and_leaves_nothing(tmp_path: Path) -> None:
-    """It is a commit like another, in the WAL, and no row of it stays; the file does not grow with their number."""
-    async with opened(tmp_path / "log.db") as log:
-        found: list[tuple[int, int]] = []
-        for _ in range(4):
-            await log._writer.submit(proving.store_and_remove, PATIENCE)
-            found.append(await log._writer.submit(_wal_frames_and_pages, PATIENCE))
-        frames, pages = zip(*found, strict=True)
-        assert frames[0] < frames[1] < frames[2] < frames[3]
-        assert len(set(pages)) == 1
-        assert await log._reader.submit(lambda c: c.execute("SELECT count(*) FROM records").fetchone(), 5) == (0,)
-
-
-def _wal_frames_and_pages(session: WriteSession) -> tuple[int, int]:
-    header, page = 32, 4096
-    size = os.stat(session.connection.execute("PRAGMA database_list").fetchone()[2] + "-wal").st_size  # noqa: PTH116
-    return (size - header) // page, session.connection.execute("PRAGMA page_count").fetchone()[0]
-
-
-async def test_a_stopped_log_is_away(tmp_path: Path) -> None:
-    """It stores nothing any more."""
-    async with opened(tmp_path / "log.db") as log:
-        await log.append([record("t")], PATIENCE)
-        await log.stop()
-        assert log.state is LogState.AWAY
-
-
 async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     """They hold what people wrote, whatever the umask; a folder that was there is left as it is."""
     path = tmp_path / "var" / "log.db"
@@ -397,42 +316,6 @@ async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
         os.umask(before)
     assert modes == dict.fromkeys(["log.db", "log.db-wal", "log.db-shm"], 0o600)
     assert path.parent.stat().st_mode & 0o777 == 0o700
-
-
-async def test_upkeep_survives_a_reader_that_cannot_open_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One shortage of file handles puts retention off, and does not end it."""
-    tries: list[str] = []
-
-    def cannot(_: Store) -> sqlite3.Connection:
-        tries.append("refused")
-        raise LogError("too many open files")
-
-    monkeypatch.setattr("broker.embedded.log._UPKEEP_EVERY", 0.05)
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "connect_reader", cannot)
-        async with opened(tmp_path / "log.db", ingesting=True) as log:
-            with pytest.raises(LogUnavailableError, match="too many open files"):
-                await log.partitions("t")
-            await until(lambda: len(tries) > 2)
-
-
-async def test_a_background_task_goes_on_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that nobody foresaw is said, and the work is done again."""
-    monkeypatch.setattr(background, "PAUSE", 0.01)
-    calls: list[int] = []
-
-    async def broken(_: EmbeddedLog) -> int:
-        calls.append(1)
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(EmbeddedLog, "enforce_retention", broken)
-    with structlog.testing.capture_logs() as lines:
-        async with opened(tmp_path / "log.db", ingesting=True):
-            await until(lambda: len(calls) > 2)
-    failed = [line for line in lines if line["event"] == "background_task_failed"]
-    assert {(line["task"], line["error"]) for line in failed} == {("log upkeep", "ZeroDivisionError")}
 
 
 async def test_offsets_and_records_survive_a_restart(tmp_path: Path) -> None:
@@ -460,29 +343,5 @@ def _run_sql(path: Path, statement: str) -> list[object]:
     connection = sqlite3.connect(path)
     try:
         return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
-
-
-@contextlib.asynccontextmanager
-async def locked(path: Path) -> AsyncIterator[None]:
-    """Hold the file's lock as another process would."""
-    held, done = threading.Event(), threading.Event()
-    holder = asyncio.create_task(asyncio.to_thread(_hold_lock, path, held, done))
-    await until(held.is_set)
-    try:
-        yield
-    finally:
-        done.set()
-        await holder
-
-
-def _hold_lock(path: Path, held: threading.Event, done: threading.Event) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        held.set()
-        done.wait(20)
-        connection.execute("ROLLBACK")
     finally:
         connection.close()
