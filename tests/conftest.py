@@ -1,8 +1,12 @@
 """What every test shares: a blocked event loop is an error, and the clock is ours."""
 
+import logging
 from collections.abc import Iterator
+from typing import Any
+from unittest import mock
 
 import pytest
+import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
 
 
@@ -14,6 +18,23 @@ def _blocked_loop_is_an_error(request: pytest.FixtureRequest) -> Iterator[BlockB
         return
     with blockbuster_ctx(["hookline", "ingest", "consumers", "broker", "providers", "schemas"]) as detector:
         yield detector
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay_as_they_are() -> Iterator[None]:
+    """Undo what a test configures; a logger that is kept would write to that test's stream for ever."""
+    configure, kept = structlog.configure, structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def without_keeping(**options: Any) -> None:
+        configure(**options | {"cache_logger_on_first_use": False})
+
+    with mock.patch.object(structlog, "configure", without_keeping):
+        yield
+    configure(**kept)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 class FakeClock:

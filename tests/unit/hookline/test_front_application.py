@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
@@ -240,17 +240,6 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
-@pytest.fixture
-def fresh_logs() -> Iterator[None]:
-    """Leave the configuration of logs as it was found."""
-    kept, handlers, level = structlog.get_config(), list(logging.getLogger().handlers), logging.getLogger().level
-    yield
-    structlog.configure(**kept)
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
-
-
-@pytest.mark.usefixtures("fresh_logs")
 def test_logs_are_json_where_nobody_looks() -> None:
     """One object a line; what libraries log comes the same way, from warnings up."""
     stream = StringIO()
@@ -265,7 +254,6 @@ def test_logs_are_json_where_nobody_looks() -> None:
     assert (second["event"], second["library"], second["message"]) == ("library_message", "aiohttp", "broker away")
 
 
-@pytest.mark.usefixtures("fresh_logs")
 def test_a_traceback_shows_no_values() -> None:
     """Local variables would hold texts and numbers of people."""
     stream = StringIO()
@@ -284,7 +272,6 @@ def _fail_with(number: str) -> None:
         structlog.get_logger().exception("failed")
 
 
-@pytest.mark.usefixtures("fresh_logs")
 def test_the_level_is_kept() -> None:
     """Below it nothing is written."""
     stream = StringIO()

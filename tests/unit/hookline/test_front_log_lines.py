@@ -25,16 +25,6 @@ from hookline.process.metrics import ProcessMetrics
 NUMBER = "+13125550001"
 
 
-@pytest.fixture(autouse=True)
-def _fresh_logs() -> Iterator[None]:
-    """Leave the configuration of logs as it was found."""
-    kept, handlers, level = structlog.get_config(), list(logging.getLogger().handlers), logging.getLogger().level
-    yield
-    structlog.configure(**kept)
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
-
-
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, io.TextIOWrapper]]:
     """Give a pipe: the descriptor to read from, which nobody does unasked, and a stream that writes to it."""
