@@ -59,6 +59,10 @@ def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime) ->
     return _reply(DEFAULT_RULE, settings.default_reply)
 
 
+LONGEST_KEYWORD = 256
+"""Characters beyond which a text is no keyword."""
+
+
 def moment_of(event: InboundMessage, now: datetime) -> datetime:
     """Return when the message was written, as far as is known; never later than `now`."""
     return min(event.occurred_at or event.received_at, now)
@@ -70,7 +74,12 @@ def expiry(settings: AutoReplySettings, event: InboundMessage, now: datetime) ->
 
 
 def normalized(text: str) -> str:
-    """Return the text as keywords are compared: case, inner white space and punctuation at the end do not count."""
+    """Return the text as keywords are compared: case, inner white space and punctuation at the end do not count.
+
+    A text longer than any keyword stays as it is: to compose a long run of combining characters takes quadratic time.
+    """
+    if len(text) > LONGEST_KEYWORD:
+        return text
     words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     # A text of punctuation alone ('?') is a keyword like any other.
     return words.rstrip(_PUNCTUATION) or words

@@ -202,7 +202,7 @@ class _Send:
         self._counters[CallOutcome.POSTPONED].inc()
         wish = receipt.retry_after
         pause = _PAUSES.pause(claim.calls) if wish is None else min(max(wish, 0.0), LONGEST_WISH)
-        raise TryLater(pause, "provider_asks_to_wait")
+        raise TryLater(pause, receipt.reason or "provider_asks_to_wait")
 
     async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
         result = await self._ledger.complete(command, self._completed(command, ending))

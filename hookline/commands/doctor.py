@@ -12,14 +12,14 @@ from pathlib import Path
 from hookline.commands.options import add_config, configured, read_input
 from hookline.configuration.config import Config
 from hookline.configuration.problems import ConfigError
-from providers.contract import Account
+from providers.contract import Account, Verifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the configuration, or `signature` and what it needs."""
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    actions = parser.add_subparsers(dest="action", metavar="signature", title="on one request")
+    actions = parser.add_subparsers(dest="action", metavar="[signature ...]", title="on one request")
     signature = actions.add_parser(
         "signature",
         help="tell why a captured request verifies or not",
@@ -71,7 +71,7 @@ def _signature(arguments: argparse.Namespace) -> int:
     account = _account(config, arguments.account)
     captured = parse_captured(read_input(arguments.request))
     now = _moment(arguments.at, captured.received_at)
-    found = explain(provider(account.provider).verifier(account), captured, now)
+    found = explain(provider(account.provider).verifier(account), captured, now, _others(config, account))
     checks = [
         Check("signature", Grade.OK if item.ok else Grade.FAIL, item.title, item.advice) for item in found.findings
     ]
@@ -97,6 +97,17 @@ def _account(config: Config, name: str) -> Account:
     if unable is not None:
         raise ConfigError(f"account {name!r} cannot prove a sender: {unable.reason}")
     return account
+
+
+def _others(config: Config, account: Account) -> dict[str, Verifier]:
+    from hookline.process.startup import unable_to_verify
+    from providers.registry import provider
+
+    return {
+        other.name: provider(other.provider).verifier(other)
+        for other in config.accounts.values()
+        if other is not account and other.provider == account.provider and unable_to_verify(config, other) is None
+    }
 
 
 def _moment(at: float | None, received_at: float | None) -> float:

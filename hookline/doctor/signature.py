@@ -1,6 +1,6 @@
 """Why a captured request verifies or not: the provider's own explanation, and what the capture adds to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hookline.doctor.captured import Captured
@@ -20,13 +20,27 @@ class Explanation:
         return self.verification.verdict is Verdict.VERIFIED
 
 
-def explain(verifier: Verifier, captured: Captured, now: float) -> Explanation:
-    """Return the verdict on a captured request at `now` Unix seconds, and why."""
+def explain(
+    verifier: Verifier, captured: Captured, now: float, others: Mapping[str, Verifier] | None = None
+) -> Explanation:
+    """Return the verdict on a captured request at `now` Unix seconds, and why.
+
+    `others` are the accounts of the same provider: a wrong URL at the provider sends one account's webhooks to
+    another's address.
+    """
     verification = verifier.verify(captured.request, now)
     findings = (*captured.notes, *verifier.explain(captured.request, now))
     if verification.verdict is Verdict.SIGNATURE_MISMATCH:
-        findings = (*_cut(verifier, captured.request, now), *findings)
+        owner = tuple(_owner(others or {}, captured.request, now))
+        findings = (*owner, *_cut(verifier, captured.request, now), *findings)
     return Explanation(verification, findings)
+
+
+def _owner(others: Mapping[str, Verifier], request: Request, now: float) -> Iterator[Finding]:
+    for name, verifier in others.items():
+        if verifier.verify(request, now).verdict is Verdict.VERIFIED:
+            title = f"The request verifies with the key of account {name!r}."
+            yield Finding(ok=False, title=title, advice=f"its webhook URL at the provider should be /webhooks/{name}")
 
 
 def _cut(verifier: Verifier, request: Request, now: float) -> Iterator[Finding]:

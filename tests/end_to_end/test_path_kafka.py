@@ -32,7 +32,14 @@ async def test_a_killed_broker_costs_a_503_in_time_and_nothing_else(own_site: Si
     assert not await receiver.ready()
     await asyncio.to_thread(cluster.restart, 1)
     await until(receiver.ready, "the receiver to be ready again")
-    assert (await timed_post(own_site, "after"))[0] == 200
+
+    async def stored_again() -> bool:
+        # A busy machine may need longer than the wait for the first append to a broker that is warming up.
+        status, seconds = await timed_post(own_site, "after")
+        assert seconds < TELNYX_DEADLINE
+        return status == 200
+
+    await until(stored_again, "a webhook to be stored again")
     kept = {record["value"]["text"] for record in await own_site.tail("messaging.inbound.v1")}
     assert {"before", "after"} <= kept
 

@@ -1,5 +1,6 @@
 """Whether and how a message is answered."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -129,3 +130,11 @@ def test_deciding_never_raises(given_settings: AutoReplySettings, event: Message
 def test_comparing_twice_is_comparing_once(text: str) -> None:
     """A text as it is compared is compared as itself."""
     assert normalized(normalized(text)) == normalized(text)
+
+
+def test_a_long_text_costs_no_more_than_reading_it() -> None:
+    """A run of combining characters takes quadratic time to compose; as no keyword is so long, nobody composes it."""
+    text = "a" + "\u0315\u0300" * 62_000
+    began = time.process_time()
+    assert normalized(text) == text
+    assert time.process_time() - began < 0.1

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nacl.signing import SigningKey
 
 from hookline.configuration.config import load_config
 from hookline.doctor import log as doctor_log
@@ -73,6 +74,17 @@ def test_a_changed_body_is_explained(desk: Desk) -> None:
     assert f"the captured body has {len(BODY) + 1} bytes, Content-Length says {len(BODY)}" in said
     assert "verifies when the body is cut" in said
     assert "verdict: signature_mismatch" in said
+
+
+def test_a_request_for_another_account_is_told(tmp_path: Path) -> None:
+    """A wrong URL at the provider sends one account's webhooks to another's address."""
+    desk, other = Desk(tmp_path), Desk(tmp_path)
+    other.key = SigningKey.generate()
+    desk.write_sound("[accounts.other]", 'provider = "telnyx"', f'public_keys = ["{other.public_key}"]')
+    status, said = judge(desk, other.raw_request(BODY, int(time.time())))
+    assert status == 1
+    assert "verifies with the key of account 'other'" in said
+    assert "should be /webhooks/other" in said
 
 
 def test_a_body_that_was_rewritten_is_explained(desk: Desk) -> None:
