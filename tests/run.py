@@ -22,6 +22,8 @@ CHECKS = {
     "mypy": ["mypy"],
     "basedpyright": ["basedpyright"],
 }
+# Half of the tests wait for processes and sockets most of the time.
+WORKERS = str(min(2 * (os.cpu_count() or 2), 8))
 UNPROVED = """\
 UNPROVED without Apache Kafka:
   the Kafka log passes the conformance suite, and the end-to-end suite on it
@@ -85,7 +87,7 @@ def main() -> int:
     started = time.monotonic()
     tally = Tally()
     checks = [Check.start(name, command) for name, command in CHECKS.items()]
-    status = tally.run("-m", "not kafka", "-n", "2", *arguments)
+    status = tally.run("-m", "not kafka", "-n", WORKERS, *arguments)
     clean = not [check for check in checks if not check.passed()]
     verdict = clean and status in _good(arguments)
     print(f"without a broker: {'passed' if verdict else 'FAILED'} after {time.monotonic() - started:.0f} s", flush=True)
