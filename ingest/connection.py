@@ -20,7 +20,11 @@ from ingest.metrics import NO_ACCOUNT, Refusal
 from ingest.refusals import Refusals
 
 HEAD_WAIT = 10.0
-"""Seconds from the first byte of a request until its header has to be whole."""
+"""Seconds from the first byte of a request until its header has to be whole.
+
+Half a header that came in the same segment as the request before it is not seen as one: the parser has its bytes. It
+ends with the keepalive, and gives way with the idle ones at `max_connections`.
+"""
 
 _log = structlog.get_logger(__name__)
 
