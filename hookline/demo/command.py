@@ -77,9 +77,16 @@ async def _perform(folder: Folder, options: Options, console: Console) -> Outcom
     with screen.shown():
 
         async def ready(url: str) -> None:
-            await asyncio.to_thread(screen.introduce, _introduction(folder, url, options))
+            await asyncio.to_thread(_introduce, screen, folder, _introduction(folder, url, options))
 
         return await show.run(ready, screen.paint)
+
+
+def _introduce(screen: "_Screen", folder: Folder, text: str) -> None:
+    # On a low terminal the picture pushes the first of the lines out of sight.
+    path = folder.request_body.with_name("paste.txt")
+    path.write_text(text, encoding="utf-8")
+    screen.introduce(f"{text}(These lines are in {shlex.quote(shown(path))} too.)\n")
 
 
 class _Screen:

@@ -18,7 +18,7 @@ _BARS, _WIDE, _MIDDLE = 104, 76, 52
 _FRAME = 3
 _FEWEST, _MOST = 3, 16
 # Room for the lines that were printed above, so that they stay in sight on a terminal of usual height.
-_INTRODUCTION = 10
+_INTRODUCTION = 11
 # Lines of all groups together on a terminal that is too small for frames.
 _TIGHT = 14
 _KINDS = {

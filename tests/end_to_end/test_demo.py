@@ -73,6 +73,9 @@ async def test_the_demo_ends_by_itself_with_a_clean_summary(tmp_path: Path) -> N
     assert replies is not None
     assert int(replies[1]) == int(replies[2]) >= 3
     assert ALL_WELL in output
+    pasted = await asyncio.to_thread((tmp_path / "request" / "paste.txt").read_text)
+    assert {line for line in pasted.splitlines() if line.startswith("curl -i")} <= set(output.splitlines())
+    assert pasted.count("curl -i") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
