@@ -48,7 +48,8 @@ class Event:
     """What every event has. `id` travels as `ce_id`, all else as JSON.
 
     `message_id` is the provider's; `occurred_at` is the provider's clock, `received_at` ours; `attempt` counts
-    the provider's deliveries from 1. `provider_data` is the provider's own object, verbatim.
+    the provider's deliveries from 1. `provider_event_id` is the provider's own id of what happened, where it has
+    one. `provider_data` is the provider's own object, verbatim.
     """
 
     TYPE: ClassVar[EventType]
@@ -61,6 +62,7 @@ class Event:
     occurred_at: datetime | None = None
     received_at: datetime
     attempt: int | None = None
+    provider_event_id: str | None = None
     provider_data: JsonText | None = None
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
 
@@ -71,6 +73,7 @@ class DeliveryUpdated(Event):
 
     `status` is a word of DeliveryStatus, or one that this version does not know; `provider_status` is the
     provider's own. `failure_class` is a word of FailureClass, there for failures only. `to` is the recipient.
+    `request_id` names the message request that made the message, where the provider has such (Syniverse).
     """
 
     TYPE = EventType.DELIVERY_UPDATED
@@ -84,6 +87,7 @@ class DeliveryUpdated(Event):
     channel: str | None = None
     direction: str | None = None
     group_id: str | None = None
+    request_id: str | None = None
     sent_at: datetime | None = None
     completed_at: datetime | None = None
     valid_until: datetime | None = None
@@ -94,13 +98,17 @@ class DeliveryUpdated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUpdated(Event):
-    """A message request, which stands for many messages, changed its state (Syniverse)."""
+    """A message request, which stands for many messages, changed its state (Syniverse).
+
+    `status` is a word of RequestStatus, `external_id` the id that the sender gave the request.
+    """
 
     TYPE = EventType.REQUEST_UPDATED
 
     request_id: str
     status: str
     provider_status: str | None = None
+    external_id: str | None = None
     counts: Mapping[str, object] = field(default_factory=dict[str, object])
     errors: tuple[ProviderError, ...] = ()
 
@@ -112,6 +120,7 @@ class InboundMessage(Event):
     `from_` is the person, `to` the account's own number. `autoresponse` is a word of Autoresponse where the
     provider has answered this message itself, or answers it by its own rules; None everywhere else.
     `related_message_id` names the message that this one edits, revokes or answers, where the provider says so.
+    `sender_id` is the provider's own id of our number, for providers that send by that id and not by the number.
     """
 
     from_: str | None = None
@@ -129,6 +138,7 @@ class InboundMessage(Event):
     autoresponse: str | None = None
     content_type: str | None = None
     related_message_id: str | None = None
+    sender_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +169,20 @@ class LinkClicked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentChanged(Event):
-    """The current consent of a person within a scope of the provider, and how it came."""
+    """The current consent of a person within a scope of the provider, and how it came.
+
+    `scope` is what the consent holds for: `profile:ID`, `sender:ID`, or `account`. `consent` is a word of Consent,
+    `provider_status` the provider's own. `source` says how it came, a word of ConsentSource.
+    """
 
     TYPE = EventType.CONSENT_CHANGED
 
     scope: str
     number: str
     consent: str
+    provider_status: str | None = None
     source: str | None = None
+    keyword: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,16 +227,19 @@ class StateChanged(Event):
 class SendRequested(Event):
     """A consumer wants a text sent. `id` is the command's id and the provider's idempotency key.
 
-    `in_reply_to` is the provider's id of the inbound message, `cause` the id of the event that led to it.
+    `from_` is our number; without it the provider chooses one. `sender_id` is the provider's own id of that number,
+    where the inbound message named it. `in_reply_to` is the provider's id of the inbound message, `cause` the id of
+    the event that led to it.
     The first call that may send it begins before `expires_at`, or none does. A call whose end is not known may be
     repeated after that, under the same id: only so it is learnt what came of it.
     """
 
     TYPE = EventType.SEND_REQUESTED
 
-    from_: str
+    from_: str | None = None
     to: str
     text: str
+    sender_id: str | None = None
     in_reply_to: str | None = None
     cause: str | None = None
     rule: str | None = None

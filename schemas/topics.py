@@ -19,6 +19,8 @@ PARTITIONS = 12
 """Fixed for a major version of a topic: another count would send a key to another partition."""
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+MAX_WEBHOOK_BYTES = 10 * 1024 * 1024
+"""A raw record holds a whole body, the files of an MMS among it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ WEBHOOKS = Topic(
     "every distinct verified webhook, byte for byte",
     "account and webhook id",
     retention_ms=7 * DAY_MS,
+    max_message_bytes=MAX_WEBHOOK_BYTES,
 )
 DELIVERY = Topic(
     "messaging.delivery.v1", "the status of one message to one recipient", "account and message or request id"

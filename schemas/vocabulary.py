@@ -55,6 +55,37 @@ class FailureClass(StrEnum):
     UNKNOWN = "unknown"
 
 
+class RequestStatus(StrEnum):
+    """Where a message request stands. COMPLETED says that its messages were made, not that any was delivered."""
+
+    UNKNOWN = "unknown"
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    PREPARING = "preparing"
+    PAUSED = "paused"
+    TRANSMITTING = "transmitting"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class Consent(StrEnum):
+    """Whether a person may be texted within a scope. UNKNOWN: nothing was said."""
+
+    OPTED_IN = "opted_in"
+    OPTED_OUT = "opted_out"
+    UNKNOWN = "unknown"
+
+
+class ConsentSource(StrEnum):
+    """How a consent came: by a message of the person, an event or a list of the provider, or by ourselves."""
+
+    MESSAGE = "message"
+    PROVIDER = "provider"
+    LIST = "list"
+    COMPANY = "company"
+
+
 class Direction(StrEnum):
     """Which way a message went, seen from the account."""
 
