@@ -117,16 +117,29 @@ def _default(item: Field[Any]) -> str:
 
 
 def _provider_section(provider: Provider) -> str:
-    rows = [_setting_row(setting) for setting in provider.settings]
+    rows = [row for setting in provider.settings for row in _setting_rows(setting, "")]
     return "\n".join((f"### {provider.title}: `provider = {json.dumps(provider.name)}`", "", _TABLE_HEAD, *rows, ""))
 
 
-def _setting_row(setting: Setting) -> str:
-    kind = f"{_KINDS[setting.kind] if not setting.secret else 'reference'}"
-    kind = f"list of {kind}s" if setting.many else kind
+def _setting_rows(setting: Setting, prefix: str) -> Iterator[str]:
+    yield _setting_row(setting, prefix)
+    for item in setting.fields:
+        yield from _setting_rows(item, f"{prefix}{setting.name}.")
+
+
+def _setting_row(setting: Setting, prefix: str) -> str:
+    kind = _setting_kind(setting)
     default = "none" if setting.default is None else f"`{json.dumps(setting.default)}`"
     portal = f" Found at: {setting.portal}." if setting.portal else ""
-    return f"| `{setting.name}` | {kind} | {default} | {setting.summary}{'.' if portal else ''}{portal} |"
+    return f"| `{prefix}{setting.name}` | {kind} | {default} | {setting.summary}{'.' if portal else ''}{portal} |"
+
+
+def _setting_kind(setting: Setting) -> str:
+    kinds = ["table"] if setting.fields or setting.kind is dict else []
+    if setting.secret or not kinds:
+        kinds.append("reference" if setting.secret else _KINDS[setting.kind])
+    kind = " or ".join(kinds)
+    return f"list of {kind}s" if setting.many else kind
 
 
 def _help(title: str, parser: argparse.ArgumentParser) -> str:

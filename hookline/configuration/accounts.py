@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hookline.configuration.problems import Problems, name_of, suggestion
-from hookline.configuration.secrets import SecretError, is_reference, resolve
 from hookline.configuration.tables import check_number, check_plain, kind_of, note_unknown
 from hookline.configuration.toml_lines import KeyPath
 from providers.contract import Account, Provider, Secret, Setting
+from providers.credentials import SecretError, is_reference, resolve
 from providers.registry import PROVIDERS
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -80,12 +80,17 @@ class AccountReader:
         if not setting.many:
             return self._item(account, setting, value, path)
         if not isinstance(value, list):
-            self.problems.add(path, f"{name_of(path)}: expected a list in square brackets, found {kind_of(value)}")
-            return None
-        items = [self._item(account, setting, item, (*path, index)) for index, item in enumerate(value)]
-        return tuple(item for item in items if item is not None)
+            # One alone is a list of one, but only where nobody could take its letters for items.
+            if not setting.fields:
+                self.problems.add(path, f"{name_of(path)}: expected a list in square brackets, found {kind_of(value)}")
+                return None
+            found = self._item(account, setting, value, path)
+            return None if found is None else (found,)
+        return self._part(account, setting, value, path)
 
     def _item(self, account: str, setting: Setting, value: object, path: KeyPath) -> Any:
+        if isinstance(value, dict) and (setting.fields or setting.kind is dict):
+            return self._table(account, setting, value, path)
         kind = str if setting.secret else setting.kind
         found = check_plain(kind, value, path, self.problems)
         if not isinstance(found, str):
@@ -98,6 +103,23 @@ class AccountReader:
             self.problems.add(path, f"{name_of(path)}: {NO_LITERAL}")
             return None
         return Secret(found.strip(), self.problems.place(path)) if setting.secret else found
+
+    def _table(self, account: str, setting: Setting, table: Mapping[str, Any], path: KeyPath) -> Mapping[str, Any]:
+        """Return the values of a table; without `fields` it is one of texts under any name."""
+        known = {item.name: item for item in setting.fields} or {name: Setting(name, "") for name in table}
+        note_unknown(table, known, path, self.problems)
+        given = {name: self._part(account, known[name], table[name], (*path, name)) for name in known if name in table}
+        defaults = {name: item.default for name, item in known.items() if item.default is not None}
+        return {**defaults, **{name: value for name, value in given.items() if value is not None}}
+
+    def _part(self, account: str, setting: Setting, value: object, path: KeyPath) -> Any:
+        if not setting.many:
+            return self._item(account, setting, value, path)
+        if not isinstance(value, list):
+            self.problems.add(path, f"{name_of(path)}: expected a list in square brackets, found {kind_of(value)}")
+            return None
+        items = [self._item(account, setting, item, (*path, index)) for index, item in enumerate(value)]
+        return tuple(item for item in items if item is not None)
 
     def _resolved(self, account: str, setting: Setting, reference: str, path: KeyPath) -> Secret | None:
         try:

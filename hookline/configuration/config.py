@@ -13,12 +13,12 @@ from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
 from hookline.configuration.addresses import AddressError, parse_address
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
-from hookline.configuration.secrets import SecretError, is_reference, resolve
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
 from ingest.settings import ServerSettings
 from providers.contract import Account
+from providers.credentials import SecretError, is_reference, resolve
 from schemas.urls import SQLITE, sqlite_path
 
 __all__ = ["TABLES", "Config", "ConfigError", "load_config", "resolve_url"]

@@ -19,6 +19,7 @@ _WORDS: Mapping[type, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
+    dict: "a table",
 }
 
 

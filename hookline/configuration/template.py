@@ -1,6 +1,8 @@
 """The configuration that `hookline init` writes."""
 
 import json
+import re
+from typing import Any
 
 from broker.settings import BrokerSettings
 from consumers.settings import ConsumersSettings
@@ -36,7 +38,8 @@ def config_text(provider: Provider) -> str:
 
 def variables(provider: Provider) -> tuple[str, ...]:
     """Return the names of the environment variables that the written configuration reads."""
-    return tuple(variable(provider, setting) for setting in provider.settings if setting.secret)
+    active = (line for setting in provider.settings for line in _setting(provider, setting) if not line.startswith("#"))
+    return tuple(dict.fromkeys(name for line in active for name in _VARIABLE.findall(line)))
 
 
 def variable(provider: Provider, setting: Setting) -> str:
@@ -45,6 +48,7 @@ def variable(provider: Provider, setting: Setting) -> str:
     return f"{provider.name}_{name}".upper()
 
 
+_VARIABLE = re.compile(r'"env:([A-Za-z0-9_]+)"')
 _STATE = ConsumersSettings().state
 _CONSUMERS = (
     "[consumers]",
@@ -68,12 +72,24 @@ def _documented(cls: type, name: str) -> tuple[str, str]:
 
 def _setting(provider: Provider, setting: Setting) -> tuple[str, ...]:
     comment = (f"# {setting.summary}", *((f"# found at: {setting.portal}",) if setting.portal else ()))
+    if setting.example is not None:
+        mark = "# " if setting.optional else ""
+        return (*comment, f"{mark}{setting.name} = {_inline(setting.example)}")
     if setting.secret:
         reference = _toml(f"env:{variable(provider, setting)}")
         return (*comment, f"{setting.name} = [{reference}]" if setting.many else f"{setting.name} = {reference}")
     if setting.default is None:
         return (*comment, f"# {setting.name} = ...")
     return (*comment, f"# {setting.name} = {_toml(setting.default)}")
+
+
+def _inline(value: Any) -> str:
+    """Return a value as TOML writes it on one line."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_inline(item)}' for name, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_inline, value))}]"
+    return _toml(value)
 
 
 def _toml(value: object) -> str:

@@ -1,15 +1,17 @@
 """References to secrets: `env:NAME` names a variable, `file:PATH` a file beside the configuration."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from providers.contract import Secret
+from schemas.errors import HooklineError
 
 MAX_FILE = 64 * 1024
 """A key or a password is small: a larger file is the wrong file."""
 
 
-class SecretError(ValueError):
+class SecretError(HooklineError, ValueError):
     """A reference that leads to no value. The text says why and shows no secret."""
 
 
@@ -29,6 +31,19 @@ def resolve(reference: str, folder: Path, environment: Mapping[str, str]) -> Sec
         what = f"the variable {rest} is not set or empty" if scheme == "env" else f"the file {rest} is empty"
         raise SecretError(f"{reference}: {what}")
     return Secret(value, reference)
+
+
+def credential(given: Secret | str) -> Secret:
+    """Return the credential that a client was given: a Secret as it is, or a reference to the environment or a file.
+
+    Paths are relative to the working directory. Raises SecretError, also for a text that is no reference: a secret
+    that stands in a program ends up in its repository.
+    """
+    if isinstance(given, Secret):
+        return given
+    if not is_reference(given):
+        raise SecretError("a credential is a reference, env:NAME or file:PATH, or a Secret(value, origin)")
+    return resolve(given, Path(), os.environ)
 
 
 def _from_file(path: Path, name: str) -> str:
