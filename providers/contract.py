@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from providers.roles import Confirmer, Corroborator, Poll, Setup, SetupRequest
 from schemas.errors import HooklineError
 from schemas.events import Event, ProviderError, SendRequested
+from schemas.vocabulary import Consent, DeliveryStatus, FailureClass, RequestStatus
 from schemas.webhook import HttpHeaders, Webhook
+
+Settings = Mapping[str, Any]
+"""The values of an account's Settings, by their names."""
+
+NO_SETTINGS: Settings = {}
 
 
 class Verdict(StrEnum):
@@ -24,6 +31,16 @@ class Verdict(StrEnum):
     TIMESTAMP_OUT_OF_TOLERANCE = "timestamp_out_of_tolerance"
     INVALID_SIGNATURE_ENCODING = "invalid_signature_encoding"
     SIGNATURE_MISMATCH = "signature_mismatch"
+    UNKNOWN_KEY = "unknown_key"
+    DIGEST_MISMATCH = "digest_mismatch"
+    MISSING_SECRET = "missing_secret"  # noqa: S105 - a word, no secret
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 - the same
+    NOT_FROM_PROXY = "not_from_proxy"
+    MISSING_CERTIFICATE = "missing_certificate"
+    UNKNOWN_CERTIFICATE = "unknown_certificate"
+    WRONG_COMPANY = "wrong_company"
+    WRONG_APPLICATION = "wrong_application"
+    CONTRADICTED = "contradicted"
     NOT_CONFIGURED = "not_configured"
     INVALID_KEY = "invalid_key"
 
@@ -38,12 +55,16 @@ class AccountError(HooklineError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a verifier needs of an HTTP request. Header names are in lower case."""
+    """What a verifier needs of an HTTP request. Header names are in lower case.
+
+    `peer` is the address that it came from, None where that is not known (a captured request).
+    """
 
     method: str
     target: str
     headers: HttpHeaders
     body: bytes = field(repr=False)
+    peer: str | None = None
 
     def header(self, name: str) -> str | None:
         """Return the header field of that name; a repeated one is joined with `, ` (RFC 9110, 5.2)."""
@@ -68,8 +89,21 @@ class Finding:
     advice: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SecretPlaces:
+    """Where an account's requests carry secrets: names that never reach a record, in lower case."""
+
+    headers: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
+
+
 class Verifier(Protocol):
     """Proves who sent a request, with the keys of one account."""
+
+    @property
+    def secrets(self) -> SecretPlaces:
+        """Where requests of this account carry secrets, beside what the policy names."""
+        ...
 
     def verify(self, request: Request, now: float) -> Verification:
         """Return the verdict at `now` Unix seconds. Never raises, whatever the bytes."""
@@ -86,6 +120,8 @@ class Policy:
 
     `broker_wait` is how long a webhook may wait for the broker, `answer_by` when it must be durable, both from
     the request's first byte; `deadline` is when the provider gives up. `secret_headers` never reach a record.
+    `success_body` is the JSON that a success is answered with, empty for none. `challenge` is the `WWW-Authenticate`
+    of every refusal, for providers whose senders authenticate by HTTP's own schemes (RFC 9110, 11.6.1).
     """
 
     methods: frozenset[str]
@@ -99,6 +135,8 @@ class Policy:
     body_wait: float
     secret_headers: frozenset[str] = frozenset()
     secret_parameters: frozenset[str] = frozenset()
+    success_body: bytes = b""
+    challenge: str | None = None
 
 
 class SendStatus(StrEnum):
@@ -160,7 +198,10 @@ class Setting:
     """One configuration key of an account of this provider. `secret` values are references (`env:`, `file:`).
 
     `literal` allows the value itself in place of a reference: a public key is nobody's secret. `proves` says that
-    senders are proved with it: an account that receives needs it, one that sends alone does not.
+    senders are proved with it: an account that receives needs it, one that sends alone does not. With `fields` the
+    value may be a table of those settings (`kind` is then `dict`), and where it is `secret` a reference too. With
+    `kind` `dict` and without `fields` it is a table of texts. `example` is written into a new configuration, as a
+    comment if it is `optional`.
     """
 
     name: str
@@ -172,19 +213,44 @@ class Setting:
     proves: bool = False
     default: Any = None
     portal: str = ""
+    fields: "tuple[Setting, ...]" = ()
+    example: Any = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What we have at a provider, the one unit of configuration. `settings` holds the values of its Settings.
 
-    A `many` setting is a tuple; a `secret` one holds Secret values; absent ones are missing or the default.
+    A `many` setting is a tuple; a `secret` one holds Secret values; one with `fields` holds mappings of them; absent
+    ones are missing or the default.
     """
 
     name: str
     provider: str
     tenant: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    settings: Settings = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A provider's words and ours: what a table in its folder says, for the page that shows all providers.
+
+    Keys are the provider's own words or codes, in the spelling of its documentation.
+    """
+
+    statuses: Mapping[str, DeliveryStatus]
+    failures: Mapping[str, FailureClass]
+    consents: Mapping[str, Consent]
+    requests: Mapping[str, RequestStatus] = field(default_factory=dict[str, RequestStatus])
+
+
+def _nothing(_account: Account) -> None:
+    return None
+
+
+def _no_polls(_account: Account) -> tuple[Poll, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +258,11 @@ class Provider:
     """Everything about one provider, as data and pure functions.
 
     `verifier` raises AccountError for an account that could prove nobody. `normalize` never raises and never
-    returns nothing. `sender` raises AccountError where a credential is missing. `reach` is the URL whose answer
+    returns nothing; it is given the account's settings. `sender`, `client`, `polls`, `confirmer`, `corroborator` and
+    `setup` raise AccountError where a credential is missing; None or nothing says that the account wants none.
+    `client_class` is the class of `client`, whose operations `hookline call` offers. `reach` is the URL whose answer
     proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
-    itself, so that no rule of ours may.
+    itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
     """
 
     name: str
@@ -202,8 +270,16 @@ class Provider:
     policy: Policy
     settings: tuple[Setting, ...]
     verifier: Callable[[Account], Verifier]
-    normalize: Callable[[Webhook], tuple[Event, ...]]
+    normalize: Callable[[Webhook, Settings], tuple[Event, ...]]
+    words: Words = field(default_factory=lambda: Words(statuses={}, failures={}, consents={}))
     sender: Callable[[Account], Sender]
+    client_class: type = object
+    client: Callable[[Account], Any] = _nothing
     reach: Callable[[Account], str]
     portal_steps: tuple[str, ...]
+    setup: Callable[[Account, SetupRequest], Setup] | None = None
+    polls: Callable[[Account], Sequence[Poll]] = _no_polls
+    confirmer: Callable[[Account], Confirmer | None] = _nothing
+    corroborator: Callable[[Account], Corroborator | None] = _nothing
     answered_words: frozenset[str] = frozenset()
+    chooses_number: bool = False

@@ -9,14 +9,32 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
+from providers.contract import Request
+
 
 class Forgery(StrEnum):
-    """How a request of the simulator is wrong on purpose. The receiver must refuse every one."""
+    """How a request of the simulator is wrong on purpose. The receiver must refuse every one.
+
+    OTHER_KEY is a wrong key, or a wrong password where there is no signature. A cloud that signs nothing makes no
+    CHANGED_BODY and no OLD: nobody could tell them from genuine ones.
+    """
 
     UNSIGNED = "unsigned"
     OTHER_KEY = "other_key"
     CHANGED_BODY = "changed_body"
     OLD = "old"
+
+
+class Misbehavior(StrEnum):
+    """How the cloud's API is told to misbehave. The first five are of any API, the others of those that have them."""
+
+    RATE_LIMIT = "rate_limit"
+    SERVER_ERROR = "server_error"
+    SLOW = "slow"
+    HALF_OPEN = "half_open"
+    DUPLICATES = "duplicates"
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - a word, no token
+    STALE_VERSION = "stale_version"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +43,7 @@ class Outgoing:
 
     `label` is the provider's name of it, for the screen. `body` makes the bytes for an attempt, counted from 1.
     `copies` beyond 1 are duplicates that the cloud sends although it was answered. `expects_reply` tells that a
-    receiver with the demo's rules has to answer it with one text.
+    receiver with the demo's rules has to answer it with one text. `query` is put behind the receiver's URL.
     """
 
     label: str
@@ -35,6 +53,9 @@ class Outgoing:
     forgery: Forgery | None = None
     expects_reply: bool = False
     message_id: str | None = None
+    method: str = "POST"
+    query: str = ""
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +98,18 @@ class Cloud(Protocol):
         """
         ...
 
-    def headers(self, body: bytes, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:
-        """Return the headers of a delivery, signed at `now` Unix seconds, or forged as asked."""
+    def headers(self, request: Request, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:
+        """Return the headers that prove a delivery, made at `now` Unix seconds, or forged as asked.
+
+        `request` has the method, the target as the receiver gets it, the body, and its content type as header.
+        """
+        ...
+
+    def misbehave(self, kind: Misbehavior, times: int) -> bool:
+        """Misbehave in that way in the next `times` calls that it fits; False for what this cloud does not know.
+
+        What any API may do is done by the one who serves it; the cloud is asked for the rest alone.
+        """
         ...
 
     def traffic(self, random: Random, clock: Callable[[], float]) -> Iterator[Sequence[Outgoing]]:

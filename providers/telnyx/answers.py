@@ -1,21 +1,13 @@
 """What an answer of Telnyx's send API means for the command that asked."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Any
-
-import orjson
 
 from providers.contract import SendReceipt, SendStatus
+from providers.fields import EMPTY, Json, mapping, text
+from providers.rest.answers import json_of, pause_of
 from providers.telnyx.failures import error_of, errors_of, failure_class_of
-from providers.telnyx.fields import EMPTY, Json, mapping, text
 from schemas.events import ProviderError
 from schemas.vocabulary import FailureClass
-
-LONGEST_PAUSE = 300.0
-"""Seconds; what an answer asks beyond that is not believed."""
 
 _SPEND_LIMIT = "40333"
 # The answers that say that the request was not begun: too early, too many, no service now (RFC 9110, 6585, 8470).
@@ -23,14 +15,12 @@ _NOT_BEGUN = frozenset({425, 429, 503})
 # What may come after the message went out. 408 is a proxy's word, 409 says that the same key is at work now.
 _IN_DOUBT = frozenset({408, 409})
 _ACCOUNT_AT_FAULT = frozenset({401, 402, 403, 404, 405})
-_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
-# `x-ratelimit-reset` is seconds to go on one page of Telnyx and a Unix time on another.
-_SURELY_A_DATE = 1_000_000_000.0
 
 
 def receipt_of(status: int, headers: Mapping[str, str], body: bytes, now: float) -> SendReceipt:
     """Return what an answer means. `headers` are read by lower-case name; `now` is in Unix seconds."""
-    answer = _object(body)
+    value = json_of(body)
+    answer: Json = value if isinstance(value, dict) else EMPTY
     if 200 <= status < 300:
         return _accepted(status, answer)
     errors = _errors(answer)
@@ -38,7 +28,9 @@ def receipt_of(status: int, headers: Mapping[str, str], body: bytes, now: float)
     if again is None:
         return _refused(status, errors)
     found, reason = again
-    return SendReceipt(status=found, http_status=status, retry_after=_pause(headers, now), errors=errors, reason=reason)
+    return SendReceipt(
+        status=found, http_status=status, retry_after=pause_of(headers, now), errors=errors, reason=reason
+    )
 
 
 def _again(status: int, errors: tuple[ProviderError, ...]) -> tuple[SendStatus, str] | None:
@@ -86,38 +78,9 @@ def _spent(status: int, errors: tuple[ProviderError, ...]) -> bool:
     return status == 429 and any(error.code == _SPEND_LIMIT for error in errors)
 
 
-def _object(body: bytes) -> Json:
-    try:
-        value: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return EMPTY
-    return value if isinstance(value, dict) else EMPTY
-
-
 def _errors(answer: Json) -> tuple[ProviderError, ...]:
     """Return the errors of `{"errors": [...]}`, or of the bare object that some calls answer."""
     if "errors" in answer:
         return errors_of(answer)
     bare = error_of(answer)
     return () if bare == ProviderError() else (bare,)
-
-
-def _pause(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that the answer asks to wait, never more than LONGEST_PAUSE."""
-    seconds = _seconds(headers.get("retry-after"), now)
-    if seconds is None:
-        seconds = _seconds(headers.get("x-ratelimit-reset"), now)
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_PAUSE)
-
-
-def _seconds(value: str | None, now: float) -> float | None:
-    if value is None:
-        return None
-    if _SECONDS.fullmatch(value):
-        seconds = float(value)
-        return seconds - now if seconds > _SURELY_A_DATE else seconds
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now

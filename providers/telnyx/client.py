@@ -43,7 +43,12 @@ class TelnyxSender:
         return True
 
     def prepare(self, command: SendRequested) -> bytes:
-        """Return the request body: who, to whom and what, and nothing else that a caller could choose."""
+        """Return the request body: who, to whom and what, and nothing else that a caller could choose.
+
+        Raises ValueError where our number is not named: Telnyx chooses none.
+        """
+        if command.from_ is None:
+            raise ValueError("no number of ours to send from")
         fields = {"from": command.from_, "to": command.to, "text": command.text}
         return orjson.dumps({name: value.encode("utf-8", "replace").decode() for name, value in fields.items()})
 

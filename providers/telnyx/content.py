@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from providers.telnyx.fields import EMPTY, Json, integer, items, mapping, text, word
+from providers.fields import EMPTY, Json, integer, items, mapping, text, word
 from schemas.events import Media
 
 _MEDIA_TYPES = ("image", "audio", "video", "document", "sticker")

@@ -6,7 +6,7 @@ Source: README, section 4 and `error_codes.json`: the documented classes first, 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from providers.telnyx.fields import Json, code, items, mapping, text
+from providers.fields import Json, code, items, mapping, text
 from schemas.events import ProviderError
 from schemas.vocabulary import FailureClass
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from providers.telnyx.fields import Json, address, text
+from providers.fields import Json, address, text
 from providers.telnyx.reading import Reading
 from schemas.ids import digest_id, event_id
 from schemas.vocabulary import EventType

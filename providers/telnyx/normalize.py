@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from providers.telnyx.content import content_of
-from providers.telnyx.failures import errors_of_each, failure_class_of
-from providers.telnyx.fields import (
+from providers.contract import NO_SETTINGS, Settings
+from providers.fields import (
     Json,
     address,
     addresses,
@@ -19,6 +19,8 @@ from providers.telnyx.fields import (
     too_long,
     word,
 )
+from providers.telnyx.content import content_of
+from providers.telnyx.failures import errors_of_each, failure_class_of
 from providers.telnyx.identity import identify, identify_click, identify_each
 from providers.telnyx.optout import autoresponse_of
 from providers.telnyx.reading import Reading, Unreadable, read
@@ -42,8 +44,9 @@ _NOTICES = ("10dlc.", "whatsapp.", "messaging-profile.", "call.", "conference.")
 _CAMPAIGN_UPDATE = "10dlc.campaign.update"
 
 
-def normalize(webhook: Webhook) -> Events:
+def normalize(webhook: Webhook, settings: Settings = NO_SETTINGS) -> Events:
     """Return the events that a webhook tells of, one for each recipient of a group message."""
+    del settings  # Telnyx's bodies say all that is needed.
     reading = read(webhook)
     if reading.failure is not None:
         return _unrecognized(reading, reading.failure)
@@ -182,11 +185,11 @@ def _notified(reading: Reading, notice: str, about: Json, message_id: str | None
     )
 
 
-def _unrecognized(reading: Reading, reason: Unreadable) -> Events:
+def _unrecognized(reading: Reading, reason: StrEnum) -> Events:
     event = WebhookUnrecognized(
         id=identify(reading, EventType.WEBHOOK_UNRECOGNIZED),
         **_common(reading),
-        reason=reason,
+        reason=reason.value,
         notice=reading.event_type,
     )
     return (event,)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from providers.telnyx.fields import Json, word
+from providers.fields import Json, word
 from schemas.vocabulary import Autoresponse
 
 # Source: README, section 6.

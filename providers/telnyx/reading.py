@@ -1,33 +1,18 @@
-"""From the bytes of a body to its parts, and why that may fail."""
+"""From a webhook to its parts, and why that may fail."""
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
-from providers.telnyx.fields import EMPTY, Json, text
+from providers.bodies import NotAnObject, parse_object
+from providers.fields import EMPTY, Json, text
 from schemas.json_text import JsonText
 from schemas.webhook import Webhook
 
-# What orjson writes; it reads more. Telnyx's own bodies have six levels.
-_DEEPEST = 254
-# White space of JSON (RFC 8259, 2). Around the object it is no part of it.
-_BLANKS = b" \t\r\n"
-_PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-# Half a pair, or a run without any: the longer the run, the fewer calls the mending costs.
-_ESCAPES = re.compile(
-    rb"(?:[^\\]++|\\(?!u[dD][89a-fA-F]).|" + _PAIR + rb")++|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})", re.DOTALL
-)
-
 
 class Unreadable(StrEnum):
-    """Why a body is no event of ours, in one word."""
+    """Why a body is no event of ours, in one word, besides the words of NotAnObject."""
 
-    NOT_JSON = "not_json"
-    NOT_AN_OBJECT = "not_an_object"
-    TOO_DEEP = "too_deep"
     MALFORMED_PAYLOAD = "malformed_payload"
     UNKNOWN_EVENT = "unknown_event"
     UNEXPECTED_DIRECTION = "unexpected_direction"
@@ -48,7 +33,7 @@ class Reading:
     data: Json = field(default_factory=dict[str, Any])
     payload: Json | None = None
     event_type: str | None = None
-    failure: Unreadable | None = None
+    failure: Unreadable | NotAnObject | None = None
 
     @property
     def content(self) -> Json:
@@ -58,46 +43,18 @@ class Reading:
 
 def read(webhook: Webhook) -> Reading:
     """Return the parts of a webhook's body. Never raises, whatever the bytes."""
-    body = webhook.body.strip(_BLANKS)
-    root, failure = _parse(body)
-    if failure is Unreadable.NOT_JSON and (mended := _without_lone_surrogates(body)) != body:
-        body = mended
-        root, failure = _parse(body)
-    if not isinstance(root, dict):
-        return Reading(webhook, failure=failure or Unreadable.NOT_AN_OBJECT)
-    data = root.get("data", root)
+    parsed = parse_object(webhook.body)
+    if parsed.failure is not None:
+        return Reading(webhook, failure=parsed.failure)
+    data = parsed.root.get("data", parsed.root)
     if not isinstance(data, dict):
-        return Reading(webhook, JsonText(body), root, failure=Unreadable.MALFORMED_PAYLOAD)
+        return Reading(webhook, parsed.json, parsed.root, failure=Unreadable.MALFORMED_PAYLOAD)
     payload = data.get("payload")
     return Reading(
         webhook=webhook,
-        json=JsonText(body),
-        root=root,
+        json=parsed.json,
+        root=parsed.root,
         data=data,
         payload=payload if isinstance(payload, dict) else None,
         event_type=text(data, "event_type"),
     )
-
-
-def _parse(body: bytes) -> tuple[Any, Unreadable | None]:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None, Unreadable.NOT_JSON
-    return (None, Unreadable.TOO_DEEP) if _too_deep(body, value) else (value, None)
-
-
-def _too_deep(body: bytes, value: Any) -> bool:
-    if body.count(b"{") + body.count(b"[") <= _DEEPEST:
-        return False
-    try:
-        orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return True
-    return False
-
-
-def _without_lone_surrogates(body: bytes) -> bytes:
-    # A text cut in the middle of an emoji ends in half a surrogate pair: JSON's grammar allows the escape, UTF-8
-    # has no bytes for it. The message matters more than that half; the raw record keeps it.
-    return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from providers.contract import Account, AccountError, Finding, Request, Verdict, Verification
+from providers.contract import Account, AccountError, Finding, Request, SecretPlaces, Verdict, Verification
 from providers.telnyx.diagnosis import explain
 from providers.telnyx.keys import (
     SIGNATURE_BYTES,
@@ -31,6 +31,11 @@ class TelnyxVerifier:
     def __init__(self, keys: Sequence[PublicKey], tolerance: float = DEFAULT_TOLERANCE) -> None:
         self._keys = tuple(keys)
         self._tolerance = tolerance
+
+    @property
+    def secrets(self) -> SecretPlaces:
+        """Nowhere: a signature is no secret."""
+        return SecretPlaces()
 
     def verify(self, request: Request, now: float) -> Verification:
         """Return the verdict at `now` Unix seconds. Never raises, whatever the bytes."""

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 from nacl.signing import SigningKey
 
-from providers.simulation import ApiAnswer, Forgery, Outgoing, RetryPlan
+from providers.contract import Request
+from providers.simulation import ApiAnswer, Forgery, Misbehavior, Outgoing, RetryPlan
 from providers.telnyx.keys import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from providers.telnyx.simulation.bodies import Message, outbound, stamp
 from providers.telnyx.simulation.stories import Teller, traffic
@@ -49,16 +50,21 @@ class TelnyxCloud:
             f"base_url = {json.dumps(base_url)}",
         )
 
-    def headers(self, body: bytes, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:
+    def headers(self, request: Request, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:
         """Return the headers of a delivery, signed as Telnyx signs, or wrong as asked."""
         timestamp = str(int(now) - (3600 if forgery is Forgery.OLD else 0))
         key = self._other_key if forgery is Forgery.OTHER_KEY else self._key
-        signed = body + b" " if forgery is Forgery.CHANGED_BODY else body
+        signed = request.body + b" " if forgery is Forgery.CHANGED_BODY else request.body
         signature = key.sign(timestamp.encode() + b"|" + signed).signature
-        plain = {"content-type": "application/json", "user-agent": "telnyx-webhooks", TIMESTAMP_HEADER: timestamp}
+        plain = {"user-agent": "telnyx-webhooks", TIMESTAMP_HEADER: timestamp}
         if forgery is Forgery.UNSIGNED:
             return plain
         return {**plain, SIGNATURE_HEADER: base64.b64encode(signature).decode("ascii")}
+
+    def misbehave(self, kind: Misbehavior, times: int) -> bool:
+        """Know none of its own."""
+        del kind, times
+        return False
 
     def traffic(self, random: Random, clock: Callable[[], float]) -> Iterator[Sequence[Outgoing]]:
         """Yield stories without end; each round holds every kind of event, and a forged one."""

@@ -81,11 +81,12 @@ def code(source: Json, name: str) -> str | None:
 def cost(source: Json) -> Cost | None:
     """Return the `cost` object; `amount` is a text, and a number in some of Telnyx's pages."""
     found = mapping(source, "cost")
-    amount = text(found, "amount") or _decimal(found.get("amount"))
+    amount = text(found, "amount") or decimal_text(found.get("amount"))
     return None if amount is None else Cost(amount=amount, currency=text(found, "currency"))
 
 
-def _decimal(value: object) -> str | None:
+def decimal_text(value: object) -> str | None:
+    """Return a number as decimal text without an exponent, as money is written; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     # repr of a small float is 5.1e-05, which is not how money is written.

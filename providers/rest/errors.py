@@ -1,0 +1,93 @@
+"""What can go wrong with a call, as typed exceptions that carry the provider's own code and words.
+
+```
+ApiError
+├── LimitError               refused by us before the call: a documented limit
+├── NotConnectedError        nothing was sent
+├── OutcomeUnknownError      sent, and no answer: it may have had its effect
+├── UnreadableAnswerError    a success whose body is not what is documented
+└── RefusedError             an answer that is no success
+    ├── AuthenticationError  401, 403
+    ├── NotFoundError        404
+    ├── ConflictError        409
+    ├── RateLimitedError     429
+    └── ProviderFaultError   5xx
+```
+"""
+
+from schemas.errors import HooklineError
+from schemas.events import ProviderError
+
+
+class ApiError(HooklineError):
+    """A call that did not do what was asked. Its text names the operation, never a number, a text or a secret."""
+
+
+class LimitError(ApiError, ValueError):
+    """A value that the provider documents as refused, found before anything was sent."""
+
+
+class NotConnectedError(ApiError):
+    """No connection came about: nothing was sent."""
+
+
+class OutcomeUnknownError(ApiError):
+    """The request went out and no whole answer came. It may have had its effect."""
+
+
+class UnreadableAnswerError(ApiError):
+    """The provider answered with success, and not with what it documents."""
+
+
+class RefusedError(ApiError):
+    """The provider answered, and not with success.
+
+    `status` is HTTP's, `code` the provider's own code of the first error, `errors` all that it said, `retry_after`
+    the seconds that it asks to wait.
+    """
+
+    def __init__(
+        self, status: int, errors: tuple[ProviderError, ...], retry_after: float | None = None, what: str = "the call"
+    ) -> None:
+        self.status = status
+        self.errors = errors
+        self.code = next((error.code for error in errors if error.code), None)
+        self.retry_after = retry_after
+        words = "; ".join(filter(None, (error.title or error.detail for error in errors)))
+        code = f", code {self.code}" if self.code else ""
+        super().__init__(f"{what}: status {status}{code}{f': {words}' if words else ''}")
+
+
+class AuthenticationError(RefusedError):
+    """The credentials are not accepted, or not for this (401, 403)."""
+
+
+class NotFoundError(RefusedError):
+    """There is no such thing (404)."""
+
+
+class ConflictError(RefusedError):
+    """It is there already, or was changed meanwhile (409)."""
+
+
+class RateLimitedError(RefusedError):
+    """Too many calls (429)."""
+
+
+class ProviderFaultError(RefusedError):
+    """The provider is not well (5xx)."""
+
+
+_BY_STATUS: dict[int, type[RefusedError]] = {
+    401: AuthenticationError,
+    403: AuthenticationError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitedError,
+}
+
+
+def refused(status: int, errors: tuple[ProviderError, ...], retry_after: float | None, what: str) -> RefusedError:
+    """Return the exception for an answer of that status. `what` names the operation."""
+    kind = ProviderFaultError if status >= 500 else _BY_STATUS.get(status, RefusedError)
+    return kind(status, errors, retry_after, what)
