@@ -16,17 +16,19 @@ _REASONS: Mapping[int, bytes] = {
 }
 
 
-def answer(status: int, *, close: bool = False, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer of that status. Its body depends on nothing but the status.
+def answer(
+    status: int, *, close: bool = False, headers: Mapping[str, str] | None = None, json: bytes = b""
+) -> Response:
+    """Return an answer of that status. Its body depends on nothing but the status, or is the `json` of a success.
 
     `close` ends the connection after it.
     """
-    body = _REASONS.get(status)
+    body = json or _REASONS.get(status)
     response = Response(status=status, body=body)
     # A name without a version: what is there already, aiohttp does not overwrite with its own banner.
     response.headers[hdrs.SERVER] = _SERVER
     if body is not None:
-        response.headers[hdrs.CONTENT_TYPE] = "text/plain; charset=utf-8"
+        response.headers[hdrs.CONTENT_TYPE] = "application/json" if json else "text/plain; charset=utf-8"
     if headers:
         response.headers.update(headers)
     if close:

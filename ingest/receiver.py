@@ -29,6 +29,7 @@ from ingest.publisher import GRACE, Publisher, unrecognized
 from ingest.refusals import Refusals
 from ingest.settings import ServerSettings
 from providers.contract import Account, Policy, Provider, Request, Verdict, Verification, Verifier
+from providers.roles import Corroboration, Corroborator
 from schemas.events import Event
 from schemas.times import Clock, from_clock
 from schemas.webhook import Webhook
@@ -46,11 +47,15 @@ _BODY_REFUSALS: Mapping[BodyFault, tuple[int, Refusal]] = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One account that can be delivered to: who it is, how its provider behaves, who proves its senders."""
+    """One account that can be delivered to: who it is, how its provider behaves, who proves its senders.
+
+    With a `corroborator` the provider itself is asked whether the events are true before they are stored.
+    """
 
     account: Account
     provider: Provider
     verifier: Verifier
+    corroborator: Corroborator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +69,21 @@ class _Route:
     secret_parameters: frozenset[str]
     allow: str
     retry: Mapping[str, str]
+    challenge: Mapping[str, str]
 
 
 def _route(name: str, endpoint: Endpoint) -> _Route:
     policy = endpoint.provider.policy
+    own = endpoint.verifier.secrets
     return _Route(
         endpoint=endpoint,
         name=name,
         policy=policy,
-        secret_headers=CREDENTIALS | {header.lower() for header in policy.secret_headers},
-        secret_parameters=SECRET_PARAMETERS | {parameter.lower() for parameter in policy.secret_parameters},
+        secret_headers=CREDENTIALS | own.headers | {header.lower() for header in policy.secret_headers},
+        secret_parameters=SECRET_PARAMETERS | own.parameters | {name.lower() for name in policy.secret_parameters},
         allow=", ".join(sorted(policy.methods)),
         retry={"Retry-After": str(policy.retry_after)},
+        challenge={} if policy.challenge is None else {"WWW-Authenticate": policy.challenge},
     )
 
 
@@ -141,24 +149,24 @@ class Receiver:
         if isinstance(body, BodyFault):
             return self._without_body(route, body)
         deadline = _deadline(route.policy, began, monotonic())
-        seen = Request(request.method, request.raw_path, read_headers(request.raw_headers), body)
+        seen = Request(request.method, request.raw_path, read_headers(request.raw_headers), body, request.remote)
         try:
             proof = route.endpoint.verifier.verify(seen, self._clock())
         except Exception as error:  # noqa: BLE001 - a verifier that breaks its contract proves nobody
             return self._our_fault(route, Fault.VERIFY, error)
         if proof.verdict is not Verdict.VERIFIED:
-            return self._refuse(route.name, proof.verdict, 401)
+            return self._not_proved(route, proof.verdict)
         if self._in_flight >= self._max_in_flight:
             return self._retry_later(route, Outcome.OVERLOADED)
         self._in_flight += 1
         self._metrics.in_flight.inc()
         try:
-            return await self._store(route, self._webhook(route, seen, request.remote, proof), began, deadline)
+            return await self._store(route, self._webhook(route, seen, proof), began, deadline)
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.dec()
 
-    def _webhook(self, route: _Route, seen: Request, peer: str | None, proof: Verification) -> Webhook:
+    def _webhook(self, route: _Route, seen: Request, proof: Verification) -> Webhook:
         account = route.endpoint.account
         return Webhook(
             provider=route.endpoint.provider.name,
@@ -169,7 +177,7 @@ class Receiver:
             headers=kept_headers(seen.headers, route.secret_headers),
             body=seen.body,
             received_at=from_clock(self._clock),
-            peer=peer,
+            peer=seen.peer,
             verified_key=proof.key,
             traceparent=traceparent_of(seen.headers),
         )
@@ -177,6 +185,9 @@ class Receiver:
     async def _store(self, route: _Route, webhook: Webhook, began: float, deadline: float) -> Response:
         webhook_id = webhook.id
         events = self._normalize(route, webhook, webhook_id)
+        doubt = await self._doubt(route, webhook_id, events, deadline)
+        if doubt is not None:
+            return doubt
         wait = min(route.policy.broker_wait, deadline - monotonic() - GRACE)
         outcome = await self._publisher.publish(webhook, events, wait, webhook_id=webhook_id)
         if not outcome.durable:
@@ -185,11 +196,36 @@ class Receiver:
         self._metrics.stored(route.name)
         millis = round((monotonic() - began) * 1000, 1)
         _log.info("webhook_stored", account=route.name, webhook_id=webhook_id, events=len(events), ms=millis)
-        return answer(route.policy.success_status)
+        return answer(route.policy.success_status, json=route.policy.success_body)
+
+    async def _doubt(self, route: _Route, webhook_id: str, events: Sequence[Event], deadline: float) -> Response | None:
+        """Return the answer to a webhook that the provider itself does not vouch for, None where it does.
+
+        Whoever knows the password may not know what the provider's API says. Where that cannot be asked now, the
+        sender comes again.
+        """
+        corroborator = route.endpoint.corroborator
+        if corroborator is None:
+            return None
+        # Half of the time that is left: the log needs the other half.
+        wait = max(0.0, (deadline - monotonic()) / 2)
+        try:
+            found = await corroborator.corroborate(events, wait)
+        except Exception as error:  # noqa: BLE001 - one that breaks its contract vouches for nothing
+            return self._our_fault(route, Fault.VERIFY, error)
+        match found:
+            case Corroboration.CONFIRMED:
+                return None
+            case Corroboration.CONTRADICTED:
+                _log.warning("webhook_contradicted", account=route.name, webhook_id=webhook_id)
+                return self._not_proved(route, Verdict.CONTRADICTED)
+            case Corroboration.UNKNOWN:
+                _log.warning("webhook_not_corroborated", account=route.name, webhook_id=webhook_id)
+                return self._retry_later(route, Outcome.UNAVAILABLE)
 
     def _normalize(self, route: _Route, webhook: Webhook, webhook_id: str) -> Sequence[Event]:
         try:
-            events = route.endpoint.provider.normalize(webhook)
+            events = route.endpoint.provider.normalize(webhook, route.endpoint.account.settings)
         except Exception as error:  # noqa: BLE001 - what is verified is kept, understood or not (P11)
             self._metrics.fault(route.name, Fault.NORMALIZE)
             _log.error("normalizer_failed", account=route.name, webhook_id=webhook_id, error=type(error).__name__)
@@ -212,6 +248,10 @@ class Receiver:
     def _refuse(self, account: str, reason: Refusal | Verdict, status: int) -> Response:
         self.refusals.note(account, reason, status)
         return answer(status)
+
+    def _not_proved(self, route: _Route, reason: Verdict) -> Response:
+        self.refusals.note(route.name, reason, 401)
+        return answer(401, headers=route.challenge)
 
     def _our_fault(self, route: _Route, place: Fault, error: Exception) -> Response:
         self._metrics.fault(route.name, place)
