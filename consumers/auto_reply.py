@@ -24,16 +24,32 @@ APPEND_WAIT = 10.0
 """Seconds that a command may take to be stored."""
 
 
-def auto_reply(settings: AutoReplySettings, log: Log, metrics: ConsumerMetrics, clock: Clock) -> Consumer:
-    """Return the consumer that answers messages by the rules of `settings`."""
-    return Consumer(
-        AUTO_REPLY.name, AUTO_REPLY.topics, _AutoReply(settings, log, metrics, clock).handle, has_effects=True
-    )
+def auto_reply(
+    settings: AutoReplySettings,
+    log: Log,
+    metrics: ConsumerMetrics,
+    clock: Clock,
+    chooses_number: frozenset[str] = frozenset(),
+) -> Consumer:
+    """Return the consumer that answers messages by the rules of `settings`.
+
+    `chooses_number` names the accounts whose provider sends also where our number is not named.
+    """
+    replier = _AutoReply(settings, log, metrics, clock, chooses_number)
+    return Consumer(AUTO_REPLY.name, AUTO_REPLY.topics, replier.handle, has_effects=True)
 
 
 class _AutoReply:
-    def __init__(self, settings: AutoReplySettings, log: Log, metrics: ConsumerMetrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: AutoReplySettings,
+        log: Log,
+        metrics: ConsumerMetrics,
+        clock: Clock,
+        chooses_number: frozenset[str],
+    ) -> None:
         self._settings = settings
+        self._chooses_number = chooses_number
         self._log = log
         self._clock = clock
         self._counters = _counters(settings, metrics)
@@ -44,7 +60,7 @@ class _AutoReply:
         if not isinstance(event, InboundMessage):
             return
         now = from_clock(self._clock)
-        decision = decide(self._settings, event, now)
+        decision = decide(self._settings, event, now, needs_number=event.account not in self._chooses_number)
         command = _command(self._settings, event, decision, now)
         if command is not None:
             envelope = delivered.envelope
@@ -56,7 +72,7 @@ class _AutoReply:
 def _command(
     settings: AutoReplySettings, event: InboundMessage, decision: Decision, now: datetime
 ) -> SendRequested | None:
-    if decision.text is None or event.from_ is None or event.to is None:
+    if decision.text is None or event.from_ is None:
         return None
     return SendRequested(
         id=reply_command_id(event),
@@ -67,6 +83,7 @@ def _command(
         from_=event.to,
         to=event.from_,
         text=decision.text,
+        sender_id=event.sender_id,
         in_reply_to=event.message_id,
         cause=event.id,
         rule=decision.rule,

@@ -44,12 +44,13 @@ class Decision:
     text: str | None = None
 
 
-def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime) -> Decision:
+def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime, *, needs_number: bool = True) -> Decision:
     """Return whether and how to answer. Never raises.
 
-    The first rule whose keyword is the whole text answers, else the default reply, if there is one.
+    The first rule whose keyword is the whole text answers, else the default reply, if there is one. `needs_number`
+    says that the provider sends nothing unless our number is named.
     """
-    silence = _silence(settings, event, now)
+    silence = _silence(settings, event, now, needs_number=needs_number)
     if silence is not None:
         return Decision(silence)
     words = normalized(event.text or "")
@@ -85,12 +86,14 @@ def normalized(text: str) -> str:
     return words.rstrip(_PUNCTUATION) or words
 
 
-def _silence(settings: AutoReplySettings, event: InboundMessage, now: datetime) -> ReplyOutcome | None:
+def _silence(
+    settings: AutoReplySettings, event: InboundMessage, now: datetime, *, needs_number: bool
+) -> ReplyOutcome | None:
     """Return why the message gets no answer whatever it says, None where it may get one."""
     checks = (
         (ReplyOutcome.OUTBOUND, event.direction not in {None, "", Direction.INBOUND}),
         (ReplyOutcome.NOT_A_MESSAGE, event.content_type in _NOT_A_MESSAGE),
-        (ReplyOutcome.NO_NUMBER, not event.to),
+        (ReplyOutcome.NO_NUMBER, needs_number and not event.to),
         (ReplyOutcome.NOT_A_PERSON, not _can_receive(event)),
         (ReplyOutcome.OWN_NUMBER, event.from_ == event.to),
         (ReplyOutcome.OPT_OUT_WORD, event.autoresponse is not None),

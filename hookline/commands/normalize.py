@@ -15,7 +15,7 @@ import orjson
 from hookline.commands.options import read_input
 from hookline.configuration.accounts import wrong_name
 from hookline.errors import CommandError
-from providers.contract import Provider
+from providers.contract import NO_SETTINGS, Provider
 from providers.registry import PROVIDERS
 from schemas.codec import encode_event
 from schemas.events import Event
@@ -57,7 +57,8 @@ def events_of(provider: Provider, account: str, body: bytes) -> tuple[Event, ...
             headers=(("content-type", "application/json"),),
             body=body,
             received_at=from_clock(time.time),
-        )
+        ),
+        NO_SETTINGS,
     )
 
 

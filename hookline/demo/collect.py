@@ -81,4 +81,4 @@ def _events_of(entry: Acknowledged, account: Account, now: datetime) -> Sequence
         body=entry.body,
         received_at=now,
     )
-    return provider(account.provider).normalize(webhook)
+    return provider(account.provider).normalize(webhook, account.settings)

@@ -23,7 +23,7 @@ from hookline.process.application import Application
 from hookline.process.roles import Role
 from hookline.simulator.api import CloudApi
 from hookline.simulator.deliveries import Deliveries
-from hookline.simulator.engine import Engine
+from hookline.simulator.engine import Engine, delivery_headers
 from hookline.simulator.pacing import Pacer
 from hookline.simulator.run import stopped_by_signals, webhooks
 from providers.simulation import Cloud, Outgoing
@@ -168,8 +168,9 @@ class Show:
 
     async def _renew(self) -> None:
         """Write a new message for `curl`, signed now."""
-        body = _question(self._cloud).body(1)
-        headers = self._cloud.headers(body, time.time())
+        question = _question(self._cloud)
+        body = question.body(1)
+        headers = delivery_headers(self._cloud, question, body, time.time(), f"/webhooks/{ACCOUNT}")
         await asyncio.to_thread(files.write_request, self._folder, body, headers)
 
     def _view(self, parts: "_Parts") -> View:

@@ -20,6 +20,7 @@ from hookline.process.with_ledger import WithLedger
 from hookline.process.workers import Loop, Worker
 from hookline.replies import mute_accounts
 from providers.contract import Sender
+from providers.registry import provider
 from schemas.times import Clock
 from schemas.urls import sqlite_path
 
@@ -65,7 +66,9 @@ class Crew:
         return WithLedger(loop, self._ledger, sqlite_path(self._config.consumers.state))
 
     def _replying(self) -> Consumer:
-        return auto_reply(self._config.consumers.auto_reply, self._log, self._metrics, self._clock)
+        accounts = self._config.accounts.values()
+        choosing = frozenset(each.name for each in accounts if provider(each.provider).chooses_number)
+        return auto_reply(self._config.consumers.auto_reply, self._log, self._metrics, self._clock, choosing)
 
     def _sending(self) -> Consumer:
         self._senders, unable = senders_of(self._config)

@@ -6,14 +6,16 @@ bounded: who submits one more waits.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
+from yarl import URL
 
 from hookline.simulator.agenda import Agenda
 from hookline.simulator.deliveries import Deliveries
 from hookline.simulator.tally import Answer, Purpose, Report, Tally
+from providers.contract import Request
 from providers.simulation import Cloud, Outgoing
 from schemas.times import Clock
 
@@ -170,13 +172,15 @@ class Engine:
         return retry, pauses[job.failures]
 
     async def _post(self, session: aiohttp.ClientSession, job: _Job, body: bytes) -> Answer:
-        headers = self._cloud.headers(body, self._clock(), job.outgoing.forgery)
+        url, headers = self._signed(job.outgoing, body)
         # uvloop's own time moves in whole milliseconds, once a turn of the loop: too coarse for an answer.
         begun = time.perf_counter()
         try:
             async with (
                 asyncio.timeout(self._cloud.retry.timeout),
-                session.post(self.url, data=body, headers=headers, allow_redirects=False) as response,
+                session.request(
+                    job.outgoing.method, url, data=body or None, headers=headers, allow_redirects=False
+                ) as response,
             ):
                 await response.content.read(_ANSWER_BYTES)
                 return Answer(time.perf_counter() - begun, response.status)
@@ -184,6 +188,25 @@ class Engine:
             return Answer(time.perf_counter() - begun, reason="timeout")
         except (aiohttp.ClientError, OSError) as error:
             return Answer(time.perf_counter() - begun, reason=_reason(error))
+
+    def _signed(self, outgoing: Outgoing, body: bytes) -> tuple[URL, Mapping[str, str]]:
+        """Return where a delivery goes and its headers, proved as the cloud proves itself."""
+        url = delivery_url(self.url, outgoing)
+        return url, delivery_headers(self._cloud, outgoing, body, self._clock(), url.raw_path_qs)
+
+
+def delivery_url(url: str, outgoing: Outgoing) -> URL:
+    """Return the receiver's URL with the query of a delivery behind it."""
+    if not outgoing.query:
+        return URL(url, encoded=True)
+    return URL(f"{url}{'&' if '?' in url else '?'}{outgoing.query}", encoded=True)
+
+
+def delivery_headers(cloud: Cloud, outgoing: Outgoing, body: bytes, now: float, target: str) -> Mapping[str, str]:
+    """Return all headers of a delivery to `target`, proved at `now` Unix seconds."""
+    typed = {"content-type": outgoing.content_type} if body else {}
+    request = Request(outgoing.method, target, tuple(typed.items()), body)
+    return {**typed, **cloud.headers(request, now, outgoing.forgery)}
 
 
 def _reason(error: Exception) -> str:

@@ -23,7 +23,9 @@ from providers.contract import (
     Policy,
     Provider,
     Request,
+    SecretPlaces,
     Sender,
+    Settings,
     Verdict,
     Verification,
     Verifier,
@@ -133,6 +135,11 @@ def _stored(record: Record) -> StoredRecord:
 class SharedSecret:
     """Proves a sender by a header, or by a query parameter."""
 
+    @property
+    def secrets(self) -> SecretPlaces:
+        """Nowhere beside what the policy names."""
+        return SecretPlaces()
+
     def verify(self, request: Request, now: float) -> Verification:
         """Return the verdict."""
         given = request.header("x-sample-secret")
@@ -169,7 +176,7 @@ class FixedVerdict(SharedSecret):
         return replace(super().verify(request, now), verdict=self._verdict)
 
 
-def normalize(webhook: Webhook) -> tuple[Event, ...]:
+def normalize(webhook: Webhook, _settings: Settings) -> tuple[Event, ...]:
     """Return one message for each recipient of the body's JSON, or one unrecognized event."""
     common: Any = {"provider": "sample", "account": webhook.account, "received_at": webhook.received_at}
     try:

@@ -9,7 +9,8 @@ from random import Random
 
 from aiohttp import web
 
-from providers.simulation import ApiAnswer, Forgery, Outgoing, RetryPlan
+from providers.contract import Request
+from providers.simulation import ApiAnswer, Forgery, Misbehavior, Outgoing, RetryPlan
 
 Answering = Callable[[int, web.Request, bytes], "int | Exception | float"]
 """Gives for the number of a request (from 1) a status, a pause in seconds before 200, or an error to close with."""
@@ -46,11 +47,15 @@ class SmallCloud:
         """Return two lines."""
         return (f'base_url = "{base_url}"', f'public_keys = ["{reference("SMALL_PUBLIC_KEY")}"]')
 
-    def headers(self, body: bytes, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the protocol has it
+    def misbehave(self, kind: Misbehavior, times: int) -> bool:  # noqa: ARG002 - the protocol has it
+        """Know none."""
+        return False
+
+    def headers(self, request: Request, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the protocol has it
         """Return the word, or another for a forgery."""
         self.signed_at.append(now)
         word = f"forged-{forgery}" if forgery else "genuine"
-        return {"signature": word, "content-type": "text/plain"}
+        return {"signature": word}
 
     def traffic(self, random: Random, clock: Callable[[], float]) -> Iterator[Sequence[Outgoing]]:  # noqa: ARG002 - the protocol has it
         """Yield pairs of a genuine webhook and a forgery."""

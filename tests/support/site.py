@@ -15,6 +15,7 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from providers.contract import Request
 from providers.registry import cloud
 from providers.simulation import ApiAnswer, Cloud, Forgery
 
@@ -212,7 +213,9 @@ class Site:
         at: float | None = None,
     ) -> int:
         """Post within a session that is open already."""
-        headers = self.provider.cloud.headers(body, time.time() if at is None else at, forgery)
+        request = Request("POST", "/webhooks/main", (), body)
+        proof = self.provider.cloud.headers(request, time.time() if at is None else at, forgery)
+        headers = {"content-type": "application/json", **proof}
         async with session.post(to.url, data=body, headers=headers) as answer:
             await answer.read()
             return answer.status

@@ -14,7 +14,7 @@ from broker.embedded import EmbeddedLog
 from broker.settings import BrokerSettings
 from ingest.server import Endpoint
 from providers import telnyx
-from providers.contract import Account, Secret
+from providers.contract import Account, Request, Secret
 from providers.simulation import Forgery
 from providers.telnyx.simulation.cloud import TelnyxCloud
 from schemas.envelope import read_event
@@ -41,7 +41,7 @@ def telnyx_endpoint() -> Endpoint:
 
 def signed(body: bytes, forgery: Forgery | None = None) -> bytes:
     """Return the request that the cloud sends, by the real clock."""
-    headers: Mapping[str, str] = CLOUD.headers(body, time.time(), forgery)
+    headers: Mapping[str, str] = CLOUD.headers(Request("POST", "/webhooks/main", (), body), time.time(), forgery)
     return request_bytes(body, secret=None, headers=[(n.encode(), v.encode()) for n, v in headers.items()])
 
 

@@ -40,7 +40,7 @@ async def timed(asked: Awaitable[Answer]) -> tuple[Answer, float]:
 
 def with_normalizer(normalize: Callable[[Webhook], tuple[Event, ...]]) -> Provider:
     """Return the sample provider with another normalizer."""
-    return replace(SAMPLE, normalize=normalize)
+    return replace(SAMPLE, normalize=lambda webhook, _settings: normalize(webhook))
 
 
 def reasons(bench: Bench) -> list[str]:

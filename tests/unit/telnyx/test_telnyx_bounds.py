@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from providers.telnyx.fields import LONGEST_LIST
+from providers.fields import LONGEST_LIST
 from providers.telnyx.normalize import normalize
 from providers.telnyx.policy import POLICY
 from schemas.events import DeliveryUpdated, Event, MessageReceived, WebhookUnrecognized

@@ -2,8 +2,8 @@
 
 import pytest
 
+from providers.fields import number
 from providers.telnyx.failures import failure_class_of
-from providers.telnyx.fields import number
 from providers.telnyx.optout import autoresponse_of
 from providers.telnyx.statuses import status_of
 from schemas.events import ProviderError
