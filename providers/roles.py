@@ -65,6 +65,11 @@ class Poll(Protocol):
         """One word for logs and metrics, of a fixed list of the provider."""
         ...
 
+    @property
+    def every(self) -> float:
+        """Seconds from one check to the next, where a batch does not ask for another pause."""
+        ...
+
     async def check(self) -> PollBatch:
         """Ask once. Raises ApiError."""
         ...
