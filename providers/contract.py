@@ -233,6 +233,14 @@ class Account:
     settings: Settings = field(default_factory=dict[str, Any])
 
 
+class ApiClient(Protocol):
+    """A client of a provider's API; its operations are found by `providers.rest.operations`."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """A provider's words and ours: what a table in its folder says, for the page that shows all providers.
@@ -250,6 +258,14 @@ def _nothing(_account: Account) -> None:
     return None
 
 
+def _no_client(account: Account) -> ApiClient:
+    raise AccountError(f"account {account.name!r}: no client")
+
+
+def _no_setup(account: Account, _request: SetupRequest) -> Setup:
+    raise AccountError(f"account {account.name!r}: nothing that its provider's API could set up")
+
+
 def _no_polls(_account: Account) -> tuple[Poll, ...]:
     return ()
 
@@ -261,7 +277,7 @@ class Provider:
     `verifier` raises AccountError for an account that could prove nobody. `normalize` never raises and never
     returns nothing; it is given the account's settings. `sender`, `client`, `polls`, `confirmer`, `corroborator` and
     `setup` raise AccountError where a credential is missing; None or nothing says that the account wants none.
-    `client_class` is the class of `client`, whose operations `hookline call` offers. `reach` is the URL whose answer
+    `client` makes the client whose operations `hookline call` offers. `reach` is the URL whose answer
     proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
     itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
     """
@@ -274,11 +290,10 @@ class Provider:
     normalize: Callable[[Webhook, Settings], tuple[Event, ...]]
     words: Words = field(default_factory=lambda: Words(statuses={}, failures={}, consents={}))
     sender: Callable[[Account], Sender]
-    client_class: type = object
-    client: Callable[[Account], Any] = _nothing
+    client: Callable[[Account], ApiClient] = _no_client
     reach: Callable[[Account], str]
     portal_steps: tuple[str, ...]
-    setup: Callable[[Account, SetupRequest], Setup] | None = None
+    setup: Callable[[Account, SetupRequest], Setup] = _no_setup
     polls: Callable[[Account], Sequence[Poll]] = _no_polls
     confirmer: Callable[[Account], Confirmer | None] = _nothing
     corroborator: Callable[[Account], Corroborator | None] = _nothing

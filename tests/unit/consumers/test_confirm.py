@@ -171,7 +171,7 @@ async def test_the_wish_of_a_provider_to_wait_is_followed(bench: Bench) -> None:
 async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(bench: Bench) -> None:
     """The partition of one event is revoked: the others try again."""
     handle = consumer_of(bench, Desk(), max_age=60.0).handle
-    leader, follower = (asyncio.create_task(handle(delivered(each))) for each in messages(2))
+    leader, follower = (asyncio.ensure_future(handle(delivered(each))) for each in messages(2))
     await asyncio.sleep(0)
     leader.cancel()
     async with asyncio.timeout(5):
@@ -184,7 +184,7 @@ async def test_a_follower_that_is_cancelled_does_not_stop_the_call(bench: Bench)
     """Its event is confirmed with the rest and comes again elsewhere, which does no harm."""
     desk = Desk()
     handle = consumer_of(bench, desk, max_age=0.05).handle
-    leader, follower = (asyncio.create_task(handle(delivered(each))) for each in messages(2))
+    leader, follower = (asyncio.ensure_future(handle(delivered(each))) for each in messages(2))
     await asyncio.sleep(0)
     follower.cancel()
     async with asyncio.timeout(5):
