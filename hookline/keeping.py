@@ -1,5 +1,6 @@
 """Keeping of what a provider shows once: a file beside the configuration, written before anything leans on it."""
 
+import asyncio
 import os
 import re
 from pathlib import Path
@@ -14,12 +15,12 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
 def keeper(folder: Path) -> Keep:
     """Return what keeps texts under `keys/` of a folder, readable by its owner alone, and gives their references."""
 
-    def keep(name: str, text: str) -> str:
+    async def keep(name: str, text: str) -> str:
         if not _NAME.fullmatch(name) or name.startswith("."):
             raise CommandError(f"{name!r} is no name for a file")
         path = folder / FOLDER / name
         try:
-            _write(path, text)
+            await asyncio.to_thread(_write, path, text)
         except OSError as error:
             raise CommandError(f"{path}: cannot be written: {error.strerror}") from error
         return f"file:{FOLDER}/{name}"
