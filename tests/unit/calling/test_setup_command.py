@@ -1,5 +1,7 @@
 """The setup command: a plan first, nothing changed without a word, safe to repeat; keys are kept."""
 
+import asyncio
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -140,4 +142,4 @@ async def test_a_name_cannot_lead_elsewhere(tmp_path: Path, name: str) -> None:
     """Names come from the provider's answer."""
     with pytest.raises(CommandError, match="no name for a file"):
         await keeper(tmp_path)(name, "text")
-    assert list(tmp_path.iterdir()) == []
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
