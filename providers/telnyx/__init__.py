@@ -3,7 +3,7 @@
 from providers.contract import Provider, Setting, Words
 from providers.polling import poll_settings
 from providers.telnyx.access import DEFAULT_BASE_URL, base_url_of
-from providers.telnyx.client import TelnyxClient, client
+from providers.telnyx.client import client
 from providers.telnyx.failures import FAILURES
 from providers.telnyx.normalize import normalize
 from providers.telnyx.numbers import BULK_UPDATES
@@ -53,7 +53,6 @@ PROVIDER = Provider(
     normalize=normalize,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS),
     sender=sender,
-    client_class=TelnyxClient,
     client=client,
     setup=setup,
     polls=polls,
