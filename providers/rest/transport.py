@@ -146,7 +146,8 @@ class Transport:
         except TimeoutError as error:
             raise DeadlineError(f"{call.name}: no answer within {self._tempo.timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise OutcomeUnknownError(f"{call.name}: the connection broke ({type(error).__name__})") from error
+            reason = type(error.__cause__ if isinstance(error, _BrokenError) else error).__name__
+            raise OutcomeUnknownError(f"{call.name}: the connection broke ({reason})") from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -178,8 +179,23 @@ class Transport:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_made_once,),
             )
         return self._session
+
+
+class _BrokenError(aiohttp.ClientError):
+    """A connection that broke after the request, in a class that aiohttp does not know."""
+
+
+async def _made_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from making a GET, PUT or DELETE again by itself: whether that is safe is not its to say."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenError(type(error).__name__) from error
 
 
 def _may_repeat(call: Call, error: Exception) -> bool:
