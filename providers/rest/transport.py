@@ -9,7 +9,7 @@ Redirects are never followed: they would carry the credentials to whoever they n
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Protocol
@@ -77,12 +77,16 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tempo:
-    """How patient calls are: seconds for one try, tries after the first, seconds before the first of those."""
+    """How patient calls are: seconds for one try, tries after the first, seconds before the first of those.
+
+    `sleep` waits between tries; a test may give one that does not.
+    """
 
     timeout: float = DEFAULT_TIMEOUT
     retries: int = DEFAULT_RETRIES
     first_pause: float = 0.5
     clock: Clock = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Transport:
@@ -120,7 +124,7 @@ class Transport:
                 pause = self._pause(call, error, tries)
                 if pause is None:
                     raise
-            await asyncio.sleep(pause)
+            await self._tempo.sleep(pause)
 
     async def exchange(self, call: Call, sent: dict[str, str] | None = None) -> Answer:
         """Make the call once and return its answer, whatever its status; `sent` takes the headers that prove us.
