@@ -142,6 +142,19 @@ async def test_lost_confirmation_is_made_again() -> None:
         assert ids_of(await poll.check()) == ["report-101"]
 
 
+async def test_queue_of_somebody_else_is_read_alone() -> None:
+    """An account that leaves confirming to others is polled, each item once, and nothing is confirmed."""
+    async with fake_messagemedia(queues=reports(101)) as fake:
+        (poll,) = polls(account_at(fake.url, polls=("delivery_reports",), confirm=False))
+        first = await poll.check()
+        await poll.stored(first)
+        second = await poll.check()
+        await poll.close()
+    assert (len(first.items), first.again_after) == (100, None)
+    assert (second.items, second.again_after) == ((), None)
+    assert fake.confirmed == []
+
+
 async def test_failed_confirmation_brings_the_batch_again() -> None:
     """Where confirming fails the items come again, to be stored under the same ids."""
     line = "POST /v1/delivery_reports/confirmed"
@@ -223,6 +236,38 @@ async def test_blacklist_gives_changes_alone() -> None:
         fake.blacklist = ["+61491570157", "+61491570110"]
         (batch,) = await until_empty(poll)
     assert numbers_of(batch) == [("+61491570110", True), ("+61491570156", False)]
+
+
+async def test_number_that_the_list_skipped_has_not_left() -> None:
+    """A list that changed while it was read says nothing certain: the provider is asked by name."""
+    async with polling("blacklist", blacklist=["+61491570156", "+61491570157"]) as (fake, poll):
+        await until_empty(poll)
+        fake.blacklist, fake.skipped = [], ["+61491570156"]
+        (batch,) = await until_empty(poll)
+    assert numbers_of(batch) == [("+61491570157", False)]
+
+
+async def test_number_that_cannot_be_asked_for_stays_listed() -> None:
+    """Where nobody says that a number may be written to it counts as listed, and is asked for again."""
+    line = "GET /v1/number_authorisation/is_authorised/+61491570156"
+    async with fake_messagemedia(blacklist=["+61491570156"], failing={line}) as fake:
+        poll = BlacklistPoll(client_of(fake.url), 30.0)
+        await until_empty(poll)
+        fake.blacklist = ["+61491570157"]
+        assert numbers_of((await until_empty(poll))[0]) == [("+61491570157", True)]
+        fake.failing.clear()
+        assert numbers_of((await until_empty(poll))[0]) == [("+61491570156", False)]
+        await poll.close()
+
+
+async def test_entry_that_is_no_number_leaves_without_asking() -> None:
+    """The provider takes nothing but E.164 in a question: an odd entry is compared alone."""
+    async with polling("blacklist", blacklist=["Shop", "+61491570156"]) as (fake, poll):
+        await until_empty(poll)
+        fake.blacklist = ["+61491570156"]
+        (batch,) = await until_empty(poll)
+    assert numbers_of(batch) == [("Shop", False)]
+    assert not any("is_authorised" in line for line in fake.asked)
 
 
 async def test_blacklist_comes_in_bounded_batches() -> None:
