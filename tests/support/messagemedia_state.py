@@ -29,8 +29,9 @@ def report(number: int) -> dict[str, Any]:
 class FakeMessageMedia:
     """What the account holds.
 
-    `lag` is how many checks still show what was confirmed; `losing` forgets confirmations. `skipped` numbers are on the
-    blacklist and not in the list. `keys_off` answers the key endpoints as for an account without the feature.
+    `lag` is how many checks still show what was confirmed; `losing` forgets confirmations; `unknown` ids are refused
+    when they are confirmed. `skipped` numbers are on the blacklist and not in the list. `keys_off` answers the key
+    endpoints as for an account without the feature.
     """
 
     queues: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _QUEUES})
@@ -41,6 +42,7 @@ class FakeMessageMedia:
     lag: int = 0
     losing: bool = False
     keys_off: bool = False
+    unknown: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     confirmed: list[list[str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -89,7 +91,7 @@ class FakeMessageMedia:
     async def _confirm(self, request: web.Request) -> web.Response:
         name = request.path.split("/")[2]
         ids = (await request.json())[f"{_QUEUES[name]}s"]
-        if not 1 <= len(ids) <= _PAGE:
+        if not 1 <= len(ids) <= _PAGE or self.unknown & set(ids):
             return web.json_response({"message": "Bad Request", "details": ["1 to 100 ids"]}, status=400)
         self.confirmed.append(ids)
         if not self.losing:

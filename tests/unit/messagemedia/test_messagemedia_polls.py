@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from providers.contract import AccountError
 from providers.messagemedia import blacklist_poll
 from providers.messagemedia.blacklist_poll import BlacklistPoll
 from providers.messagemedia.polls import FIRST_PAUSE, PATIENCE, REMEMBERED, QueuePoll, polls
 from providers.messagemedia.queues import DELIVERY_REPORTS, REPLIES
-from providers.rest.errors import ApiError, AuthenticationError, UnreadableAnswerError
+from providers.rest.errors import ApiError, AuthenticationError, RefusedError, UnreadableAnswerError
 from providers.roles import Poll, PollBatch
 from tests.support.messagemedia_api import Reply, account_at, api_answering, client_of, example
 from tests.support.messagemedia_state import FakeMessageMedia, fake_messagemedia, report
@@ -155,6 +157,26 @@ async def test_queue_of_somebody_else_is_read_alone() -> None:
     assert fake.confirmed == []
 
 
+async def test_refused_id_keeps_nobody_else_in_the_queue() -> None:
+    """The others of its page are confirmed, and it is not asked for again."""
+    state = {"queues": reports(100), "unknown": {"report-37", "report-38"}}
+    async with polling("delivery_reports", **state) as (fake, poll):
+        await poll.stored(await poll.check())
+        assert (await poll.check()).items == ()
+    confirmed = [one for ids in fake.confirmed for one in ids]
+    assert sorted(confirmed) == sorted(f"report-{number}" for number in range(1, 101) if number not in {37, 38})
+
+
+async def test_refusal_of_every_id_is_an_error() -> None:
+    """Where nothing at all is taken the confirmation has failed, and the batch comes again."""
+    state = {"queues": reports(3), "unknown": {"report-1", "report-2", "report-3"}}
+    async with polling("delivery_reports", **state) as (_, poll):
+        batch = await poll.check()
+        with pytest.raises(RefusedError):
+            await poll.stored(batch)
+        assert await poll.check() == batch
+
+
 async def test_failed_confirmation_brings_the_batch_again() -> None:
     """Where confirming fails the items come again, to be stored under the same ids."""
     line = "POST /v1/delivery_reports/confirmed"
@@ -180,6 +202,31 @@ async def test_item_without_an_id_is_given_once() -> None:
         assert (await poll.check()).items == ()
     assert [json.loads(item.body) for item in batch.items] == broken
     assert fake.confirmed == [["report-1"]]
+
+
+async def test_half_an_emoji_does_not_stay_in_the_queue() -> None:
+    """A text that was cut in the middle of an emoji is stored as it came, and confirmed by its id."""
+    item = b'{"reply_id":"r1","content":"Hi \\ud83d"}'
+    async with api_answering(Reply(b'{"replies":[' + item + b"]}"), Reply(None, 202)) as api:
+        poll = QueuePoll(client_of(api.url), REPLIES, 30.0)
+        batch = await poll.check()
+        await poll.stored(batch)
+        await poll.close()
+    assert [found.body for found in batch.items] == [item]
+    assert api.seen[1].json == {"reply_ids": ["r1"]}
+
+
+@given(body=st.binary() | st.builds(lambda inner: b'{"replies":[' + inner + b"]}", st.binary()))
+@settings(deadline=None)
+def test_page_of_any_bytes_is_items_or_an_error(body: bytes) -> None:
+    """Whatever a check answers, it is cut into items with a key each, or refused as no answer."""
+    poll = QueuePoll(client_of("http://127.0.0.1:9"), REPLIES, 30.0)
+    try:
+        found = poll._keyed(body)
+    except UnreadableAnswerError:
+        return
+    assert len({key for key, _ in found}) == len(found)
+    assert all(item in body for _, item in found)
 
 
 async def test_item_shown_twice_is_given_once() -> None:
