@@ -2,13 +2,17 @@
 
 import itertools
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+from providers.messagemedia.polls import polls
+from providers.roles import Poll, PollBatch
+from tests.support.messagemedia_api import account_at
 
 _QUEUES = {"delivery_reports": "delivery_report_id", "replies": "reply_id"}
 _PAGE = 100
@@ -171,3 +175,26 @@ async def fake_messagemedia(**state: Any) -> AsyncGenerator[FakeMessageMedia]:
     async with TestServer(fake.app(), host="127.0.0.1") as server:
         fake.url = str(server.make_url("/")).rstrip("/")
         yield fake
+
+
+@asynccontextmanager
+async def polling(name: str, **state: Any) -> AsyncGenerator[tuple[FakeMessageMedia, Poll]]:
+    """Give an account with that state, and one poll of it."""
+    async with fake_messagemedia(**state) as fake:
+        (poll,) = polls(account_at(fake.url, polls=(name,), poll_every=30.0))
+        try:
+            yield fake, poll
+        finally:
+            await poll.close()
+
+
+async def until_empty(poll: Poll, most: int = 50) -> Sequence[PollBatch]:
+    """Check and store as long as the poll asks to be asked again at once, and return all batches."""
+    batches = []
+    for _ in range(most):
+        batch = await poll.check()
+        batches.append(batch)
+        await poll.stored(batch)
+        if batch.again_after is None:
+            return batches
+    raise AssertionError("never empty")
