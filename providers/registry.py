@@ -2,12 +2,18 @@
 
 from collections.abc import Callable, Mapping
 
-from providers import telnyx
+from providers import messagemedia, telnyx
 from providers.contract import AccountError, Provider
 from providers.simulation import Cloud
 from providers.telnyx.simulation.cloud import TelnyxCloud
 
-PROVIDERS: Mapping[str, Provider] = {telnyx.PROVIDER.name: telnyx.PROVIDER}
+PROVIDERS: Mapping[str, Provider] = {
+    provider.name: provider
+    for provider in (
+        telnyx.PROVIDER,
+        messagemedia.PROVIDER,
+    )
+}
 """Every provider, by the name that an account's `provider` gives."""
 
 _CLOUDS: Mapping[str, Callable[[bytes | None], Cloud]] = {"telnyx": TelnyxCloud}
