@@ -101,7 +101,7 @@ def polled(item: Json) -> Facts:
         media_urls=_urls(item, "media_urls"),
         channel=channel.lower() if channel else None,
         cost=price(item, "price"),
-        parts=whole(item, "fragment_count"),
+        parts=whole(item, "fragment_count") or len(items(item, "fragments_info")) or None,
         changed_at=first([moment(item.get(name)) for name in dates]),
         sent_at=moment(item.get("sent_date")),
         completed_at=moment(item.get("delivered_date")),

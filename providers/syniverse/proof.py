@@ -142,8 +142,8 @@ def _basic(account: str, place: int, item: object) -> Credential:
 def _user_and_password(item: object) -> tuple[str, str, str]:
     """Return user, password, and where the password comes from; empty texts where they are not told."""
     if isinstance(item, Secret):
-        user, _, password = item.value.partition(":")
-        return user, password, item.origin
+        written = item.value.partition(":")
+        return written[0], written[2], item.origin
     table: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
     user, secret = table.get("username"), table.get("password")
     if not isinstance(user, str) or not isinstance(secret, Secret):

@@ -146,20 +146,20 @@ def _parts(body: bytes) -> Sequence["bytes | _Failure"]:
     if not stripped.startswith(b"["):
         return [Unreadable.XML if stripped.startswith((b"<", b"\xef\xbb\xbf<")) else body]
     try:
-        found = items_of(b'{"list":' + stripped + b"}", "list") if _is_list(stripped) else ()
+        count = _count(stripped)
+        # Each event carries its own part of the body: too many would make a flood of one request.
+        found = items_of(b'{"list":' + stripped + b"}", "list") if count <= LONGEST_LIST else ()
     except RecursionError:
         return [NotAnObject.TOO_DEEP]
     except ValueError:
         return [NotAnObject.NOT_JSON]
-    if len(found) > LONGEST_LIST:
-        # Each event carries its own part of the body: this many would make a flood of one request.
-        return [Unreadable.TOO_MANY_EVENTS]
-    return found or [Unreadable.EMPTY_LIST]
+    return found or [Unreadable.TOO_MANY_EVENTS if count else Unreadable.EMPTY_LIST]
 
 
-def _is_list(body: bytes) -> bool:
+def _count(body: bytes) -> int:
+    """Return how many items a list has. Raises ValueError where the body is no JSON list."""
     # Numbers as texts: a long one is no reason to refuse its list.
-    return isinstance(json.loads(body, parse_int=str, parse_float=str), list)
+    return len(json.loads(body, parse_int=str, parse_float=str))
 
 
 def _parsed(body: bytes) -> "_Failure | _Parsed":
