@@ -5,7 +5,10 @@ CONTENT = "/scg-attachment/api/v1/messaging/attachments"
 ESS = "/ess/v1"
 
 MESSAGES = f"{SCG}/messaging/messages"
-MESSAGE_REQUESTS = f"{SCG}/messaging/message_requests"
-CONSENT_STATUSES = f"{SCG}/consent/contact_address_statuses"
+"""Also the target of polled messages, by which they are normalized."""
+
 CONSENT_HISTORY = f"{SCG}/consent/contact_address_history"
-"""Also the targets of polled records, by which they are normalized: messages, and the history of consent."""
+"""Also the target of polled consent."""
+
+MESSAGE_REQUESTS = f"{SCG}/messaging/message_requests"
+ACCESS_TOKENS = f"{SCG}/access_tokens"
