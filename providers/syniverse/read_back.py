@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from providers.contract import Account
 from providers.fields import Json
 from providers.rest.errors import ApiError, NotFoundError
 from providers.rest.models import Model
+from providers.rest.transport import Tempo
 from providers.roles import Corroboration
+from providers.syniverse.access import client
 from providers.syniverse.facts import Facts, polled
 from providers.syniverse.failures import bare_code
 from providers.syniverse.statuses import state_of
@@ -220,3 +223,9 @@ async def _ended(tasks: Sequence[asyncio.Task[Corroboration]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def corroborator(account: Account) -> ReadBack | None:
+    """Return the read-back of an account, None where it wants none. Raises AccountError where it cannot call."""
+    # One try: whoever posts is waiting, and comes again.
+    return ReadBack(client(account, Tempo(retries=0))) if account.settings.get("read_back") else None
