@@ -2,7 +2,7 @@
 
 A field that the provider sets itself is `Given`: it is read, and cannot be sent. `joined` fields are one text with
 commas in a request; answers hold a list or that text. Fields that are not here go out by an operation's `extra`, and
-come in by `raw`. Times are read from milliseconds or ISO 8601, and written as ISO 8601, which the API takes (2.10, 2.11).
+come in by `raw`. Times are read from milliseconds or ISO 8601, and written as ISO 8601, which the API takes (2.11).
 """
 
 import re
