@@ -188,9 +188,11 @@ async def test_subscription_has_to_cover_all(subscriptions: list[dict[str, Any]]
 async def test_published_list_of_subscriptions_is_read() -> None:
     """The example has one event type of our topic."""
 
+    published = example("ess_topic_subscriptions_list")
+
     def cloud(seen: Seen) -> Reply:
         if seen.path.endswith("topic-subscriptions"):
-            return Reply(200, example("ess_topic_subscriptions_list"))
+            return Reply(200, published)
         return Reply(200, [{"del-cfg-id": 1266, "del-cfg-nm": NAME, "addr": URL}])
 
     async with fake_api() as api:

@@ -105,9 +105,10 @@ async def test_fifty_refusals_at_once_are_one_regeneration(tmp_path: Path) -> No
 async def test_fifty_refusals_that_cannot_be_helped_are_one_regeneration() -> None:
     """A key that is not accepted is tried once, and not again for a while; all calls say what their refusal was."""
     clock = FakeClock()
+    published = example("token_refresh_500")
 
     def handler(request: Seen) -> Reply:
-        return Reply(500, example("token_refresh_500")) if request.path == REFRESH else refusal(401, "401")
+        return Reply(500, published) if request.path == REFRESH else refusal(401, "401")
 
     async with fake_api() as api, api.client(**REFRESHING, tempo=quick(clock=clock)) as client:
         api.handler = handler
