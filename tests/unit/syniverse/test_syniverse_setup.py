@@ -187,7 +187,6 @@ async def test_subscription_has_to_cover_all(subscriptions: list[dict[str, Any]]
 
 async def test_published_list_of_subscriptions_is_read() -> None:
     """The example has one event type of our topic."""
-
     published = example("ess_topic_subscriptions_list")
 
     def cloud(seen: Seen) -> Reply:
