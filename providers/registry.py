@@ -2,17 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from providers import messagemedia, telnyx
+from providers import messagemedia, syniverse, telnyx
 from providers.contract import AccountError, Provider
 from providers.simulation import Cloud
 from providers.telnyx.simulation.cloud import TelnyxCloud
 
 PROVIDERS: Mapping[str, Provider] = {
-    provider.name: provider
-    for provider in (
-        telnyx.PROVIDER,
-        messagemedia.PROVIDER,
-    )
+    each.name: each for each in (telnyx.PROVIDER, messagemedia.PROVIDER, syniverse.PROVIDER)
 }
 """Every provider, by the name that an account's `provider` gives."""
 

@@ -3,7 +3,7 @@
 from providers.contract import Provider, Setting, Words
 from providers.messagemedia.access import base_url_of, client
 from providers.messagemedia.authorization import Authentication
-from providers.messagemedia.client import DEFAULT_BASE_URL, MessageMediaClient
+from providers.messagemedia.client import DEFAULT_BASE_URL
 from providers.messagemedia.confirming import confirmer
 from providers.messagemedia.consent import ANSWERED_WORDS, CONSENTS
 from providers.messagemedia.failures import FAILURES
@@ -94,7 +94,6 @@ PROVIDER = Provider(
     normalize=normalize,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS),
     sender=sender,
-    client_class=MessageMediaClient,
     client=client,
     reach=base_url_of,
     portal_steps=(
