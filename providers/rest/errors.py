@@ -15,8 +15,13 @@ ApiError
 ```
 """
 
+import re
+
 from schemas.errors import HooklineError
 from schemas.events import ProviderError
+
+# Providers quote what they refuse. Their own codes are shorter.
+_NUMBER = re.compile(r"\+?[0-9]{7,}", re.ASCII)
 
 
 class ApiError(HooklineError):
@@ -54,6 +59,7 @@ class RefusedError(ApiError):
         self.code = next((error.code for error in errors if error.code), None)
         self.retry_after = retry_after
         words = "; ".join(filter(None, (error.title or error.detail for error in errors)))
+        words = _NUMBER.sub("[number]", words)
         code = f", code {self.code}" if self.code else ""
         super().__init__(f"{what}: status {status}{code}{f': {words}' if words else ''}")
 
