@@ -261,6 +261,15 @@ async def test_file_that_cannot_be_written_is_found_out_before_the_old_token_die
     assert refreshes(api) == []
 
 
+async def test_disk_that_takes_no_new_file_is_found_out_likewise(tmp_path: Path) -> None:
+    """The claim can be made and the token not be kept: a name whose temporary one is too long stands for it."""
+    async with fake_api() as api, api.client(**REFRESHING, token_file=tmp_path / ("t" * 248)) as client:
+        api.handler = Gateway()
+        with pytest.raises(AuthenticationError):
+            await client.contacts.get("c1")
+    assert refreshes(api) == []
+
+
 async def test_file_that_another_holds_is_not_waited_for_without_end(tmp_path: Path) -> None:
     """A process that hangs with the claim stops no other one for ever."""
     file = TokenFile(tmp_path / "token", "x")
