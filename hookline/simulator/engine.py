@@ -76,6 +76,11 @@ class Engine:
         """Whether a delivery broke on a bug of the cloud; `stop` raises it."""
         return any(task.done() for task in self._tasks)
 
+    @property
+    def tally(self) -> Tally:
+        """The counts, which the engine goes on writing."""
+        return self._tally
+
     def report(self) -> Report:
         """Return the counts so far."""
         return self._tally.report()
@@ -147,7 +152,7 @@ class Engine:
         answer = await self._post(session, job, body)
         succeeded = answer.status is not None and self._cloud.retry.succeeded(answer.status)
         if job.outgoing.forgery:
-            self._deliveries.forge(body)
+            self._deliveries.forge(job.outgoing, body)
             self._tally.forgery(job.outgoing.forgery, answer, succeeded=succeeded)
             return None
         if succeeded:

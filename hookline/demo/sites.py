@@ -1,0 +1,143 @@
+"""The accounts of the demo, each with a cloud of its own: own keys, own API, own deliveries, own books."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from random import Random
+
+from hookline.demo.account_watch import AccountWatch
+from hookline.demo.books import Expected
+from hookline.demo.collect import expected_of
+from hookline.demo.folder import key_reference
+from hookline.demo.view import AccountView
+from hookline.simulator.api import CloudApi
+from hookline.simulator.deliveries import Deliveries
+from hookline.simulator.engine import Engine
+from hookline.simulator.pacing import Pacer
+from hookline.simulator.run import webhooks
+from hookline.simulator.tally import Report, Tally
+from providers.contract import Account
+from providers.registry import cloud as cloud_of
+from providers.registry import provider
+from providers.simulation import Cloud, Confirming
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account, whose it is, and the lines of its configuration that its cloud does not give."""
+
+    account: str
+    provider: str
+    lines: tuple[str, ...] = ()
+
+
+PLACES: tuple[Place, ...] = (
+    Place("main", "telnyx"),
+    # The same provider, and its people write to the same number of ours: only the account tells them apart.
+    Place("second", "telnyx"),
+)
+"""The demo's accounts; a person's own message goes to the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One account and its cloud, before anything runs."""
+
+    place: Place
+    cloud: Cloud = field(repr=False)
+    api: CloudApi = field(repr=False)
+    deliveries: Deliveries = field(default_factory=Deliveries, repr=False)
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.place.account
+
+    @property
+    def title(self) -> str:
+        """The provider's name as it writes it."""
+        return provider(self.place.provider).title
+
+    async def serve(self, stack: AsyncExitStack) -> Sequence[str]:
+        """Start the cloud's API and return the lines of an account that calls it there."""
+        base_url = await self.api.start()
+        stack.push_async_callback(self.api.stop)
+        lines = self.cloud.account_lines(base_url, partial(key_reference, self.account))
+        return [*lines, *self.place.lines]
+
+    async def deliver(self, url: str, account: Account, stack: AsyncExitStack) -> "RunningSite":
+        """Begin to deliver to `url`; what follows from calls to the API is delivered there too."""
+        engine = Engine(self.cloud, url, deliveries=self.deliveries)
+        await engine.start()
+        stack.push_async_callback(engine.stop)
+        self.api.engine = engine
+        return RunningSite(self, account, engine, AccountWatch(account, self.deliveries))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSite:
+    """A site at work: its engine delivers, its account is watched."""
+
+    site: Site
+    account: Account
+    engine: Engine
+    watch: AccountWatch
+
+    async def send(self, rate: float, after: float) -> None:
+        """Send the cloud's traffic for ever, `rate` webhooks a second, the first in `after` seconds."""
+        await asyncio.sleep(after)
+        pacer = Pacer(rate)
+        for outgoing in webhooks(self.site.cloud, Random()):  # noqa: S311 - traffic is no secret
+            await pacer.turn()
+            await self.engine.submit(outgoing)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is on its way: no delivery, no webhook to the log, no reply, no confirmation."""
+        confirming = self._confirming
+        return self.watch.settled and self.engine.in_hand == 0 and not (confirming and confirming.unconfirmed())
+
+    def view(self) -> AccountView:
+        """Return the figures of the moment."""
+        watch, confirming = self.watch, self._confirming
+        return AccountView(
+            account=self.site.account,
+            provider=self.site.title,
+            report=self.engine.report(),
+            stored=watch.confirmed,
+            records=watch.webhooks,
+            polled=watch.polled,
+            lost=watch.lost,
+            by_type={str(name): number for name, number in watch.by_type.items()},
+            commands=watch.commands,
+            outcomes=dict(watch.outcomes),
+            replies_expected=watch.replies_expected,
+            replies_done=watch.replies_done,
+            confirmed=confirming.confirmed() if confirming else None,
+            unconfirmed=confirming.unconfirmed() if confirming else None,
+        )
+
+    def expected(self, now: datetime) -> Expected:
+        """Return what the log must hold by the cloud's books. Normalizes every body: use a thread."""
+        return expected_of(self.site.cloud, self.site.deliveries, self.site.api.effects, self.account, now)
+
+    @property
+    def _confirming(self) -> Confirming | None:
+        return self.site.cloud if isinstance(self.site.cloud, Confirming) else None
+
+
+def new_sites(places: Sequence[Place] = PLACES) -> Sequence[Site]:
+    """Return the sites, each cloud with new keys. Raises AccountError for a provider without a simulator."""
+    clouds = [cloud_of(place.provider) for place in places]
+    return [Site(place, cloud, CloudApi(cloud)) for place, cloud in zip(places, clouds, strict=True)]
+
+
+def report_of(sites: Iterable[RunningSite]) -> Report:
+    """Return the counts of all together."""
+    total = Tally()
+    for running in sites:
+        total.include(running.engine.tally)
+    return total.report()
