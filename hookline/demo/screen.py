@@ -48,7 +48,8 @@ def render(view: View, width: int, height: int) -> RenderableType:
     """Return the whole screen, at most `height` lines and `width` columns."""
     blocks, used = _blocks(view, width, height - _FEWEST - _FRAME)
     lines = min(max(height - used - _FRAME - _INTRODUCTION, _FEWEST), _MOST)
-    return Group(_heading(view), *blocks, _feed(view.feed[-lines:], lines))
+    longest = max((len(one.account) for one in view.accounts), default=0)
+    return Group(_heading(view), *blocks, _feed(view.feed[-lines:], lines, longest))
 
 
 def _blocks(view: View, width: int, room: int) -> tuple[Sequence[RenderableType], int]:
@@ -142,10 +143,11 @@ def _replies(view: View) -> Panel:
     return _framed("replies", table)
 
 
-def _feed(lines: Sequence[Line], height: int) -> Panel:
+def _feed(lines: Sequence[Line], height: int, longest: int) -> Panel:
+    """Draw the latest events; `longest` is the length of the longest name of an account."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=longest)
     table.add_column(no_wrap=True, min_width=_LONGEST_KIND)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for line in lines:

@@ -27,11 +27,10 @@ from providers.simulation import Cloud, Confirming
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An account, whose it is, and the lines of its configuration that its cloud does not give."""
+    """An account, and the provider that it is at."""
 
     account: str
     provider: str
-    lines: tuple[str, ...] = ()
 
 
 PLACES: tuple[Place, ...] = (
@@ -65,8 +64,7 @@ class Site:
         """Start the cloud's API and return the lines of an account that calls it there."""
         base_url = await self.api.start()
         stack.push_async_callback(self.api.stop)
-        lines = self.cloud.account_lines(base_url, partial(key_reference, self.account))
-        return [*lines, *self.place.lines]
+        return self.cloud.account_lines(base_url, partial(key_reference, self.account))
 
     async def deliver(self, url: str, account: Account, stack: AsyncExitStack) -> "RunningSite":
         """Begin to deliver to `url`; what follows from calls to the API is delivered there too."""
