@@ -17,7 +17,7 @@ from hookline.demo.audit import Audit, check
 from hookline.demo.collect import stored_of
 from hookline.demo.folder import Folder
 from hookline.demo.settle import settle
-from hookline.demo.sites import RunningSite, Site, report_of
+from hookline.demo.sites import RunningSite, Site, report_of, strangers_of
 from hookline.demo.view import View
 from hookline.demo.watcher import Watcher
 from hookline.process.application import Application
@@ -107,7 +107,10 @@ class Show:
         stack.push_async_callback(_bounded, application.stop)
         base = f"http://{application.receiver_address}/webhooks"
         sites = [
-            await site.deliver(f"{base}/{site.account}", config.accounts[site.account], stack) for site in self._sites
+            await site.deliver(
+                f"{base}/{site.account}", config.accounts[site.account], strangers_of(site, self._sites), stack
+            )
+            for site in self._sites
         ]
         await self._renew()
         return _Parts(application, sites, Watcher(log, {one.site.account: one.watch for one in sites}), log)
@@ -143,7 +146,7 @@ class Show:
     def _traffic(self, sites: Sequence[RunningSite]) -> Sequence[Coroutine[Any, Any, None]]:
         """Return the sending of each site: all at the same rate, one after another."""
         rate = self._options.rate
-        return [one.send(rate / len(sites), number / rate) for number, one in enumerate(sites)]
+        return [work for number, one in enumerate(sites) for work in one.traffic(rate / len(sites), number / rate)]
 
     async def _watch(self, parts: "_Parts") -> None:
         await parts.watcher.run()
@@ -194,7 +197,7 @@ class _Parts:
 
     def broken(self) -> bool:
         """Whether a delivery broke on a bug of its cloud."""
-        return any(one.engine.broken for one in self.sites)
+        return any(engine.broken for one in self.sites for engine in one.engines)
 
 
 def _question(cloud: Cloud) -> Outgoing:

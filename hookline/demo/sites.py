@@ -1,17 +1,19 @@
 """The accounts of the demo, each with a cloud of its own: own keys, own API, own deliveries, own books."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from random import Random
+from typing import Any
 
 from hookline.demo.account_watch import AccountWatch
 from hookline.demo.books import Expected
 from hookline.demo.collect import expected_of
 from hookline.demo.folder import key_reference
+from hookline.demo.strangers import Stranger
 from hookline.demo.view import AccountView
 from hookline.simulator.api import CloudApi
 from hookline.simulator.deliveries import Deliveries
@@ -66,13 +68,16 @@ class Site:
         stack.push_async_callback(self.api.stop)
         return self.cloud.account_lines(base_url, partial(key_reference, self.account))
 
-    async def deliver(self, url: str, account: Account, stack: AsyncExitStack) -> "RunningSite":
-        """Begin to deliver to `url`; what follows from calls to the API is delivered there too."""
+    async def deliver(
+        self, url: str, account: Account, strangers: Sequence[Cloud], stack: AsyncExitStack
+    ) -> "RunningSite":
+        """Begin to deliver to `url`, what follows from calls to the API too; strangers try to."""
         engine = Engine(self.cloud, url, deliveries=self.deliveries)
         await engine.start()
         stack.push_async_callback(engine.stop)
         self.api.engine = engine
-        return RunningSite(self, account, engine, AccountWatch(account, self.deliveries))
+        trying = [await Stranger.at(url, cloud, self.deliveries, stack) for cloud in strangers]
+        return RunningSite(self, account, engine, AccountWatch(account, self.deliveries), trying)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +88,16 @@ class RunningSite:
     account: Account
     engine: Engine
     watch: AccountWatch
+    strangers: Sequence[Stranger] = ()
 
-    async def send(self, rate: float, after: float) -> None:
-        """Send the cloud's traffic for ever, `rate` webhooks a second, the first in `after` seconds."""
+    def traffic(self, rate: float, after: float) -> Sequence[Coroutine[Any, Any, None]]:
+        """Return all that sends to the account for ever: its cloud `rate` webhooks a second, and a few of strangers.
+
+        The first comes in `after` seconds.
+        """
+        return [self._send(rate, after), *(stranger.send(rate, after) for stranger in self.strangers)]
+
+    async def _send(self, rate: float, after: float) -> None:
         await asyncio.sleep(after)
         pacer = Pacer(rate)
         for outgoing in webhooks(self.site.cloud, Random()):  # noqa: S311 - traffic is no secret
@@ -96,7 +108,13 @@ class RunningSite:
     def quiet(self) -> bool:
         """Whether nothing is on its way: no delivery, no webhook to the log, no reply, no confirmation."""
         confirming = self._confirming
-        return self.watch.settled and self.engine.in_hand == 0 and not (confirming and confirming.unconfirmed())
+        delivering = any(engine.in_hand for engine in self.engines)
+        return self.watch.settled and not delivering and not (confirming and confirming.unconfirmed())
+
+    @property
+    def engines(self) -> Sequence[Engine]:
+        """All that deliver to the account: its own cloud's first."""
+        return [self.engine, *(stranger.engine for stranger in self.strangers)]
 
     def view(self) -> AccountView:
         """Return the figures of the moment."""
@@ -133,9 +151,15 @@ def new_sites(places: Sequence[Place] = PLACES) -> Sequence[Site]:
     return [Site(place, cloud, CloudApi(cloud)) for place, cloud in zip(places, clouds, strict=True)]
 
 
+def strangers_of(site: Site, sites: Iterable[Site]) -> Sequence[Cloud]:
+    """Return the clouds of the other accounts at the same provider."""
+    return [other.cloud for other in sites if other is not site and other.place.provider == site.place.provider]
+
+
 def report_of(sites: Iterable[RunningSite]) -> Report:
     """Return the counts of all together."""
     total = Tally()
     for running in sites:
-        total.include(running.engine.tally)
+        for engine in running.engines:
+            total.include(engine.tally)
     return total.report()

@@ -252,16 +252,38 @@ async def test_a_record_under_another_account_is_noticed(
     assert words in outcome.audit.mixed
 
 
-async def test_replies_through_the_wrong_account_are_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second account calls the API of the first with its key: every call succeeds, and all is wrong."""
+def configured(patch: pytest.MonkeyPatch, change: Callable[[Sequence[str], Sequence[str]], Sequence[str]]) -> None:
+    """Let the demo write other lines for `second`: what `change` makes of those of `main` and of its own."""
     written = files.write_config
 
-    def crossed(where: Folder, accounts: Mapping[str, Sequence[str]], ports: Sequence[int]) -> None:
-        calls = [line for line in accounts["main"] if line.startswith(("api_key", "base_url"))]
-        proof = [line for line in accounts["second"] if not line.startswith(("api_key", "base_url"))]
-        written(where, {**accounts, "second": [*proof, *calls]}, ports)
+    def changed(where: Folder, accounts: Mapping[str, Sequence[str]], ports: Sequence[int]) -> None:
+        written(where, {**accounts, "second": change(accounts["main"], accounts["second"])}, ports)
 
-    monkeypatch.setattr(files, "write_config", crossed)
+    patch.setattr(files, "write_config", changed)
+
+
+async def test_replies_through_the_wrong_account_are_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second account calls the API of the first with its key: every call succeeds, and all is wrong."""
+
+    def crossed(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
+        calls = [line for line in first if line.startswith(("api_key", "base_url"))]
+        return [*(line for line in second if not line.startswith(("api_key", "base_url"))), *calls]
+
+    configured(monkeypatch, crossed)
     outcome = await short_demo(folder, stored_of, monkeypatch)
     assert not outcome.clean
     assert any(re.fullmatch(r"\d+ replies of second were sent through main", line) for line in outcome.audit.mixed)
+
+
+async def test_an_account_that_believes_another_is_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second account trusts the key of the first too: genuine webhooks of the first get in at its URL."""
+
+    def trusting(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
+        keys = [line.partition("[")[2].rstrip("]") for line in (*second, *first) if line.startswith("public_keys")]
+        return [*(line for line in second if not line.startswith("public_keys")), f"public_keys = [{', '.join(keys)}]"]
+
+    configured(monkeypatch, trusting)
+    outcome = await short_demo(folder, stored_of, monkeypatch)
+    assert not outcome.clean
+    assert outcome.view.report.accepted_forgery > 0
+    assert any(re.fullmatch(r"second: \d+ forged webhooks are in the log", line) for line in outcome.audit.lines())
