@@ -1,11 +1,13 @@
 """The accounts of the demo, each with a cloud of its own: own keys, own API, own deliveries, own books."""
 
 import asyncio
+import json
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -29,10 +31,11 @@ from providers.simulation import Cloud, Confirming
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An account, and the provider that it is at."""
+    """An account, and the provider that it is at. `files` names settings of files that the account itself writes."""
 
     account: str
     provider: str
+    files: tuple[str, ...] = ()
 
 
 PLACES: tuple[Place, ...] = (
@@ -62,11 +65,13 @@ class Site:
         """The provider's name as it writes it."""
         return provider(self.place.provider).title
 
-    async def serve(self, stack: AsyncExitStack) -> Sequence[str]:
-        """Start the cloud's API and return the lines of an account that calls it there."""
+    async def serve(self, data: Path, stack: AsyncExitStack) -> Sequence[str]:
+        """Start the cloud's API and return the lines of an account that calls it there and keeps files in `data`."""
         base_url = await self.api.start()
         stack.push_async_callback(self.api.stop)
-        return self.cloud.account_lines(base_url, partial(key_reference, self.account))
+        lines = self.cloud.account_lines(base_url, partial(key_reference, self.account))
+        kept = (f"{name} = {json.dumps(str(data / f'{self.account}.{name}'))}" for name in self.place.files)
+        return [*lines, *kept]
 
     async def deliver(
         self, url: str, account: Account, strangers: Sequence[Cloud], stack: AsyncExitStack
