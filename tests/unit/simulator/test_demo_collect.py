@@ -11,10 +11,18 @@ from hookline.simulator.deliveries import Deliveries, content_digest
 from providers.contract import Account
 from providers.simulation import Forgery, Outgoing
 from schemas.envelope import event_to_record
-from schemas.events import Event, MessageReceived, MessageReplied, RequestUpdated, SendCompleted, SendRequested
+from schemas.events import (
+    ConsentChanged,
+    Event,
+    MessageReceived,
+    MessageReplied,
+    RequestUpdated,
+    SendCompleted,
+    SendRequested,
+)
 from schemas.records import Record
 from schemas.times import from_millis
-from schemas.topics import WEBHOOKS
+from schemas.topics import WEBHOOKS, partition_key
 from tests.support.embedded import opened
 from tests.support.simulator import SmallCloud, outgoing
 from tests.support.telnyx import event_body
@@ -122,6 +130,18 @@ async def test_the_log_is_told_apart_by_account(tmp_path: Path) -> None:
         names=frozenset({("e2", "q2"), ("r2", "out2")}),
         providers=frozenset({"telnyx"}),
     )
+
+
+async def test_what_may_be_replaced_is_known_by_its_key(tmp_path: Path) -> None:
+    """Both sides name the record of a consent by the same key."""
+    event = ConsentChanged(**COMMON, id="e1", scope="account", number="+12015550100", consent="opted_out")
+    async with opened(tmp_path / "log.db") as log:
+        await log.append([event_to_record(event)], 10.0)
+        assert (await stored_of(log))["main"].keys == {b"main|account|+12015550100"}
+    deliveries, stop = Deliveries(), event_body("received_stop")
+    deliveries.acknowledge(delivered(stop), stop)
+    found = expected_of(SmallCloud(), deliveries, (), MAIN, NOW)
+    assert found.keys == {one.id: partition_key(one) for one in events_of(stop) if isinstance(one, ConsentChanged)}
 
 
 async def test_an_event_that_names_another_account_than_its_record_is_noticed(tmp_path: Path) -> None:
