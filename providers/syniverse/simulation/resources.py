@@ -1,7 +1,7 @@
 """The generic part of the API: create, list, get, update, replace and delete on every collection."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from providers.api_calls import Call, Route, json_answer, no_content, routes
@@ -27,8 +27,8 @@ class Resource:
     needs: tuple[str, ...] = ()
     updates: bool = True
     replaces: bool = False
-    begins: Mapping[str, object] = {}
-    aliases: Mapping[str, str] = {}
+    begins: Mapping[str, object] = field(default_factory=dict[str, object])
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Resources:
