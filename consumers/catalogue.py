@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.topics import COMMANDS, INBOUND, Topic
+from schemas.topics import COMMANDS, DELIVERY, INBOUND, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +15,5 @@ class Listed:
 
 AUTO_REPLY = Listed("auto-reply", (INBOUND,))
 SEND = Listed("send", (COMMANDS,))
-CONSUMERS = (AUTO_REPLY, SEND)
+CONFIRM = Listed("confirm", (DELIVERY, INBOUND))
+CONSUMERS = (AUTO_REPLY, SEND, CONFIRM)

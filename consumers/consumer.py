@@ -24,9 +24,13 @@ class TryLater(Exception):  # noqa: N818 - a wish of the handler, not an error
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """One consumer. `name` is the consumer group; one with effects is never shown a replayed record."""
+    """One consumer. `name` is the consumer group; one with effects is never shown a replayed record.
+
+    `concurrency` is how many events it works on at once, where it needs another number than the configuration's.
+    """
 
     name: str
     topics: tuple[Topic, ...]
     handle: Handler
     has_effects: bool
+    concurrency: int | None = None

@@ -30,6 +30,14 @@ class CallOutcome(StrEnum):
     POSTPONED = "postponed"
 
 
+class ConfirmOutcome(StrEnum):
+    """What became of a confirmation; a postponed one is a whole batch that is tried again."""
+
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    POSTPONED = "postponed"
+
+
 @dataclass(frozen=True, slots=True)
 class LoopMetrics:
     """The figures of one consumer's loop."""
@@ -57,6 +65,9 @@ class ConsumerMetrics:
         self._seconds = histogram("handler_seconds", "Seconds that one try of a handler took", _SECONDS)
         self._age = histogram("event_age_seconds", "Seconds from our receiving an event to its being handled", _AGES)
         self._replies = counter("replies", "Inbound messages by what auto-reply decided", "outcome", "rule")
+        self._confirmations = counter(
+            "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
+        )
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
 
     def loop(self, consumer: str) -> LoopMetrics:
@@ -72,6 +83,10 @@ class ConsumerMetrics:
     def replies(self, outcomes: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Counter]:
         """Return a counter for each pair of outcome and rule; the configuration bounds the rules."""
         return {pair: self._replies.labels(*pair) for pair in outcomes}
+
+    def confirmations(self, account: str) -> Mapping[ConfirmOutcome, Counter]:
+        """Return a counter for each outcome of an account's confirmations."""
+        return {outcome: self._confirmations.labels(account, outcome) for outcome in ConfirmOutcome}
 
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""

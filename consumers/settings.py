@@ -42,6 +42,13 @@ class SendSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmSettings:
+    """`[consumers.confirm]`: marking at the provider what is stored here."""
+
+    max_age: float = setting(1.0, "seconds that an event waits for others to be confirmed by the same call")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumersSettings:
     """`[consumers]`: what all consumers share, and a table for each."""
 
@@ -50,3 +57,4 @@ class ConsumersSettings:
     attempts: int = setting(5, "tries of one event before it goes to the dead-letter topic")
     auto_reply: AutoReplySettings = field(default_factory=AutoReplySettings)
     send: SendSettings = field(default_factory=SendSettings)
+    confirm: ConfirmSettings = field(default_factory=ConfirmSettings)

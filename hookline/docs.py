@@ -1,7 +1,7 @@
 """Writes the pages that are made from the code: `python -m hookline.docs`. A test compares them.
 
 `docs/configuration.md` comes from the settings' own documentation, `docs/cli.md` from the help texts,
-`docs/metrics.md` from the registries.
+`docs/metrics.md` from the registries, `docs/words.md` and `docs/operations.md` from the providers' folders.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from consumers.metrics import ConsumerMetrics
 from hookline.cli import COMMANDS, command_parser, overview_parser
 from hookline.configuration.config import TABLES
 from hookline.configuration.tables import settings_of
+from hookline.docs_providers import operations_page, words_page
 from hookline.process.metrics import ProcessMetrics
 from ingest.metrics import IngestMetrics
 from providers.contract import Provider, Setting
@@ -46,7 +47,13 @@ def main() -> int:
 
 def pages() -> Mapping[str, str]:
     """Return the pages by their file names."""
-    return {"configuration.md": configuration_page(), "cli.md": cli_page(), "metrics.md": metrics_page()}
+    return {
+        "configuration.md": configuration_page(),
+        "cli.md": cli_page(),
+        "metrics.md": metrics_page(),
+        "words.md": words_page(_NOTE),
+        "operations.md": operations_page(_NOTE),
+    }
 
 
 def configuration_page() -> str:

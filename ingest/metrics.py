@@ -51,6 +51,16 @@ class AppendFailure(StrEnum):
     ERROR = "error"
 
 
+class PollOutcome(StrEnum):
+    """How one check of a poll ended."""
+
+    OK = "ok"
+    PROVIDER_FAILED = "provider_failed"
+    NOT_STORED = "not_stored"
+    NOT_CONFIRMED = "not_confirmed"
+    FAULT = "fault"
+
+
 class Fault(StrEnum):
     """Where code of ours failed that must not fail. Each is a bug to report."""
 
@@ -90,6 +100,21 @@ class IngestMetrics:
             "hookline_append_failures_total", "Appends that the log did not confirm.", ("reason",), registry=registry
         )
         self._append_failures = {reason: failures.labels(reason) for reason in AppendFailure}
+        self._polls = Counter(
+            "hookline_polls_total",
+            "Checks of a poll, by how they ended.",
+            ("account", "poll", "outcome"),
+            registry=registry,
+        )
+        self._polled = Counter(
+            "hookline_polled_items_total", "Items that a poll stored.", ("account", "poll"), registry=registry
+        )
+        self._poll_success = Gauge(
+            "hookline_poll_last_success_seconds",
+            "When a poll last went well, in Unix seconds.",
+            ("account", "poll"),
+            registry=registry,
+        )
         self._answer_seconds = Histogram(
             "hookline_answer_seconds",
             "Seconds from the first byte of a request to an account until its answer.",
@@ -121,6 +146,16 @@ class IngestMetrics:
     def watch_bodies(self, count: Callable[[], int]) -> None:
         """Ask at every scrape how many bodies are on their way."""
         self._bodies.set_function(count)
+
+    def polled(self, account: str, poll: str, outcome: PollOutcome, now: float) -> None:
+        """Count a check of a poll; `now` is in Unix seconds."""
+        self._polls.labels(account, poll, outcome).inc()
+        if outcome is PollOutcome.OK:
+            self._poll_success.labels(account, poll).set(now)
+
+    def polled_items(self, account: str, poll: str, number: int) -> None:
+        """Count items that a poll stored."""
+        self._polled.labels(account, poll).inc(number)
 
     def fault(self, account: str, place: Fault) -> None:
         """Count a failure of our own code."""

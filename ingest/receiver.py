@@ -25,7 +25,8 @@ from ingest.answers import answer
 from ingest.body import BodyFault, BodyRoom, read_body
 from ingest.capture import CREDENTIALS, SECRET_PARAMETERS, kept_headers, kept_target, read_headers, traceparent_of
 from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
-from ingest.publisher import GRACE, Publisher, unrecognized
+from ingest.normalizing import events_of
+from ingest.publisher import GRACE, Publisher
 from ingest.refusals import Refusals
 from ingest.settings import ServerSettings
 from providers.contract import Account, Policy, Provider, Request, Verdict, Verification, Verifier
@@ -184,7 +185,8 @@ class Receiver:
 
     async def _store(self, route: _Route, webhook: Webhook, began: float, deadline: float) -> Response:
         webhook_id = webhook.id
-        events = self._normalize(route, webhook, webhook_id)
+        endpoint = route.endpoint
+        events = events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics)
         doubt = await self._doubt(route, webhook_id, events, deadline)
         if doubt is not None:
             return doubt
@@ -222,15 +224,6 @@ class Receiver:
             case Corroboration.UNKNOWN:
                 _log.warning("webhook_not_corroborated", account=route.name, webhook_id=webhook_id)
                 return self._retry_later(route, Outcome.UNAVAILABLE)
-
-    def _normalize(self, route: _Route, webhook: Webhook, webhook_id: str) -> Sequence[Event]:
-        try:
-            events = route.endpoint.provider.normalize(webhook, route.endpoint.account.settings)
-        except Exception as error:  # noqa: BLE001 - what is verified is kept, understood or not (P11)
-            self._metrics.fault(route.name, Fault.NORMALIZE)
-            _log.error("normalizer_failed", account=route.name, webhook_id=webhook_id, error=type(error).__name__)
-            events = ()
-        return events or (unrecognized(webhook, webhook_id, "normalizer_failed"),)
 
     def _without_body(self, route: _Route, fault: BodyFault) -> Response:
         if fault is BodyFault.GONE:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from aiohttp.web import BaseRequest, StreamResponse
 from broker.log import Log, LogState
 from ingest.connection import Connection, Connections
 from ingest.metrics import IngestMetrics
+from ingest.polls import PolledAccount, Polls
 from ingest.publisher import Publisher
 from ingest.receiver import Endpoint, Receiver
 from ingest.settings import ServerSettings
@@ -72,6 +73,9 @@ class Server:
         self._target = log
         self._publisher = Publisher(log, metrics)
         self._receiver = Receiver(endpoints, self._publisher, metrics, clock, settings)
+        self._metrics, self._clock = metrics, clock
+        self._polls = Polls((), self._publisher, metrics, clock)
+        self._endpoints = endpoints
         self._listener: asyncio.Server | None = None
         self._connections: Connections | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -83,6 +87,10 @@ class Server:
             raise ListenError("the receiver is not listening")
         host, port = self._listener.sockets[0].getsockname()[:2]
         return str(host), int(port)
+
+    def poll(self, polled: Sequence[PolledAccount]) -> None:
+        """Take these polls along from the start on."""
+        self._polls = Polls(polled, self._publisher, self._metrics, self._clock)
 
     async def start(self) -> None:
         """Listen. Raises ListenError where the address is no address, or is taken."""
@@ -102,6 +110,19 @@ class Server:
             )
         except OSError as error:
             raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
+        self._polls.start()
+
+    @property
+    def poll_troubles(self) -> Mapping[str, str]:
+        """The polls whose last check did not go well, as `account/poll`, and why in a word."""
+        return self._polls.troubles
+
+    async def close(self) -> None:
+        """End the polls and close the connections to providers. To be called after `drain`, or instead of it."""
+        await self._polls.stop()
+        for endpoint in self._endpoints.values():
+            if endpoint.corroborator is not None:
+                await endpoint.corroborator.close()
 
     def readiness(self) -> Readiness:
         """Return whether it can store now."""
@@ -134,7 +155,7 @@ class Server:
         listener, connections = self._listener, self._connections
         if listener is None or connections is None:
             return
-        await asyncio.sleep(self._settings.drain_listen)
+        await asyncio.gather(self._polls.stop(), asyncio.sleep(self._settings.drain_listen))
         listener.close()
         deadline = asyncio.get_running_loop().time() + self._settings.drain_finish
         # Two turns of the loop: what was accepted just now has its task then.

@@ -200,8 +200,8 @@ class Setting:
     `literal` allows the value itself in place of a reference: a public key is nobody's secret. `proves` says that
     senders are proved with it: an account that receives needs it, one that sends alone does not. With `fields` the
     value may be a table of those settings (`kind` is then `dict`), and where it is `secret` a reference too. With
-    `kind` `dict` and without `fields` it is a table of texts. `example` is written into a new configuration, as a
-    comment if it is `optional`.
+    `kind` `dict` and without `fields` it is a table of texts. `choices` are the only texts allowed. `example` is
+    written into a new configuration, as a comment if it is `optional`.
     """
 
     name: str
@@ -214,6 +214,7 @@ class Setting:
     default: Any = None
     portal: str = ""
     fields: "tuple[Setting, ...]" = ()
+    choices: tuple[str, ...] = ()
     example: Any = None
     optional: bool = False
 
@@ -230,6 +231,14 @@ class Account:
     provider: str
     tenant: str | None = None
     settings: Settings = field(default_factory=dict[str, Any])
+
+
+class ApiClient(Protocol):
+    """A client of a provider's API; its operations are found by `providers.rest.operations`."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +258,14 @@ def _nothing(_account: Account) -> None:
     return None
 
 
+def _no_client(account: Account) -> ApiClient:
+    raise AccountError(f"account {account.name!r}: no client")
+
+
+def _no_setup(account: Account, _request: SetupRequest) -> Setup:
+    raise AccountError(f"account {account.name!r}: nothing that its provider's API could set up")
+
+
 def _no_polls(_account: Account) -> tuple[Poll, ...]:
     return ()
 
@@ -260,7 +277,7 @@ class Provider:
     `verifier` raises AccountError for an account that could prove nobody. `normalize` never raises and never
     returns nothing; it is given the account's settings. `sender`, `client`, `polls`, `confirmer`, `corroborator` and
     `setup` raise AccountError where a credential is missing; None or nothing says that the account wants none.
-    `client_class` is the class of `client`, whose operations `hookline call` offers. `reach` is the URL whose answer
+    `client` makes the client whose operations `hookline call` offers. `reach` is the URL whose answer
     proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
     itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
     """
@@ -273,11 +290,10 @@ class Provider:
     normalize: Callable[[Webhook, Settings], tuple[Event, ...]]
     words: Words = field(default_factory=lambda: Words(statuses={}, failures={}, consents={}))
     sender: Callable[[Account], Sender]
-    client_class: type = object
-    client: Callable[[Account], Any] = _nothing
+    client: Callable[[Account], ApiClient] = _no_client
     reach: Callable[[Account], str]
     portal_steps: tuple[str, ...]
-    setup: Callable[[Account, SetupRequest], Setup] | None = None
+    setup: Callable[[Account, SetupRequest], Setup] = _no_setup
     polls: Callable[[Account], Sequence[Poll]] = _no_polls
     confirmer: Callable[[Account], Confirmer | None] = _nothing
     corroborator: Callable[[Account], Corroborator | None] = _nothing

@@ -15,6 +15,7 @@ def poll_settings(names: Sequence[str]) -> tuple[Setting, ...]:
             "polls",
             f"what to ask for besides what is pushed: any of {', '.join(names)}",
             many=True,
+            choices=tuple(names),
             example=list(names),
             optional=True,
         ),

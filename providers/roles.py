@@ -138,7 +138,7 @@ class SetupStep:
     apply: Callable[[], Awaitable[Sequence[str]]] | None = field(default=None, repr=False)
 
 
-Keep = Callable[[str, str], str]
+Keep = Callable[[str, str], Awaitable[str]]
 """Keeps a text that is shown once under a file name, and returns the reference to it (`file:PATH`)."""
 
 

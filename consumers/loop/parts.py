@@ -20,3 +20,8 @@ class LoopParts:
     metrics: LoopMetrics
     clock: Clock
     tempo: Tempo
+
+    @property
+    def concurrency(self) -> int:
+        """How many events are worked on at once."""
+        return max(1, self.consumer.concurrency or self.settings.concurrency)

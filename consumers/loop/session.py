@@ -20,7 +20,7 @@ class Session:
         self._log = parts.log
         self._consumer = parts.consumer
         self._settle = settle
-        self._most = max(1, parts.settings.concurrency) * parts.tempo.records_per_slot
+        self._most = parts.concurrency * parts.tempo.records_per_slot
         self._metrics = parts.metrics
         self._tempo = parts.tempo
         self._subscription: Subscription | None = None

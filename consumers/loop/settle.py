@@ -51,7 +51,7 @@ class Settler:
         self._log = parts.log
         self._consumer = parts.consumer
         self._attempts = max(1, parts.settings.attempts)
-        self._slots = asyncio.Semaphore(max(1, parts.settings.concurrency))
+        self._slots = asyncio.Semaphore(parts.concurrency)
         self._metrics = parts.metrics
         self._clock = parts.clock
         self._tempo = parts.tempo

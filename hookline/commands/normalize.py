@@ -3,6 +3,8 @@
 To try it:
   hookline normalize telnyx body.json
   curl -s https://example.org/body.json | hookline normalize telnyx -
+  echo 'replyId=1&replyContent=Hi' | hookline normalize messagemedia - --query
+  hookline normalize syniverse message.json --polled /scg-external-api/api/v1/messaging/messages
 """
 
 import argparse
@@ -21,6 +23,7 @@ from schemas.codec import encode_event
 from schemas.events import Event
 from schemas.times import from_clock
 from schemas.topics import TOPIC_OF, partition_key
+from schemas.vocabulary import Ingress
 from schemas.webhook import Webhook
 
 
@@ -31,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--account", type=_account, default="main", help="account name to use in ids and keys (default: main)"
     )
+    parser.add_argument("--content-type", metavar="TYPE", help="of the body (default: what it looks like)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--query", action="store_true", help="FILE is the query of a webhook that came by GET")
+    shape.add_argument("--polled", metavar="PATH", help="FILE is an item that a poll found under that path of the API")
     parser.add_argument("--lines", action="store_true", help="one event a line even on a terminal")
 
 
@@ -41,25 +48,37 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"{arguments.file}: empty; expected the body of a webhook")
     pretty = sys.stdout.isatty() and not arguments.lines
     option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if pretty else 0)
-    for event in events_of(PROVIDERS[arguments.provider], arguments.account, body):
+    provider = PROVIDERS[arguments.provider]
+    for event in provider.normalize(_webhook(provider, arguments, body), NO_SETTINGS):
         sys.stdout.write(orjson.dumps(describe(event, pretty=pretty), option=option).decode())
     return 0
 
 
-def events_of(provider: Provider, account: str, body: bytes) -> tuple[Event, ...]:
-    """Return the events that the body gives, as if it had just come in."""
-    return provider.normalize(
-        Webhook(
-            provider=provider.name,
-            account=account,
-            method="POST",
-            target=f"/webhooks/{account}",
-            headers=(("content-type", "application/json"),),
-            body=body,
-            received_at=from_clock(time.time),
-        ),
-        NO_SETTINGS,
+def _webhook(provider: Provider, arguments: argparse.Namespace, body: bytes) -> Webhook:
+    """Return the webhook, as if it had just come in."""
+    content_type = "" if arguments.query else arguments.content_type or looks_like(body)
+    target = f"/webhooks/{arguments.account}"
+    if arguments.query:
+        target += "?" + body.decode("utf-8", "surrogateescape").strip()
+    return Webhook(
+        provider=provider.name,
+        account=arguments.account,
+        method="GET" if arguments.query or arguments.polled else "POST",
+        target=arguments.polled or target,
+        headers=(("content-type", content_type),) if content_type else (),
+        body=b"" if arguments.query else body,
+        received_at=from_clock(time.time),
+        ingress=Ingress.POLL if arguments.polled else Ingress.PUSH,
     )
+
+
+def looks_like(body: bytes) -> str:
+    """Return the content type that a body looks like: JSON, XML, or a form."""
+    start = body.lstrip()[:1]
+    if start == b"<":
+        return "application/xml"
+    is_form = start not in {b"{", b"[", b'"'} and b"=" in body
+    return "application/x-www-form-urlencoded" if is_form else "application/json"
 
 
 def describe(event: Event, *, pretty: bool) -> dict[str, Any]:

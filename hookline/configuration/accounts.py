@@ -93,6 +93,9 @@ class AccountReader:
             return self._table(account, setting, value, path)
         kind = str if setting.secret else setting.kind
         found = check_plain(kind, value, path, self.problems)
+        if isinstance(found, str) and setting.choices and found not in setting.choices:
+            self.problems.add(path, f"{name_of(path)}: {found!r} is not one of {', '.join(setting.choices)}")
+            return None
         if not isinstance(found, str):
             check_number(found, 0, path, self.problems)
             return found

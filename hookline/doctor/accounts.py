@@ -3,7 +3,7 @@
 from hookline.called import command
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
-from hookline.process.startup import unable_to_send, unable_to_verify
+from hookline.process.startup import unable_to_poll, unable_to_send, unable_to_trust
 from hookline.replies import Mute, mute_accounts, never_fitting
 from providers.contract import Account
 
@@ -32,16 +32,28 @@ def check_keywords(config: Config) -> list[Check]:
 
 def _check(config: Config, account: Account, mute: Mute | None) -> list[Check]:
     area = f"account {account.name}"
-    unable = unable_to_verify(config, account)
+    unable = unable_to_trust(config, account)
     proof = (
         ok(area, f"has a usable key; webhooks come to /webhooks/{account.name}")
         if unable is None
         else fail(area, f"cannot prove a sender: {unable.reason}", "the receiver refuses to start until this is mended")
     )
+    proofs = [proof, *_check_polls(config, account)]
     if mute is not None:
         lost = f"cannot send: {mute.reason}; every reply of {', '.join(mute.replies)} is lost"
-        return [proof, fail(area, lost, mute.advice)]
+        return [*proofs, fail(area, lost, mute.advice)]
     silent = unable_to_send(config, account)
     if silent is None:
-        return [proof, ok(area, "has a credential for sending")]
-    return [proof, warn(area, f"cannot send: {silent.reason}", "a receiver alone needs none; replies need it")]
+        return [*proofs, ok(area, "has a credential for sending")]
+    return [*proofs, warn(area, f"cannot send: {silent.reason}", "a receiver alone needs none; replies need it")]
+
+
+def _check_polls(config: Config, account: Account) -> list[Check]:
+    wanted = account.settings.get("polls")
+    if not wanted:
+        return []
+    area = f"account {account.name}"
+    unable = unable_to_poll(config, account)
+    if unable is None:
+        return [ok(area, f"polls {', '.join(wanted)}")]
+    return [fail(area, f"cannot poll: {unable.reason}", "set the credential, or take `polls` out of the account")]

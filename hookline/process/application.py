@@ -17,11 +17,11 @@ from hookline.process.admin import AdminServer, Answer
 from hookline.process.crew import Crew
 from hookline.process.metrics import ProcessMetrics
 from hookline.process.roles import Role
-from hookline.process.startup import check_sending, endpoints_of
+from hookline.process.startup import check_sending, endpoints_of, polled_of
 from hookline.process.topic_watch import TopicWatch
 from hookline.version import __version__
 from ingest.metrics import IngestMetrics
-from ingest.server import Server
+from ingest.server import Endpoint, Server
 from schemas.times import Clock
 
 __all__ = ["Application", "Role"]
@@ -46,9 +46,7 @@ class Application:
             # Beside a receiver it is a warning: receiving must not wait for a credential that only replies need.
             check_sending(config)
         self._log = open_log(config.broker, ingesting=Role.INGEST in roles, clock=clock)
-        self._server = (
-            Server(config.server, endpoints, self._log, IngestMetrics(self.registry), clock) if endpoints else None
-        )
+        self._server = self._receiving(endpoints, clock) if endpoints else None
         self._crew = Crew(config, roles - {Role.INGEST}, self._log, ConsumerMetrics(self.registry), clock)
         self._topics = TopicWatch(self._log, config.broker)
         self._admin = AdminServer(parse_address(config.server.admin), self, self.registry)
@@ -106,9 +104,10 @@ class Application:
     def health(self) -> Answer:
         """Tell that the process lives; a dead consumer is shown here and is no reason to end the receiver."""
         consumers = {worker.name: worker.health() for worker in self._crew.workers}
-        well = all(worker.running for worker in self._crew.workers)
+        polls = self._server.poll_troubles if self._server else {}
+        well = all(worker.running for worker in self._crew.workers) and not polls
         fields = {"status": "ok" if well else "degraded", "version": __version__, "log": self._log.state}
-        return Answer(ok=True, fields={**fields, "consumers": consumers})
+        return Answer(ok=True, fields={**fields, "consumers": consumers, "polls_in_trouble": polls})
 
     def readiness(self) -> Answer:
         """Tell whether webhooks can be stored now; without that role, whether the consumers run."""
@@ -123,8 +122,19 @@ class Application:
             ok=not ended, degraded=bool(ended), reason=f"not running: {', '.join(ended)}" if ended else "ready"
         )
 
+    def _receiving(self, endpoints: Mapping[str, Endpoint], clock: Clock) -> Server:
+        polled, unable = polled_of(self._config)
+        for item in unable:
+            # Receiving must not wait for a credential that only polls need.
+            logger.error("account_cannot_be_polled", account=item.account, reason=item.reason)
+        server = Server(self._config.server, endpoints, self._log, IngestMetrics(self.registry), clock)
+        server.poll(polled)
+        return server
+
     async def _close(self, seconds: float) -> None:
+        receiver = [self._bounded("receiver", self._server.close(), seconds / 2)] if self._server else []
         await asyncio.gather(
+            *receiver,
             self._bounded("consumers", self._crew.close(), seconds / 2),
             self._bounded("topics", self._topics.stop(), seconds / 2),
         )

@@ -8,6 +8,7 @@ import structlog
 
 from broker.log import Log
 from consumers.auto_reply import auto_reply
+from consumers.confirm import confirm
 from consumers.consumer import Consumer
 from consumers.ledger import Ledger
 from consumers.loop import ConsumeLoop
@@ -15,12 +16,13 @@ from consumers.metrics import ConsumerMetrics
 from consumers.send import send
 from hookline.configuration.config import Config
 from hookline.process.roles import Role
-from hookline.process.startup import senders_of
+from hookline.process.startup import confirmers_of, senders_of
 from hookline.process.with_ledger import WithLedger
 from hookline.process.workers import Loop, Worker
 from hookline.replies import mute_accounts
 from providers.contract import Sender
 from providers.registry import provider
+from providers.roles import Confirmer
 from schemas.times import Clock
 from schemas.urls import sqlite_path
 
@@ -38,6 +40,7 @@ class Crew:
         self._metrics = metrics
         self._clock = clock
         self._senders: Mapping[str, Sender] = {}
+        self._confirmers: Mapping[str, Confirmer] = {}
         self._ledger: Ledger | None = None
         self.workers = tuple(Worker(role.value, self._loop(role)) for role in sorted(roles))
 
@@ -57,13 +60,30 @@ class Crew:
             await self._ledger.close()
         for sender in self._senders.values():
             await sender.close()
+        for confirmer in self._confirmers.values():
+            await confirmer.close()
 
     def _loop(self, role: Role) -> Loop:
-        consumer = self._sending() if role is Role.SEND else self._replying()
+        consumer = self._consumer(role)
         loop = ConsumeLoop(self._log, consumer, self._config.consumers, self._metrics, self._clock)
         if role is not Role.SEND or self._ledger is None:
             return loop
         return WithLedger(loop, self._ledger, sqlite_path(self._config.consumers.state))
+
+    def _consumer(self, role: Role) -> Consumer:
+        match role:
+            case Role.SEND:
+                return self._sending()
+            case Role.CONFIRM:
+                return self._confirming()
+            case _:
+                return self._replying()
+
+    def _confirming(self) -> Consumer:
+        self._confirmers, unable = confirmers_of(self._config)
+        for item in unable:
+            logger.warning("account_cannot_confirm", account=item.account, reason=item.reason)
+        return confirm(self._config.consumers.confirm, self._confirmers, self._metrics)
 
     def _replying(self) -> Consumer:
         accounts = self._config.accounts.values()

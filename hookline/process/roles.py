@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from consumers.catalogue import AUTO_REPLY as _AUTO_REPLY
+from consumers.catalogue import CONFIRM as _CONFIRM
 from consumers.catalogue import SEND as _SEND
 
 
@@ -12,3 +13,4 @@ class Role(StrEnum):
     INGEST = "ingest"
     AUTO_REPLY = _AUTO_REPLY.name
     SEND = _SEND.name
+    CONFIRM = _CONFIRM.name

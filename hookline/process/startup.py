@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from hookline.called import command
 from hookline.configuration.accounts import Unresolved
 from hookline.configuration.config import Config, ConfigError
+from ingest.polls import PolledAccount
 from ingest.server import Endpoint
 from providers.contract import Account, AccountError, Sender
 from providers.registry import provider
+from providers.roles import Confirmer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ def endpoints_of(config: Config) -> Mapping[str, Endpoint]:
         raise ConfigError(
             f"{config.path}: no account: add a table [accounts.NAME], as `{command('init', 'telnyx')}` writes it"
         )
-    unable = [found for account in config.accounts.values() if (found := unable_to_verify(config, account))]
+    unable = [found for account in config.accounts.values() if (found := unable_to_trust(config, account))]
     if unable:
         raise ConfigError(
             "\n".join(f"account {item.account!r} cannot prove a sender: {item.reason}" for item in unable)
@@ -42,6 +44,47 @@ def unable_to_verify(config: Config, account: Account) -> Unable | None:
     if broken:
         return Unable(account.name, "; ".join(f"{item.reason} ({item.place})" for item in broken))
     return _tried(account, provider(account.provider).verifier, ())
+
+
+def unable_to_trust(config: Config, account: Account) -> Unable | None:
+    """Tell why webhooks of an account could not be trusted: no key, or a read-back that cannot be made."""
+    found = unable_to_verify(config, account)
+    make = provider(account.provider).corroborator
+    return found or _tried(account, make, _credentials_missing(config, account))
+
+
+def unable_to_poll(config: Config, account: Account) -> Unable | None:
+    """Tell why an account cannot be polled although it wants to be. Opens nothing."""
+    return _tried(account, provider(account.provider).polls, _credentials_missing(config, account))
+
+
+def polled_of(config: Config) -> tuple[Sequence[PolledAccount], tuple[Unable, ...]]:
+    """Return every poll that an account wants, and the accounts that cannot be polled although they want it."""
+    polled: list[PolledAccount] = []
+    unable: list[Unable] = []
+    for account in config.accounts.values():
+        found = provider(account.provider)
+        reason = unable_to_poll(config, account)
+        if reason is None:
+            polled += [PolledAccount(account, found, poll) for poll in found.polls(account)]
+        else:
+            unable.append(reason)
+    return polled, tuple(unable)
+
+
+def confirmers_of(config: Config) -> tuple[Mapping[str, Confirmer], tuple[Unable, ...]]:
+    """Return the accounts that confirm, and those that cannot although their provider waits for it."""
+    confirmers: dict[str, Confirmer] = {}
+    unable: list[Unable] = []
+    for name, account in config.accounts.items():
+        make = provider(account.provider).confirmer
+        reason = _tried(account, make, _credentials_missing(config, account))
+        confirmer = make(account) if reason is None else None
+        if confirmer is not None:
+            confirmers[name] = confirmer
+        elif reason is not None:
+            unable.append(reason)
+    return confirmers, tuple(unable)
 
 
 def unable_to_send(config: Config, account: Account) -> Unable | None:
@@ -77,7 +120,7 @@ def check_sending(config: Config) -> None:
 
 def _endpoint(account: Account) -> Endpoint:
     found = provider(account.provider)
-    return Endpoint(account, found, found.verifier(account))
+    return Endpoint(account, found, found.verifier(account), found.corroborator(account))
 
 
 def _credentials_missing(config: Config, account: Account) -> Sequence[Unresolved]:

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from broker.embedded import EmbeddedLog
 from consumers.auto_reply import auto_reply
 from consumers.catalogue import CONSUMERS
+from consumers.confirm import confirm
 from consumers.ledger import Ledger
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
@@ -73,7 +74,7 @@ async def test_health_shows_every_consumer(desk: Desk) -> None:
         async def both_run() -> bool:
             _, body = await ask(application.admin_address, "/healthz")
             shown = orjson.loads(body)["consumers"]
-            assert shown.keys() == {"auto-reply", "send"}
+            assert shown.keys() == {"auto-reply", "send", "confirm"}
             return all(consumer["running"] for consumer in shown.values())
 
         await until(both_run)
@@ -131,8 +132,9 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     metrics = ConsumerMetrics(CollectorRegistry())
     replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(config.consumers.state), metrics, time.time)
+    confirming = confirm(config.consumers.confirm, {}, metrics)
     assert [(item.name, item.topics) for item in CONSUMERS] == [
-        (consumer.name, consumer.topics) for consumer in (replying, sending)
+        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming)
     ]
 
 

@@ -40,7 +40,7 @@ def test_every_setting_of_an_account_has_a_summary() -> None:
     assert [setting.name for item in PROVIDERS.values() for setting in item.settings if not setting.summary] == []
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "metrics.md"])
+@pytest.mark.parametrize("name", ["configuration.md", "metrics.md", "words.md", "operations.md"])
 def test_the_page_is_what_the_code_says(name: str) -> None:
     """`python -m hookline.docs` writes it anew."""
     assert (docs.FOLDER / name).read_text(encoding="utf-8") == docs.pages()[name]

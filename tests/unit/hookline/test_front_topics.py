@@ -7,6 +7,7 @@ import pytest
 
 from broker.log import LogError, LogState, LogUnavailableError, PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings, KafkaSettings
+from consumers.catalogue import CONSUMERS
 from hookline.process import topic_watch
 from hookline.process.topic_watch import TopicWatch
 from hookline.topics import all_topics, log_exists, missing_names, wanted_topics
@@ -126,7 +127,9 @@ def test_only_what_is_to_be_created_is_missing() -> None:
 def test_every_topic_has_a_dead_letter_topic_for_its_reader() -> None:
     """And every name stands once."""
     names = [spec.name for spec in wanted_topics()]
-    assert len(names) == len(set(names)) == len(CATALOGUE) + 2
+    letters = [f"{topic.name}.{consumer.name}.dlq" for consumer in CONSUMERS for topic in consumer.topics]
+    assert names == [*(topic.name for topic in CATALOGUE), *letters]
+    assert len(names) == len(set(names))
 
 
 def test_no_topic_has_a_limit_by_size_of_its_own() -> None:

@@ -16,6 +16,9 @@ NAMES = {
     "hookline_answer_seconds",
     "hookline_webhooks_in_flight",
     "hookline_bodies_in_flight",
+    "hookline_polls",
+    "hookline_polled_items",
+    "hookline_poll_last_success_seconds",
 }
 
 

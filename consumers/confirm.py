@@ -1,0 +1,188 @@
+"""Confirm: what is stored here is marked as received at the provider, so that it need not keep it.
+
+It reads events from the log, so nothing is confirmed that is not stored, and it does so for pushes and polls alike.
+Events wait for each other: a call goes out when a batch is full or its first event has waited `max_age`. The event
+that opened a batch makes its call; the others wait for it. A record is done when its batch is confirmed, so a crash
+confirms again, which does no harm.
+
+What the provider will not take is found by halving the batch; the one that is left is counted, logged and given up:
+to ask again would stop everything behind it.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from consumers.catalogue import CONFIRM
+from consumers.consumer import Consumer, TryLater
+from consumers.loop.tempo import Tempo
+from consumers.metrics import ConfirmOutcome, ConsumerMetrics
+from consumers.settings import ConfirmSettings
+from providers.rest.errors import (
+    ApiError,
+    AuthenticationError,
+    ProviderFaultError,
+    RateLimitedError,
+    RefusedError,
+)
+from providers.roles import Confirmation, Confirmer
+from schemas.envelope import Delivered
+
+CALL_WAIT = 90.0
+"""Seconds that the confirmation of one batch may take, halves and retries included."""
+
+REMEMBERED = 10_000
+"""Confirmations of one kind and account that are not made again, as when a push and a poll bring the same event."""
+
+_PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
+
+_log = structlog.get_logger(__name__)
+
+
+def confirm(settings: ConfirmSettings, confirmers: Mapping[str, Confirmer], metrics: ConsumerMetrics) -> Consumer:
+    """Return the consumer that confirms; `confirmers` is by account, an account without one wants nothing confirmed."""
+    handler = _Confirm(settings, confirmers, metrics)
+    # A batch that is to fill needs as many events in hand, of several accounts and kinds at once.
+    largest = max((each.batch_size for each in confirmers.values()), default=1)
+    concurrency = min(4 * largest, 512)
+    return Consumer(CONFIRM.name, CONFIRM.topics, handler.handle, has_effects=True, concurrency=concurrency)
+
+
+class Batch:
+    """Confirmations of one kind that one call will make."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self.items: dict[Confirmation, None] = {}
+        self.full = asyncio.Event()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def add(self, item: Confirmation) -> None:
+        """Take one more, once."""
+        self.items[item] = None
+        if len(self.items) >= self._size:
+            self.full.set()
+
+
+class Batcher:
+    """Gathers the confirmations of one account and kind."""
+
+    def __init__(self, account: str, confirmer: Confirmer, max_age: float, metrics: ConsumerMetrics) -> None:
+        self._account = account
+        self._confirmer = confirmer
+        self._max_age = max_age
+        self._counters = metrics.confirmations(account)
+        self._open: Batch | None = None
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._failures = 0
+
+    async def add(self, item: Confirmation) -> None:
+        """Return when the item is confirmed, or given up. Raises TryLater."""
+        if item.id in self._seen:
+            return
+        batch = self._open
+        if batch is not None and not batch.full.is_set():
+            batch.add(item)
+            await asyncio.shield(batch.done)
+            return
+        batch = self._open = Batch(self._confirmer.batch_size)
+        batch.add(item)
+        await self._lead(batch)
+
+    async def _lead(self, batch: Batch) -> None:
+        """Wait until the batch is full or old enough, make its call, and tell the others how it went."""
+        try:
+            await self._gather(batch)
+            async with asyncio.timeout(CALL_WAIT):
+                await self._confirm(tuple(batch.items))
+        except (ApiError, TimeoutError) as error:
+            later = self._later(error)
+            self._end(batch, later)
+            raise later from error
+        except BaseException:
+            # This one was cancelled, or broke: the others try again, under another leader.
+            self._end(batch, TryLater(0.0, "confirmation_interrupted"))
+            raise
+        self._failures = 0
+        self._end(batch, None)
+
+    async def _gather(self, batch: Batch) -> None:
+        try:
+            async with asyncio.timeout(self._max_age):
+                await batch.full.wait()
+        except TimeoutError:
+            pass
+        finally:
+            # Whoever comes now opens the next one.
+            batch.full.set()
+            if self._open is batch:
+                self._open = None
+
+    async def _confirm(self, items: Sequence[Confirmation]) -> None:
+        try:
+            await self._confirmer.confirm(items)
+        except (AuthenticationError, RateLimitedError, ProviderFaultError):
+            raise
+        except RefusedError as error:
+            if len(items) > 1:
+                await self._confirm(items[: len(items) // 2])
+                await self._confirm(items[len(items) // 2 :])
+                return
+            self._counters[ConfirmOutcome.REFUSED].inc()
+            _log.warning("confirmation_refused", account=self._account, kind=items[0].kind, status=error.status)
+        else:
+            self._counters[ConfirmOutcome.CONFIRMED].inc(len(items))
+        self._remember(items)
+
+    def _remember(self, items: Sequence[Confirmation]) -> None:
+        for item in items:
+            self._seen[item.id] = None
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def _later(self, error: Exception) -> TryLater:
+        self._failures += 1
+        self._counters[ConfirmOutcome.POSTPONED].inc()
+        what = str(error) if isinstance(error, ApiError) else "took too long"
+        _log.warning("confirmation_postponed", account=self._account, error=type(error).__name__, what=what)
+        wish = error.retry_after if isinstance(error, RefusedError) else None
+        return TryLater(_PAUSES.pause(self._failures) if wish is None else wish, "provider_unwell")
+
+    @staticmethod
+    def _end(batch: Batch, later: TryLater | None) -> None:
+        if batch.done.done():
+            return
+        if later is None:
+            batch.done.set_result(None)
+            return
+        batch.done.set_exception(later)
+        # Nobody may have waited with the leader; asyncio would complain about an exception that nobody took.
+        batch.done.exception()
+
+
+class _Confirm:
+    def __init__(
+        self, settings: ConfirmSettings, confirmers: Mapping[str, Confirmer], metrics: ConsumerMetrics
+    ) -> None:
+        self._settings = settings
+        self._confirmers = confirmers
+        self._metrics = metrics
+        self._batchers: dict[tuple[str, str], Batcher] = {}
+
+    async def handle(self, delivered: Delivered) -> None:
+        """Confirm one event, together with others. Raises TryLater."""
+        event = delivered.event
+        confirmer = self._confirmers.get(event.account)
+        item = None if confirmer is None else confirmer.confirmation(event)
+        if confirmer is not None and item is not None:
+            await self._batcher(event.account, item.kind, confirmer).add(item)
+
+    def _batcher(self, account: str, kind: str, confirmer: Confirmer) -> Batcher:
+        found = self._batchers.get((account, kind))
+        if found is None:
+            # Accounts come from the configuration, kinds from the provider's folder: few.
+            found = Batcher(account, confirmer, self._settings.max_age, self._metrics)
+            self._batchers[account, kind] = found
+        return found

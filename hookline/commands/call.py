@@ -1,0 +1,103 @@
+"""Call an operation of an account's provider and print its answer as JSON.
+
+  hookline call main                      the operations of the account's provider
+  hookline call main send --help          what one of them takes
+  hookline call main send --to +15550100 --from +15550101 --text Hello
+
+Lists come whole, page by page; --page PLACE gives one page, --max-items N ends early. A list of values is given
+as several words or as JSON, a table as NAME=VALUE words or as JSON. docs/operations.md has every operation.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hookline.calling.answers import print_answer
+from hookline.calling.catalogue import operations_of_provider
+from hookline.calling.parser import Asked, asked, operation_parser
+from hookline.commands.options import add_config, configured
+from hookline.configuration.config import Config, ConfigError
+from hookline.errors import CommandError
+from providers.contract import Account, AccountError, ApiClient
+from providers.registry import provider
+from providers.rest.operations import Operation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the account, the operation, and the operation's own options."""
+    add_config(parser)
+    parser.add_argument("account", metavar="ACCOUNT", help="an account of the configuration")
+    parser.add_argument("operation", metavar="OPERATION", nargs="?", help="without it all are listed")
+    parser.add_argument("fields", metavar="--FIELD VALUE", nargs=argparse.REMAINDER, help="what the operation takes")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the operations, or call one."""
+    words: list[str] = arguments.fields
+    _take_config(arguments, words)
+    config = configured(arguments)
+    account = account_of(config, arguments.account)
+    operations = operations_for(account)
+    if arguments.operation is None:
+        print(_listing(account, operations), end="")
+        return 0
+    return _call(config, account, _found(operations, arguments.operation), words)
+
+
+def account_of(config: Config, name: str) -> Account:
+    """Return an account of the configuration. Raises ConfigError, which names those that there are."""
+    account = config.accounts.get(name)
+    if account is None:
+        known = ", ".join(sorted(config.accounts)) or "none"
+        raise ConfigError(f"{config.path}: no account {name!r}; there are: {known}")
+    return account
+
+
+def operations_for(account: Account) -> Mapping[str, Operation]:
+    """Return the operations of an account's provider. Needs no credential."""
+    return operations_of_provider(provider(account.provider))
+
+
+def _call(config: Config, account: Account, operation: Operation, words: Sequence[str]) -> int:
+    what = asked(operation, operation_parser(account.name, operation), words)
+    missing = [item for item in config.unresolved.get(account.name, ()) if not item.setting.proves]
+    try:
+        client = provider(account.provider).client(account)
+    except AccountError as error:
+        reasons = "; ".join(f"{item.place}: {item.reason}" for item in missing)
+        raise CommandError(reasons or str(error)) from error
+    asyncio.run(_perform(client, operation, what))
+    return 0
+
+
+async def _perform(client: ApiClient, operation: Operation, what: Asked) -> None:
+    try:
+        await print_answer(operation.method_of(client)(**what.arguments), what)
+    finally:
+        await client.close()
+
+
+def _take_config(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Let `--config FILE` stand behind the operation too."""
+    for at, word in enumerate(words):
+        if word == "--config" and at + 1 < len(words):
+            arguments.config = Path(words[at + 1])
+        elif word.startswith("--config="):
+            arguments.config = Path(word.partition("=")[2])
+
+
+def _found(operations: Mapping[str, Operation], name: str) -> Operation:
+    wanted = name.replace("-", "_")
+    found = operations.get(wanted)
+    if found is None:
+        near = [each for each in operations if wanted.partition(".")[0] in each]
+        raise CommandError(f"no operation {name!r}; there are: {', '.join(near or operations)}")
+    return found
+
+
+def _listing(account: Account, operations: Mapping[str, Operation]) -> str:
+    width = max((len(name) for name in operations), default=0)
+    lines = (f"  {name:<{width}}  {operation.summary}" for name, operation in operations.items())
+    head = f"Operations of account {account.name} ({account.provider}); OPERATION --help tells what each takes:\n"
+    return head + "\n".join(lines) + "\n"

@@ -1,0 +1,201 @@
+"""Confirm: batches by size and age, halves for what the provider refuses, never before the event is stored."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from consumers.confirm import confirm
+from consumers.consumer import Consumer, TryLater
+from consumers.settings import ConfirmSettings
+from providers.rest.errors import (
+    ApiError,
+    AuthenticationError,
+    NotConnectedError,
+    ProviderFaultError,
+    RateLimitedError,
+    RefusedError,
+)
+from providers.roles import Confirmation
+from schemas.envelope import event_to_record
+from schemas.events import Event, InboundMessage
+from tests.support.consumers import Bench, command, delivered, inbound, until, with_header
+
+
+@dataclass
+class Desk:
+    """A provider that takes confirmations; `poison` ids it refuses, `troubles` it raises in turn."""
+
+    batch_size: int = 100
+    calls: list[list[str]] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
+    poison: set[str] = field(default_factory=set)
+    troubles: list[Exception] = field(default_factory=list)
+    closed: bool = False
+
+    def confirmation(self, event: Event) -> Confirmation | None:
+        """Want inbound messages confirmed."""
+        if not isinstance(event, InboundMessage) or event.message_id is None:
+            return None
+        return Confirmation("reply", event.message_id)
+
+    async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
+        """Take them, or refuse."""
+        await asyncio.sleep(0)
+        ids = [each.id for each in confirmations]
+        assert 1 <= len(ids) <= self.batch_size
+        self.calls.append(ids)
+        if self.troubles:
+            raise self.troubles.pop(0)
+        if self.poison & set(ids):
+            raise RefusedError(400, ())
+        self.confirmed += ids
+
+    async def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    """Give a bench and end its loops."""
+    made = Bench(partitions=4)
+    yield made
+    await made.stop()
+
+
+def consumer_of(bench: Bench, desk: Desk, max_age: float = 0.01, **more: Desk) -> Consumer:
+    """Return the consumer for an account `main`, and more accounts by name."""
+    return confirm(ConfirmSettings(max_age=max_age), {"main": desk, **more}, bench.metrics)
+
+
+def messages(count: int, account: str = "main") -> list[InboundMessage]:
+    """Return messages of as many people."""
+    return [inbound(n, key=f"+1555{n:07d}", account=account, message_id=f"{account}-{n}") for n in range(count)]
+
+
+async def test_events_in_hand_are_confirmed_by_one_call(bench: Bench) -> None:
+    """And a full batch does not wait for its age."""
+    desk = Desk()
+    bench.fill(*messages(250))
+    bench.run(consumer_of(bench, desk, max_age=0.5))
+    await until(lambda: len(desk.confirmed) == 250)
+    assert max(len(call) for call in desk.calls) == 100
+    assert sorted(desk.confirmed) == sorted(f"main-{n}" for n in range(250))
+
+
+async def test_no_call_names_more_than_the_provider_takes(bench: Bench) -> None:
+    """Whatever its limit is."""
+    desk = Desk(batch_size=7)
+    bench.fill(*messages(40))
+    bench.run(consumer_of(bench, desk))
+    await until(lambda: len(desk.confirmed) == 40)
+    assert max(len(call) for call in desk.calls) <= 7
+
+
+async def test_one_event_alone_is_confirmed_when_it_is_old_enough(bench: Bench) -> None:
+    """It does not wait for a hundred."""
+    desk = Desk()
+    async with asyncio.timeout(5):
+        await consumer_of(bench, desk).handle(delivered(inbound()))
+    assert desk.calls == [["message-0"]]
+
+
+async def test_accounts_do_not_mix(bench: Bench) -> None:
+    """Each provider hears of its own messages alone."""
+    main, second = Desk(), Desk()
+    bench.fill(*messages(20), *messages(20, "second"))
+    bench.run(consumer_of(bench, main, second=second))
+    await until(lambda: len(main.confirmed) + len(second.confirmed) == 40)
+    assert {name.partition("-")[0] for name in main.confirmed} == {"main"}
+    assert {name.partition("-")[0] for name in second.confirmed} == {"second"}
+
+
+@pytest.mark.parametrize("event", [inbound(account="other"), inbound(message_id=None), command()])
+async def test_what_has_nothing_to_confirm_is_done_at_once(bench: Bench, event: Event) -> None:
+    """An account without confirmations, an event without an id, another kind of event."""
+    desk = Desk()
+    await consumer_of(bench, desk).handle(delivered(event))
+    assert desk.calls == []
+
+
+async def test_the_same_event_twice_is_confirmed_once(bench: Bench) -> None:
+    """As a push and a poll bring it."""
+    desk = Desk()
+    handle = consumer_of(bench, desk).handle
+    await asyncio.gather(handle(delivered(inbound())), handle(delivered(inbound())))
+    await handle(delivered(inbound()))
+    assert desk.calls == [["message-0"]]
+
+
+async def test_what_the_provider_refuses_is_found_by_halving_and_given_up(bench: Bench) -> None:
+    """The others of its batch are confirmed; nothing stands still behind it."""
+    desk = Desk(poison={"main-5"})
+    bench.fill(*messages(32))
+    bench.run(consumer_of(bench, desk, max_age=0.2))
+    await until(lambda: len(desk.confirmed) == 31)
+    assert "main-5" not in desk.confirmed
+    await until(lambda: bench.count("confirmations_total", account="main", outcome="refused") == 1)
+    await until(lambda: bench.count("records_total", consumer="confirm", outcome="handled") == 32)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        NotConnectedError("away"),
+        AuthenticationError(403, ()),
+        RateLimitedError(429, (), 0.01),
+        ProviderFaultError(503, ()),
+    ],
+)
+async def test_trouble_at_the_provider_postpones_the_whole_batch(bench: Bench, trouble: ApiError) -> None:
+    """Nobody's event is given up for it."""
+    desk = Desk(troubles=[trouble])
+    handle = consumer_of(bench, desk).handle
+    found = await asyncio.gather(*(handle(delivered(each)) for each in messages(3)), return_exceptions=True)
+    assert [type(each) for each in found] == [TryLater] * 3
+    assert desk.confirmed == []
+    await asyncio.gather(*(handle(delivered(each)) for each in messages(3)))
+    assert sorted(desk.confirmed) == ["main-0", "main-1", "main-2"]
+
+
+async def test_the_wish_of_a_provider_to_wait_is_followed(bench: Bench) -> None:
+    """Its Retry-After is how long the events wait."""
+    desk = Desk(troubles=[RateLimitedError(429, (), 17.0)])
+    with pytest.raises(TryLater) as found:
+        await consumer_of(bench, desk).handle(delivered(inbound()))
+    assert found.value.seconds == 17.0
+
+
+async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(bench: Bench) -> None:
+    """The partition of one event is revoked: the others try again."""
+    handle = consumer_of(bench, Desk(), max_age=60.0).handle
+    leader, follower = (asyncio.ensure_future(handle(delivered(each))) for each in messages(2))
+    await asyncio.sleep(0)
+    leader.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(TryLater):
+            await follower
+    assert leader.cancelled() or leader.done()
+
+
+async def test_a_follower_that_is_cancelled_does_not_stop_the_call(bench: Bench) -> None:
+    """Its event is confirmed with the rest and comes again elsewhere, which does no harm."""
+    desk = Desk()
+    handle = consumer_of(bench, desk, max_age=0.05).handle
+    leader, follower = (asyncio.ensure_future(handle(delivered(each))) for each in messages(2))
+    await asyncio.sleep(0)
+    follower.cancel()
+    async with asyncio.timeout(5):
+        await leader
+    assert desk.calls == [["main-0", "main-1"]]
+
+
+async def test_a_replayed_record_is_not_confirmed(bench: Bench) -> None:
+    """A replay has no effects."""
+    desk = Desk()
+    bench.log.put(with_header(event_to_record(inbound()), "ce_replayid", b"replay-1"))
+    bench.run(consumer_of(bench, desk))
+    await until(lambda: bench.count("records_total", consumer="confirm", outcome="replay_skipped") == 1)
+    assert desk.calls == []
