@@ -1,0 +1,1 @@
+"""Syniverse Communications Gateway (SCG). `README.md` beside this file tells what is known and from where."""
