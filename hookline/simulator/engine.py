@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 from yarl import URL
@@ -16,7 +17,7 @@ from hookline.simulator.agenda import Agenda
 from hookline.simulator.deliveries import Deliveries
 from hookline.simulator.tally import Answer, Purpose, Report, Tally
 from providers.contract import Request
-from providers.simulation import Cloud, Outgoing
+from providers.simulation import Forgery, Outgoing, RetryPlan
 from schemas.times import Clock
 
 _ANSWER_BYTES = 64 * 1024
@@ -43,12 +44,22 @@ class _Job:
     copies_left: int = 0
 
 
+class Proving(Protocol):
+    """As much of a `Cloud` as its deliveries need."""
+
+    retry: RetryPlan
+
+    def headers(self, request: Request, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:
+        """Return the headers that prove a delivery, as `Cloud.headers` does."""
+        ...
+
+
 class Engine:
     """Delivers to one URL. Start it, submit deliveries, wait until it is settled, stop it."""
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: Proving,
         url: str,
         *,
         deliveries: Deliveries | None = None,
@@ -75,6 +86,11 @@ class Engine:
     def broken(self) -> bool:
         """Whether a delivery broke on a bug of the cloud; `stop` raises it."""
         return any(task.done() for task in self._tasks)
+
+    @property
+    def tally(self) -> Tally:
+        """The counts, which the engine goes on writing."""
+        return self._tally
 
     def report(self) -> Report:
         """Return the counts so far."""
@@ -147,7 +163,7 @@ class Engine:
         answer = await self._post(session, job, body)
         succeeded = answer.status is not None and self._cloud.retry.succeeded(answer.status)
         if job.outgoing.forgery:
-            self._deliveries.forge(body)
+            self._deliveries.forge(job.outgoing, body)
             self._tally.forgery(job.outgoing.forgery, answer, succeeded=succeeded)
             return None
         if succeeded:
@@ -202,7 +218,7 @@ def delivery_url(url: str, outgoing: Outgoing) -> URL:
     return URL(f"{url}{'&' if '?' in url else '?'}{outgoing.query}", encoded=True)
 
 
-def delivery_headers(cloud: Cloud, outgoing: Outgoing, body: bytes, now: float, target: str) -> Mapping[str, str]:
+def delivery_headers(cloud: Proving, outgoing: Outgoing, body: bytes, now: float, target: str) -> Mapping[str, str]:
     """Return all headers of a delivery to `target`, proved at `now` Unix seconds."""
     typed = {"content-type": outgoing.content_type} if body else {}
     request = Request(outgoing.method, target, tuple(typed.items()), body)
