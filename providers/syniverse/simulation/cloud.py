@@ -15,9 +15,7 @@ from providers.syniverse.simulation.access import Access
 from providers.syniverse.simulation.api import CHANNELS, Api
 from providers.syniverse.simulation.attachments import Attachments
 from providers.syniverse.simulation.bodies import (
-    APPLICATION,
     CHANNEL,
-    COMPANY,
     OURS,
     SENDER,
     SHORT_CODE,
@@ -71,8 +69,6 @@ class SyniverseCloud:
         return (
             'provider = "syniverse"',
             f"basic = [{json.dumps(reference('SYNIVERSE_BASIC'))}]",
-            f'company_ids = ["{COMPANY}"]',
-            f'application_ids = ["{APPLICATION}"]',
             f"token = {json.dumps(reference('SYNIVERSE_TOKEN'))}",
             f"consumer_key = {json.dumps(reference('SYNIVERSE_CONSUMER_KEY'))}",
             f"consumer_secret = {json.dumps(reference('SYNIVERSE_CONSUMER_SECRET'))}",
