@@ -6,6 +6,7 @@ from providers.fields import mapping, text, texts
 from providers.messagemedia import limits
 from providers.messagemedia.calls import Calls, list_of, object_of
 from providers.messagemedia.models import Authorisation
+from providers.rest.answers import Answer
 from providers.rest.operations import operation
 from providers.rest.pages import Page, Pages
 
@@ -25,9 +26,9 @@ class Blacklist:
 
         async def fetch(place: str) -> Page[str]:
             query = (("token", place),) if place else ()
-            answer = object_of(await self._calls.get("blacklist.list", BLACKLIST_PATH, query), "blacklist.list")
-            found = tuple(item for item in answer.get("numbers") or () if isinstance(item, str))
-            following = text(mapping(answer, "pagination"), "page")
+            answer = await self._calls.get("blacklist.list", BLACKLIST_PATH, query)
+            found = _numbers(answer)
+            following = text(mapping(object_of(answer, "blacklist.list"), "pagination"), "page")
             # An empty page ends the list whatever it says of the next: nothing else does so surely.
             return Page(items=found, place=place, next_place=following if found else None)
 
@@ -55,3 +56,12 @@ class Blacklist:
         limits.check_numbers("numbers", numbers)
         answer = await self._calls.get("blacklist.is_authorised", f"{_AUTHORISED_PATH}/{','.join(numbers)}")
         return tuple(map(Authorisation.of, list_of(answer, "blacklist.is_authorised", "numbers")))
+
+
+def _numbers(answer: Answer) -> tuple[str, ...]:
+    """Return the numbers of a page; they may be left out of a page that says at least whose it is."""
+    page = object_of(answer, "blacklist.list")
+    if "numbers" not in page and text(page, "uri"):
+        return ()
+    # Anything else that is no list must not look like a list that everybody has left.
+    return tuple(item for item in list_of(answer, "blacklist.list", "numbers") if isinstance(item, str))
