@@ -52,6 +52,7 @@ class SyniverseClient:
     ) -> None:
         """Raises SecretError for a credential that is not there, LimitError for a validity that none has."""
         tempo = tempo or Tempo()
+        self.clock = tempo.clock
         configured = credential(token)
         if (consumer_key is None) is not (consumer_secret is None):
             raise LimitError("consumer_key and consumer_secret go together")

@@ -13,6 +13,7 @@ from providers.syniverse.reading import RECEIVED, REQUEST_CHANGE, STATE_CHANGE, 
 from providers.syniverse.requests import request_of_event, request_of_item
 from providers.syniverse.statuses import INBOUND_STATES
 from providers.syniverse.values import trimmed
+from schemas.events import Event
 from schemas.vocabulary import Ingress
 from schemas.webhook import Webhook
 
@@ -25,8 +26,11 @@ def normalize(webhook: Webhook, settings: Settings = NO_SETTINGS) -> Events:
     One that stands twice in a list is one event: its id is the same.
     """
     handle = _polled if webhook.ingress == Ingress.POLL else _pushed
-    found = [event for reading in read(webhook) for event in handle(reading, settings)]
-    return tuple({event.id: event for event in reversed(found)}.values())[::-1]
+    found: dict[str, Event] = {}
+    for reading in read(webhook):
+        for event in handle(reading, settings):
+            found.setdefault(event.id, event)
+    return tuple(found.values())
 
 
 def _pushed(reading: Reading, settings: Settings) -> Events:

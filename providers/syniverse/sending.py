@@ -72,11 +72,12 @@ class SyniverseSender:
         except NotConnectedError:
             return SendReceipt(status=SendStatus.RETRY, reason="not_connected")
         except RefusedError as error:
-            return await self._found(command_id) or receipt_of(error) if _in_doubt(error) else receipt_of(error)
+            found = await self._found(command_id) if _in_doubt(error) else None
+            return found or receipt_of(error)
         except ApiError:
             return await self._found(command_id) or SendReceipt(status=SendStatus.UNKNOWN, reason="no_answer")
-        found = json_of(answer.body)
-        message_id = text(found, "id") if isinstance(found, dict) else None
+        value = json_of(answer.body)
+        message_id = text(value, "id") if isinstance(value, dict) else None
         if message_id is None:
             return await self._found(command_id) or SendReceipt(
                 status=SendStatus.UNKNOWN, http_status=answer.status, reason="no_message_id"
