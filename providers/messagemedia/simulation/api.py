@@ -62,9 +62,9 @@ class Api:
         start = call.whole("token", 0)
         numbers = list(self._books.blacklist)[start:]
         page = numbers[:_BLACKLIST_PAGE]
-        pagination = {"page": str(start // _BLACKLIST_PAGE)}
-        if len(numbers) > len(page):
-            pagination["next_uri"] = f"{_BLACKLIST}?token={start + len(page)}"
+        # `page` is the token of the next page, as in the provider's own sample; a page without numbers ends the list.
+        following = str(start + len(page))
+        pagination = {"page": following, "next_uri": f"{_BLACKLIST}?token={following}"}
         return json_answer(200, {"uri": _BLACKLIST, "numbers": page, "pagination": pagination})
 
     def _blacklist(self, call: Call) -> ApiAnswer:

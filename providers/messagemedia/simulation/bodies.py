@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from providers.messagemedia.simulation.templates import Variables
+
 Fields = Mapping[str, Any]
 OURS = "+61491570110"
 ACCOUNT = "HooklineDemo"
@@ -44,7 +46,7 @@ class Report:
         """Return the item of a check: it names no code, and the billing units."""
         return {**self._common(), "billing_units": 1}
 
-    def variables(self) -> Mapping[str, str]:
+    def variables(self) -> Variables:
         """Return what a template of a webhook can name."""
         return {
             **_shared(self.sent, self.at),
@@ -102,9 +104,9 @@ class Reply:
         }
         return {name: value for name, value in fields.items() if value is not None}
 
-    def variables(self) -> Mapping[str, str]:
+    def variables(self) -> Variables:
         """Return what a template of a webhook can name."""
-        known = {
+        known: dict[str, str | Sequence[Mapping[str, str]]] = {
             **_shared(self.sent, self.at),
             "moId": self.id,
             "replyId": self.id,
@@ -112,12 +114,16 @@ class Reply:
             "destinationAddress": self.sent.source or "",
             "moContent": self.text,
             "replyContent": self.text,
+            "attachments": [
+                {"contentType": one["content_type"], "base64": one["content"], "originalName": one["original_name"]}
+                for one in self.attachments
+            ],
         }
         if not self.answers:
             del known["mtId"], known["messageId"]
         return known
 
-    def opt_out(self) -> Mapping[str, str]:
+    def opt_out(self) -> Variables:
         """Return what a template of an opt-out can name: its own id in place of a reply's."""
         known = {name: value for name, value in self.variables().items() if name not in {"moId", "replyId"}}
         return {**known, "notificationId": self.id}
@@ -132,7 +138,7 @@ def _vendor(sent: Sent) -> Fields:
     return {"vendor_id": sent.vendor, "account_id": ACCOUNT}
 
 
-def _shared(sent: Sent, at: float) -> dict[str, str]:
+def _shared(sent: Sent, at: float) -> Variables:
     return {
         "mtId": sent.id,
         "messageId": sent.id,
@@ -143,4 +149,5 @@ def _shared(sent: Sent, at: float) -> dict[str, str]:
         "mtContent": sent.text,
         "messageContent": sent.text,
         "format": sent.format,
+        "metadata": [{"key": key, "value": value} for key, value in sent.metadata.items()],
     }

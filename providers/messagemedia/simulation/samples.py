@@ -1,4 +1,4 @@
-"""Templates of webhooks: those that this project registers, and what others have."""
+"""Templates of webhooks as others have them; those that this project registers are in `template.py` above."""
 
 import json
 
@@ -6,40 +6,6 @@ import json
 def _json(**members: str) -> str:
     return json.dumps(members)
 
-
-OUR_REPORT = _json(
-    event="delivery_report",
-    delivery_report_id="$!drId",
-    message_id="$!mtId",
-    status="$!status",
-    error_code="$!statusCode",
-    source_number="$!sourceAddress",
-    date_received="$!receivedTimestamp",
-    submitted_date="$!submittedTimestamp",
-    original_text="$esc.json($!mtContent)",
-)
-"""What this project registers for reports."""
-
-OUR_REPLY = _json(
-    event="reply",
-    reply_id="$!moId",
-    message_id="$!mtId",
-    source_number="$!sourceAddress",
-    destination_number="$!destinationAddress",
-    content="$esc.json($!moContent)",
-    date_received="$!receivedTimestamp",
-)
-"""What this project registers for replies."""
-
-OUR_OPT_OUT = _json(
-    event="opt_out",
-    notification_id="$!notificationId",
-    message_id="$!mtId",
-    source_number="$!sourceAddress",
-    content="$esc.json($!moContent)",
-    date_received="$!receivedTimestamp",
-)
-"""What this project registers for opt-outs."""
 
 UNRENDERED_OPT_OUT = _json(
     reply_id="$replyId",

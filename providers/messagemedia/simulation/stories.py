@@ -14,9 +14,6 @@ from providers.messagemedia.simulation.books import Books
 from providers.messagemedia.simulation.samples import (
     FOREIGN_REPLY,
     NESTED_REPLY,
-    OUR_OPT_OUT,
-    OUR_REPLY,
-    OUR_REPORT,
     QUERY_REPLY,
     QUERY_REPORT,
     SHORT_FORM,
@@ -26,7 +23,8 @@ from providers.messagemedia.simulation.samples import (
     XML_REPLY,
     XML_REPORT,
 )
-from providers.messagemedia.simulation.telling import FORM, XML, by_query, callback, webhook
+from providers.messagemedia.simulation.telling import FORM, XML, by_query, callback, opt_out, webhook
+from providers.messagemedia.template import GROUPS
 from providers.simulation import Forgery, Outgoing
 
 _QUESTIONS = ("HOURS", "hours", "Are you open on Sunday?", "Do you have size 42?", "Is my order on the way?")
@@ -41,6 +39,7 @@ _OTHER_ENDS = (
     ("cancelled", "405"),
 )
 _WAITING = (("queued", None), ("processing", None), ("processed", None), ("scheduled", None), ("held", "151"))
+_TEMPLATES = {group.name: group.template for group in GROUPS}
 _PIXEL = base64.b64encode(b"GIF89a\x01\x00\x01\x00").decode("ascii")
 
 Story = Sequence[Outgoing]
@@ -122,12 +121,12 @@ def _upper_case(teller: Teller) -> Story:
 def _report_both_ways(teller: Teller) -> Story:
     """Tell of one report by notification and by webhook: one event."""
     report = teller.report(teller.sent(), "delivered", "220")
-    return [callback(report), webhook("webhook report", OUR_REPORT, report.variables(), report.sent.id, after=0.1)]
+    return [callback(report), _our_webhook("reports", report, after=0.1)]
 
 
 def _reply_both_ways(teller: Teller) -> Story:
     reply = teller.reply("HOURS")
-    again = webhook("webhook reply", OUR_REPLY, reply.variables(), reply.sent.id, after=0.1, expects_reply=True)
+    again = _our_webhook("replies", reply, after=0.1, expects_reply=True)
     return [callback(reply, expects_reply=True), again]
 
 
@@ -153,64 +152,69 @@ def _picture(teller: Teller) -> Story:
         {"content_type": "image/gif", "content": _PIXEL, "original_name": "gif0001.gif"},
         {"content_type": "image/jpeg", "content": _PIXEL, "original_name": "image000000.jpg"},
     ]
-    reply = teller.reply("Look!", teller.sent(format="MMS"), attachments=attachments)
-    return [callback(reply, expects_reply=True)]
+    first, second = (teller.reply("Look!", teller.sent(format="MMS"), attachments=attachments) for _ in range(2))
+    return [callback(first, expects_reply=True), _our_webhook("replies", second, expects_reply=True)]
 
 
 def _opt_out(teller: Teller) -> Story:
-    return [_opted_out(teller, OUR_OPT_OUT, "webhook opt-out")]
+    return [opt_out("webhook opt-out", _TEMPLATES["opt_outs"], _opted_out(teller), query="group=opt_outs")]
 
 
 def _opt_out_unrendered(teller: Teller) -> Story:
-    return [_opted_out(teller, UNRENDERED_OPT_OUT, "webhook opt-out, unrendered")]
+    return [opt_out("webhook opt-out, unrendered", UNRENDERED_OPT_OUT, _opted_out(teller))]
 
 
-def _opted_out(teller: Teller, template: str, label: str) -> Outgoing:
+def _opted_out(teller: Teller) -> Reply:
     reply = teller.unqueued("STOP")
     teller.books.blacklist[reply.sent.to] = None
-    return webhook(label, template, reply.opt_out(), reply.sent.id)
+    return reply
+
+
+def _our_webhook(group: str, told: Report | Reply, **more: Any) -> Outgoing:
+    """Return the delivery of a webhook that this project has registered."""
+    return webhook(f"webhook {group}", _TEMPLATES[group], told, query=f"group={group}", **more)
 
 
 def _webhook_reply(teller: Teller) -> Story:
-    reply = teller.reply('He said "yes"\nSee you')
-    return [webhook("webhook reply", OUR_REPLY, reply.variables(), reply.sent.id, expects_reply=True)]
+    reply = teller.reply('He said "yes"\nSee you', teller.sent(metadata={'the "key"': "a value"}))
+    return [_our_webhook("replies", reply, expects_reply=True)]
 
 
 def _foreign_templates(teller: Teller) -> Story:
     flat, nested = teller.reply("Hello!"), teller.reply("Hello!")
     return [
-        webhook("webhook reply, foreign template", FOREIGN_REPLY, flat.variables(), flat.sent.id, expects_reply=True),
-        webhook("webhook reply, nested", NESTED_REPLY, nested.variables(), nested.sent.id),
+        webhook("webhook reply, foreign template", FOREIGN_REPLY, flat, expects_reply=True),
+        webhook("webhook reply, nested", NESTED_REPLY, nested, expects_reply=True),
     ]
 
 
 def _short_reports(teller: Teller) -> Story:
     plain, form = (teller.report(teller.sent(), "submitted", "200") for _ in range(2))
     return [
-        webhook("webhook report, short", SHORT_REPORT, plain.variables(), plain.sent.id),
-        webhook("webhook report, form", SHORT_FORM, form.variables(), form.sent.id, content_type=FORM),
+        webhook("webhook report, short", SHORT_REPORT, plain),
+        webhook("webhook report, form", SHORT_FORM, form, content_type=FORM),
     ]
 
 
 def _by_get(teller: Teller) -> Story:
     report, reply = teller.report(teller.sent(), "delivered", "220"), teller.reply("HOURS")
     return [
-        by_query("webhook report, GET", QUERY_REPORT, report.variables(), report.sent.id),
-        by_query("webhook reply, GET", QUERY_REPLY, reply.variables(), reply.sent.id, expects_reply=True),
+        by_query("webhook report, GET", QUERY_REPORT, report),
+        by_query("webhook reply, GET", QUERY_REPLY, reply, expects_reply=True),
     ]
 
 
 def _broken_json(teller: Teller) -> Story:
     """Tell of a reply by a template without escapes: only a check of the queue still finds the text."""
     reply = teller.reply('He said "yes"\nSee you')
-    return [webhook("webhook reply, broken JSON", UNESCAPED_REPLY, reply.variables(), reply.sent.id)]
+    return [webhook("webhook reply, broken JSON", UNESCAPED_REPLY, reply)]
 
 
 def _xml(teller: Teller) -> Story:
     reply, report = teller.reply("Hello!"), teller.report(teller.sent(), "submitted", "200")
     return [
-        webhook("webhook reply, XML", XML_REPLY, reply.variables(), reply.sent.id, content_type=XML),
-        webhook("webhook report, XML", XML_REPORT, report.variables(), report.sent.id, content_type=XML),
+        webhook("webhook reply, XML", XML_REPLY, reply, content_type=XML),
+        webhook("webhook report, XML", XML_REPORT, report, content_type=XML),
     ]
 
 
