@@ -181,7 +181,7 @@ def _webhook_reply(teller: Teller) -> Story:
 
 
 def _foreign_templates(teller: Teller) -> Story:
-    flat, nested = teller.reply("Hello!"), teller.reply("Hello!")
+    flat, nested = teller.reply("Hello!", answers=False), teller.reply("Hello!")
     return [
         webhook("webhook reply, foreign template", FOREIGN_REPLY, flat, expects_reply=True),
         webhook("webhook reply, nested", NESTED_REPLY, nested, expects_reply=True),

@@ -65,13 +65,14 @@ class SyniverseCloud:
         }
 
     def account_lines(self, base_url: str, reference: Callable[[str], str]) -> Sequence[str]:
-        """Return the TOML lines of an account that trusts this cloud, sends through it and polls it."""
+        """Return the TOML lines of an account that trusts this cloud, sends through it and polls it.
+
+        A token that ends can be refreshed with `consumer_key`, `consumer_secret` and a `token_file` beside them.
+        """
         return (
             'provider = "syniverse"',
             f"basic = [{json.dumps(reference('SYNIVERSE_BASIC'))}]",
             f"token = {json.dumps(reference('SYNIVERSE_TOKEN'))}",
-            f"consumer_key = {json.dumps(reference('SYNIVERSE_CONSUMER_KEY'))}",
-            f"consumer_secret = {json.dumps(reference('SYNIVERSE_CONSUMER_SECRET'))}",
             f"base_url = {json.dumps(base_url)}",
             f'consent_managed_by = "{_MANAGER}"',
             f'sender = "sender_id:{SENDER}"',
