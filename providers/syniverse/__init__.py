@@ -121,7 +121,6 @@ PROVIDER = Provider(
     normalize=normalize,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS, requests=REQUESTS),
     sender=sender,
-    client_class=SyniverseClient,
     client=client,
     reach=base_url_of,
     setup=setup,
