@@ -2,15 +2,22 @@
 
 from collections.abc import Callable, Mapping
 
-from providers import telnyx
+from providers import syniverse, telnyx
 from providers.contract import AccountError, Provider
+from providers.messagemedia.simulation.cloud import MessageMediaCloud
 from providers.simulation import Cloud
+from providers.syniverse.simulation.cloud import SyniverseCloud
 from providers.telnyx.simulation.cloud import TelnyxCloud
 
-PROVIDERS: Mapping[str, Provider] = {telnyx.PROVIDER.name: telnyx.PROVIDER}
+PROVIDERS: Mapping[str, Provider] = {each.name: each for each in (telnyx.PROVIDER, syniverse.PROVIDER)}
 """Every provider, by the name that an account's `provider` gives."""
 
-_CLOUDS: Mapping[str, Callable[[bytes | None], Cloud]] = {"telnyx": TelnyxCloud}
+CLOUDS: Mapping[str, Callable[[bytes | None], Cloud]] = {
+    "telnyx": TelnyxCloud,
+    "messagemedia": MessageMediaCloud,
+    "syniverse": SyniverseCloud,
+}
+"""The simulated cloud of every provider, by the same names. A cloud with a seed of 32 bytes is always the same."""
 
 
 def provider(name: str) -> Provider:
@@ -26,7 +33,7 @@ def cloud(name: str, seed: bytes | None = None) -> Cloud:
 
     Raises AccountError where there is no such provider.
     """
-    make = _CLOUDS.get(name)
+    make = CLOUDS.get(name)
     if make is None:
-        raise AccountError(f"no simulator of {name!r}; there are: {', '.join(_CLOUDS)}")
+        raise AccountError(f"no simulator of {name!r}; there are: {', '.join(CLOUDS)}")
     return make(seed)

@@ -71,7 +71,8 @@ class RetryPlan:
 class ApiAnswer:
     """What the cloud's API answers, and the webhooks that follow from the call.
 
-    `effect` is the id of the message that the call made; None where it made none (an error, a repeat).
+    `effect` is the id of the message that the call made; None where it made none (an error, a repeat). A call that
+    made several names the others in `more_effects`.
     """
 
     status: int
@@ -79,6 +80,7 @@ class ApiAnswer:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     follow_ups: tuple[Outgoing, ...] = ()
     effect: str | None = None
+    more_effects: tuple[str, ...] = ()
 
 
 class Cloud(Protocol):

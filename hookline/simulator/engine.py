@@ -74,6 +74,7 @@ class Engine:
         self._turn = asyncio.Lock()
         self._room = asyncio.Condition()
         self._in_hand = 0
+        self._doubled = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
 
@@ -132,6 +133,10 @@ class Engine:
         for outgoing in outgoings:
             self._accept(outgoing)
 
+    def duplicate(self, times: int) -> None:
+        """Deliver the next `times` genuine events once more than they would be, although they were acknowledged."""
+        self._doubled += times
+
     async def settled(self, wait: float) -> bool:
         """Wait until nothing is in hand, at most `wait` seconds; tell whether that came."""
         try:
@@ -144,7 +149,9 @@ class Engine:
     def _accept(self, outgoing: Outgoing) -> None:
         self._in_hand += 1
         purpose = Purpose.FORGERY if outgoing.forgery else Purpose.FIRST
-        self._agenda.put(_Job(outgoing, purpose, copies_left=outgoing.copies - 1), outgoing.after)
+        doubled = min(self._doubled, 1) if purpose is Purpose.FIRST else 0
+        self._doubled -= doubled
+        self._agenda.put(_Job(outgoing, purpose, copies_left=outgoing.copies - 1 + doubled), outgoing.after)
 
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
