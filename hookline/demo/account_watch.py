@@ -34,8 +34,8 @@ class AccountWatch:
         self._awaited: dict[bytes, float] = {}
         self._early: dict[bytes, None] = {}
         self._seen: dict[str, None] = {}
-        self._causes: dict[str, str] = {}
-        self._early_results: dict[str, None] = {}
+        self._causes: dict[str, frozenset[str]] = {}
+        self._results: dict[str, None] = {}
         self._expected: dict[str, None] = {}
         self._unanswered = set[str]()
         self._answered_early: dict[str, None] = {}
@@ -83,6 +83,8 @@ class AccountWatch:
                 self._expect(entry)
 
     def _count(self, event: Event) -> Line | None:
+        if isinstance(event, SendRequested):
+            self._commanded(event)
         # Commands and results have ids that let a reader drop repeats, so this reader does.
         if isinstance(event, SendRequested | SendCompleted):
             if event.id in self._seen:
@@ -91,7 +93,6 @@ class AccountWatch:
         match event:
             case SendRequested():
                 self.commands += 1
-                self._commanded(event)
             case SendCompleted():
                 self.outcomes[event.outcome] += 1
                 self._completed(event)
@@ -106,18 +107,17 @@ class AccountWatch:
             _remember(self._early, digest, None)
 
     def _commanded(self, command: SendRequested) -> None:
-        if command.id in self._early_results:
-            del self._early_results[command.id]
+        """Take note of what the command answers: two events about one message have one command, each its own record."""
+        if command.id in self._results:
             self._answered(command.cause or "")
         else:
-            _remember(self._causes, command.id, command.cause or "")
+            causes = self._causes.get(command.id, frozenset())
+            _remember(self._causes, command.id, causes | {command.cause or ""})
 
     def _completed(self, result: SendCompleted) -> None:
         # Topics are read one after another: a result may be seen before its command.
-        cause = self._causes.pop(result.command_id, None)
-        if cause is None:
-            _remember(self._early_results, result.command_id, None)
-        else:
+        _remember(self._results, result.command_id, None)
+        for cause in self._causes.pop(result.command_id, ()):
             self._answered(cause)
 
     def _answered(self, cause: str) -> None:

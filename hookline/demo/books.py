@@ -9,15 +9,16 @@ class Expected:
     """What must be in the log under one account, by the books of its own cloud.
 
     `webhooks` holds the digest of each acknowledged content, `events` the id of each event in them, both with the
-    provider's name of it; `replies` the events that must be answered, `silent` those that must not, `forged` the
-    digests of what was never genuine, `effects` the ids of messages that calls made, `messages` the ids of all
-    messages and requests that the cloud told of. `unconfirmed` items wait for a confirmation; `strays` are
-    confirmations of what this cloud never had.
+    provider's name of it, and `keys` the record key of those whose topic is compacted; `replies` the events that must
+    be answered, `silent` those that must not, `forged` the digests of what was never genuine, `effects` the ids of
+    messages that calls made, `messages` the ids of all messages and requests that the cloud told of. `unconfirmed`
+    items wait for a confirmation; `strays` are confirmations of what this cloud never had.
     """
 
     provider: str = ""
     webhooks: Mapping[bytes, str] = field(default_factory=dict[bytes, str])
     events: Mapping[str, str] = field(default_factory=dict[str, str])
+    keys: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     replies: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
     forged: frozenset[bytes] = frozenset()
@@ -50,7 +51,8 @@ class Stored:
 
     All are sets: a record that is there twice with the same id is one event to every reader. `names` holds the id of
     each event, command and result with each message that it names; `providers` whose they say they are; `disguised`
-    the ids of events that themselves name another account than their record does.
+    the ids of events that themselves name another account than their record does; `keys` the keys of what stands on
+    compacted topics, where a newer record takes the place of an older one.
     """
 
     webhooks: frozenset[bytes] = frozenset()
@@ -60,3 +62,4 @@ class Stored:
     names: frozenset[tuple[str, str]] = frozenset()
     providers: frozenset[str] = frozenset()
     disguised: frozenset[str] = frozenset()
+    keys: frozenset[bytes] = frozenset()

@@ -16,7 +16,7 @@ from schemas.codec import CodecError
 from schemas.envelope import read_event
 from schemas.events import DeliveryUpdated, Event, InboundMessage, RequestUpdated, SendCompleted, SendRequested
 from schemas.records import StoredRecord
-from schemas.topics import CATALOGUE, WEBHOOKS
+from schemas.topics import CATALOGUE, TOPIC_OF, WEBHOOKS, partition_key
 from schemas.webhook import Webhook
 
 TOPICS = tuple(topic.name for topic in CATALOGUE)
@@ -34,6 +34,7 @@ def expected_of(
         provider=account.provider,
         webhooks={content_digest(entry.body, entry.query): entry.label for entry, _ in entries},
         events={event.id: entry.label for entry, events in entries for event in events},
+        keys={event.id: partition_key(event) for _, events in entries for event in events if _compacted(event)},
         replies=asking,
         silent=inbound - asking,
         forged=deliveries.forged,
@@ -110,6 +111,10 @@ def messages_of(event: Event) -> Iterable[str]:
     return (name for name in names if name)
 
 
+def _compacted(event: Event) -> bool:
+    return TOPIC_OF[event.TYPE].compacted
+
+
 def _told(entries: Iterable[tuple[Acknowledged, Sequence[Event]]]) -> Iterable[str]:
     """Yield the ids of the messages that a cloud told of."""
     for entry, events in entries:
@@ -130,6 +135,7 @@ class _Found:
     names: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     providers: set[str] = field(default_factory=set[str])
     disguised: set[str] = field(default_factory=set[str])
+    keys: set[bytes] = field(default_factory=set[bytes])
 
     def take(self, record: StoredRecord) -> None:
         """Note what the record holds."""
@@ -141,6 +147,8 @@ class _Found:
         if event is None:
             return
         self._note(event)
+        if _compacted(event):
+            self.keys.add(record.key or b"")
         self.names.update((event.id, name) for name in messages_of(event))
         self.providers.add(event.provider)
         if event.account != account_of(record):
@@ -165,4 +173,5 @@ class _Found:
             names=frozenset(self.names),
             providers=frozenset(self.providers),
             disguised=frozenset(self.disguised),
+            keys=frozenset(self.keys),
         )

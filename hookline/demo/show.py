@@ -94,7 +94,8 @@ class Show:
         self._stop.set()
 
     async def _configure(self, stack: AsyncExitStack) -> Config:
-        accounts = {site.account: await site.serve(stack) for site in self._sites}
+        data = await asyncio.to_thread(self._folder.data.resolve)
+        accounts = {site.account: await site.serve(data, stack) for site in self._sites}
         ports = await asyncio.to_thread(files.free_ports, 2)
         for site in self._sites:
             await asyncio.to_thread(files.write_keys, self._folder, site.account, site.cloud.environment())

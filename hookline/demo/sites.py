@@ -1,11 +1,13 @@
 """The accounts of the demo, each with a cloud of its own: own keys, own API, own deliveries, own books."""
 
 import asyncio
+import json
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -29,16 +31,18 @@ from providers.simulation import Cloud, Confirming
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An account, and the provider that it is at."""
+    """An account, and the provider that it is at. `files` names settings of files that the account itself writes."""
 
     account: str
     provider: str
+    files: tuple[str, ...] = ()
 
 
 PLACES: tuple[Place, ...] = (
     Place("main", "telnyx"),
     # The same provider, and its people write to the same number of ours: only the account tells them apart.
     Place("second", "telnyx"),
+    Place("scg", "syniverse", files=("token_file",)),
 )
 """The demo's accounts; a person's own message goes to the first."""
 
@@ -62,11 +66,13 @@ class Site:
         """The provider's name as it writes it."""
         return provider(self.place.provider).title
 
-    async def serve(self, stack: AsyncExitStack) -> Sequence[str]:
-        """Start the cloud's API and return the lines of an account that calls it there."""
+    async def serve(self, data: Path, stack: AsyncExitStack) -> Sequence[str]:
+        """Start the cloud's API and return the lines of an account that calls it there and keeps files in `data`."""
         base_url = await self.api.start()
         stack.push_async_callback(self.api.stop)
-        return self.cloud.account_lines(base_url, partial(key_reference, self.account))
+        lines = self.cloud.account_lines(base_url, partial(key_reference, self.account))
+        kept = (f"{name} = {json.dumps(str(data / f'{self.account}.{name}'))}" for name in self.place.files)
+        return [*lines, *kept]
 
     async def deliver(
         self, url: str, account: Account, strangers: Sequence[Cloud], stack: AsyncExitStack

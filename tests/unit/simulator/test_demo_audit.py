@@ -113,6 +113,15 @@ def test_what_was_never_confirmed_is_found() -> None:
     assert found.lines() == ["2 items were not confirmed"]
 
 
+def test_what_a_newer_record_took_the_place_of_is_not_lost() -> None:
+    """A compacted topic keeps the newest of each key; without any of that key it is lost all the same."""
+    expected = replace(EXPECTED, keys={"e2": b"key"})
+    stored = replace(STORED, events=frozenset({"e1"}), keys=frozenset({b"key"}))
+    assert check_account(expected, stored).clean
+    found = check_account(expected, replace(stored, keys=frozenset({b"another"})))
+    assert found.lost_events == ("message.sent e2",)
+
+
 def test_each_account_is_checked_for_itself() -> None:
     """What one account has, another cannot make up for."""
     audit = check({"main": EXPECTED, "second": Expected(webhooks={b"w3": "message.sent"})}, {"main": STORED})

@@ -62,9 +62,9 @@ def cause() -> str:
     return events_of(asked().acknowledged[0], MAIN, COMMON["received_at"])[0].id
 
 
-def command() -> StoredRecord:
-    """Return the command that answers the question."""
-    return typed(SendRequested(**COMMON, id="c1", to="+12015550100", text="Yes", cause=cause()))
+def command(answered: str | None = None) -> StoredRecord:
+    """Return the command that answers the question, or another event about the same message."""
+    return typed(SendRequested(**COMMON, id="c1", to="+12015550100", text="Yes", cause=answered or cause()))
 
 
 def result(event_id: str = "r1") -> StoredRecord:
@@ -134,6 +134,17 @@ async def test_a_repeat_of_an_answered_message_is_not_waited_for() -> None:
     watch.take(raw(ASKED + b" "))
     watch.compare()
     assert (watch.replies_expected, watch.replies_done, watch.settled) == (1, 1, True)
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_two_events_about_one_message_have_one_answer(*, late: bool) -> None:
+    """The command stands in the log for each of them, under one id; its one result answers both."""
+    watch = watch_of(asked())
+    second, first = command(), command("polled before")
+    for record in (raw(ASKED), first, *((result(), second) if late else (second, result()))):
+        watch.take(record)
+    watch.compare()
+    assert (watch.commands, watch.replies_done, watch.settled) == (1, 1, True)
 
 
 async def test_a_result_that_is_in_the_log_twice_counts_once() -> None:
