@@ -206,17 +206,21 @@ async def test_the_api_is_served_beside_a_run() -> None:
     """A call gives a delivery report, which goes where the traffic goes; the run ends by a signal."""
     cloud = SmallCloud(next_answer=ApiAnswer(status=200, body=b"{}", effect="m1", follow_ups=(outgoing("report"),)))
     tasks: list[asyncio.Task[None]] = []
+    arrived = asyncio.Event()
 
     async def call(base_url: str) -> None:
         async with aiohttp.ClientSession() as session, session.post(f"{base_url}/messages") as answer:
             assert answer.status == 429
         async with aiohttp.ClientSession() as session, session.post(f"{base_url}/messages") as answer:
             assert answer.status == 200
-        while not received.bodies:
-            await asyncio.sleep(0.01)
+        await arrived.wait()
         os.kill(os.getpid(), signal.SIGINT)
 
-    async with receiver() as received:
+    def believe(*_: object) -> int:
+        arrived.set()
+        return 200
+
+    async with receiver(believe) as received:
         api = ApiPlan(
             host="127.0.0.1",
             port=0,
