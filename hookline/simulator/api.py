@@ -100,9 +100,9 @@ class CloudApi:
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
     async def _half_open(self, request: web.Request, body: bytes) -> web.StreamResponse:
-        """Read the call and say nothing; or, every other time, do it and go away in the middle of the answer."""
+        """Do the call and go away in the middle of the answer; or, every other time, read it and say nothing."""
         self._half_opened += 1
-        if self._half_opened % 2:
+        if self._half_opened % 2 == 0:
             await self._pause(_LONGEST_SILENCE)
             response = web.StreamResponse()
         else:

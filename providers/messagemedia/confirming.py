@@ -7,31 +7,23 @@ README of this folder, section 7.
 from collections.abc import Mapping, Sequence
 
 from providers.contract import Account
-from providers.fields import Json
 from providers.messagemedia import access
 from providers.messagemedia.client import MessageMediaClient
 from providers.messagemedia.queues import DELIVERY_REPORTS, PAGE, REPLIES, Queue
-from providers.rest.answers import json_of
 from providers.roles import Confirmation
 from schemas.events import DeliveryUpdated, Event, InboundMessage
-from schemas.json_text import JsonText
 
 DELIVERY_REPORT = "delivery_report"
 REPLY = "reply"
 
 _QUEUES: Mapping[str, Queue] = {DELIVERY_REPORT: DELIVERY_REPORTS, REPLY: REPLIES}
-NOTIFICATION_ID = "notification_id"
-# The names that templates give it; a setting adds the account's own.
-_NOTIFICATION_NAMES = frozenset({NOTIFICATION_ID, "notificationId"})
 
 
 class MessageMediaConfirmer:
     """Confirms delivery reports and replies of one account."""
 
-    def __init__(self, client: MessageMediaClient, field_names: Mapping[str, str] | None = None) -> None:
-        """`field_names` are the account's own names for members of a body, by ours."""
+    def __init__(self, client: MessageMediaClient) -> None:
         self._client = client
-        self._notification_names = _NOTIFICATION_NAMES | {(field_names or {}).get(NOTIFICATION_ID, NOTIFICATION_ID)}
 
     @property
     def batch_size(self) -> int:
@@ -39,13 +31,15 @@ class MessageMediaConfirmer:
         return PAGE
 
     def confirmation(self, event: Event) -> Confirmation | None:
-        """Return what there is to confirm for an event: its report or its reply, if it has an id of one."""
-        if not event.provider_event_id:
-            return None
-        if isinstance(event, DeliveryUpdated):
+        """Return what there is to confirm for an event: its report or its reply, if it has the id of one.
+
+        An inbound message's `message_id` is the reply's own. An opt-out notification stands in no queue: its message
+        has an event id and no reply id.
+        """
+        if isinstance(event, DeliveryUpdated) and event.provider_event_id:
             return Confirmation(DELIVERY_REPORT, event.provider_event_id)
-        if isinstance(event, InboundMessage) and not self._is_notification(event):
-            return Confirmation(REPLY, event.provider_event_id)
+        if isinstance(event, InboundMessage) and event.message_id:
+            return Confirmation(REPLY, event.message_id)
         return None
 
     async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
@@ -58,25 +52,12 @@ class MessageMediaConfirmer:
         """Close the connections."""
         await self._client.close()
 
-    def _is_notification(self, event: Event) -> bool:
-        """Return whether the event's id is that of an opt-out notification, which stands in no queue.
-
-        A body without JSON (a form, a GET) tells nothing: its id is then taken for a reply's.
-        """
-        members = _members(event.provider_data)
-        return any(members.get(name) == event.provider_event_id for name in self._notification_names)
-
-
-def _members(data: JsonText | None) -> Json:
-    value = None if data is None else json_of(data.raw)
-    return value if isinstance(value, dict) else {}
-
 
 def confirmer(account: Account) -> MessageMediaConfirmer | None:
     """Return the confirmer of an account, None where it wants none or has no credentials to call with.
 
     Raises AccountError where a credential cannot be one.
     """
-    if account.settings.get("confirm") is False or not access.has_credentials(account):
+    if not access.confirms(account) or not access.has_credentials(account):
         return None
-    return MessageMediaConfirmer(access.client(account), account.settings.get("field_names"))
+    return MessageMediaConfirmer(access.client(account))

@@ -32,6 +32,7 @@ from providers.messagemedia.signed_text import outer_target, signed_text
 _PASS_ON = "let proxies pass it on"  # noqa: S105 - advice, no password
 _NTP = "set this machine's clock by NTP"
 _SWITCHED_ON = "MessageMedia signs only where support has switched the feature on and a key is enabled"
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{256,}", re.ASCII)
 _MASKED = "=REDACTED"
 _DIGESTS: Mapping[str, HashAlgorithm] = {
     **{digest.value: digest.algorithm for digest in Digest},
@@ -130,7 +131,8 @@ def _cryptography(request: Request, proofs: Proofs, claimed: PublicKey | None) -
     text = request.header(SIGNATURE_HEADER)
     if not text:
         return
-    signature = decode_strictly(text)
+    # Hexadecimal digits are base64 too, of something else.
+    signature = None if _HEXADECIMAL.fullmatch(text) else decode_strictly(text)
     if signature is None:
         yield Finding(ok=False, title="The signature is not standard base64.", advice=_encoding(text))
         return
@@ -145,7 +147,7 @@ def _cryptography(request: Request, proofs: Proofs, claimed: PublicKey | None) -
 
 
 def _encoding(text: str) -> str:
-    if re.fullmatch(r"[0-9a-fA-F]{256,}", text, re.ASCII):
+    if _HEXADECIMAL.fullmatch(text):
         return "it is hexadecimal; something on the way re-encoded it, or the sender is not MessageMedia"
     if "," in text:
         return "the header came twice and was joined; find the proxy that doubles it"

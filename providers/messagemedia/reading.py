@@ -8,7 +8,7 @@ from providers.bodies import NotAnObject
 from providers.contract import NO_SETTINGS, Settings
 from providers.messagemedia.bodies import Body, Unreadable, body_of, parameters_of, query_of
 from providers.messagemedia.members import Members, renamed_by
-from providers.messagemedia.variables import REPLY_ID, variable_of
+from providers.messagemedia.variables import is_unfilled_reply_id
 from schemas.vocabulary import Ingress
 from schemas.webhook import Webhook
 
@@ -107,12 +107,12 @@ def _group(webhook: Webhook) -> str:
 def _unfilled(members: Members) -> Kind | None:
     """Tell an opt-out that came through a template for replies: it alone leaves the variable of their id unfilled."""
     ids = replace(members, more=_ID_OF[Kind.REPLY]).found("reply_id")
-    unfilled = any(variable_of(value) in REPLY_ID for _, value in ids)
+    unfilled = any(is_unfilled_reply_id(value) for _, value in ids)
     return Kind.OPT_OUT if unfilled and members.words("content") is not None else None
 
 
 def _by_shape(members: Members) -> Kind | None:
     if members.code("status") is not None or members.code("error_code") is not None:
         return Kind.DELIVERY_REPORT
-    said = members.words("content") is not None or any(True for _ in members.found("attachments"))
+    said = members.words("content") is not None or any(value for _, value in members.found("attachments"))
     return Kind.REPLY if said else None

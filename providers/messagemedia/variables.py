@@ -41,8 +41,7 @@ _NAMES = frozenset(
         "key",
     }
 )
-REPLY_ID = frozenset({"replyId", "moId"})
-"""The variables of a reply's id, which opt-outs alone among the messages of people do not have."""
+_REPLY_ID = re.compile(r"\$!?\{?(?:replyId|moId)\b", re.ASCII)
 
 
 def variable_of(value: object) -> str | None:
@@ -62,3 +61,8 @@ def is_absent_text(value: object) -> bool:
     """Tell the same of what a person wrote: `$cash` is a text like any other, `$replyContent` is not."""
     name = variable_of(value)
     return value is None or value == "" or name in _NAMES
+
+
+def is_unfilled_reply_id(value: object) -> bool:
+    """Tell whether a value is the variable of a reply's id, which opt-outs alone among people's messages lack."""
+    return isinstance(value, str) and variable_of(value) is not None and _REPLY_ID.search(value) is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.api_calls import Call, json_answer, no_content
 from providers.fiction import Fiction
-from providers.fields import Json
+from providers.fields import Json, items
 from providers.simulation import ApiAnswer, Outgoing
 from providers.syniverse.simulation.bodies import Message, epoch
 from providers.syniverse.simulation.refusals import error, missing, not_found
@@ -204,7 +204,7 @@ def _record(given: Json, sender: Json, number: str, request_id: str | None) -> J
         "to_address": number,
         "state": "CREATED",
         "body": given.get("body"),
-        "attachments": given.get("attachments") or [],
+        "attachments": [str(one) for one in items(given, "attachments")],
         "type": "MMS" if given.get("attachments") or given.get("media_urls") else "SMS",
         "price": 0.035,
     }

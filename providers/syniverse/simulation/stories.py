@@ -282,7 +282,9 @@ def _other_topics(teller: Teller) -> Story:
 
 
 def _not_yet_known(teller: Teller) -> Story:
-    return [_of_topic(teller, TOPIC, "message_teleported", {"place": "elsewhere", "at": epoch(teller.clock())})]
+    unknown = _of_topic(teller, TOPIC, "message_teleported", {"place": "elsewhere", "at": epoch(teller.clock())})
+    empty = orjson.dumps({"topic": TOPIC, "attempt": 1, "event-id": teller.fiction.token()})
+    return [unknown, Outgoing(label="no event", body=lambda _attempt: empty, content_type=CONTENT_TYPE)]
 
 
 def _forged(teller: Teller) -> Story:

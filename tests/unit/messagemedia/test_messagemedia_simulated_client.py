@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from providers.contract import SendStatus
+from providers.contract import Secret, SendStatus, Verdict
 from providers.messagemedia import access
 from providers.messagemedia.client import MessageMediaClient
 from providers.messagemedia.confirming import confirmer
@@ -16,9 +16,12 @@ from providers.messagemedia.normalize import normalize
 from providers.messagemedia.polls import QueuePoll
 from providers.messagemedia.queues import DELIVERY_REPORTS, REPLIES
 from providers.messagemedia.sending import sender
+from providers.messagemedia.setup import setup
+from providers.messagemedia.signature import verifier
 from providers.messagemedia.simulation.cloud import MessageMediaCloud
 from providers.messagemedia.simulation.stories import STORIES
 from providers.rest.errors import ConflictError, LimitError, NotFoundError, ProviderFaultError, RefusedError
+from providers.roles import SetupRequest, StepKind
 from providers.simulation import Misbehavior
 from schemas.events import SendRequested
 from tests.support.simulated import NOW, QUICK, SEED, account_of, api_of, moving, request_of, told, webhook_of
@@ -163,3 +166,32 @@ async def test_an_account_of_the_cloud_has_a_client() -> None:
         client = access.client(account_of(made, base_url))
         assert json.dumps((await client.get_credits()).raw) == '{"credits": 1000}'
         await client.close()
+
+
+async def test_setting_up_makes_webhooks_and_a_key_that_verifies() -> None:
+    """What is kept of the new key is the public key of what is signed afterwards; a second time nothing is new."""
+    made = MessageMediaCloud(SEED)
+    kept: dict[str, str] = {}
+
+    async def keep(name: str, text: str) -> str:
+        kept[name] = text
+        return f"file:{name}"
+
+    async with api_of(made) as (_, base_url):
+        account = account_of(made, base_url)
+        created: list[int] = []
+        for _ in range(2):
+            request = SetupRequest(url="https://example.com/webhooks/main", keep=keep, rotate=not created)
+            preparing = setup(account, request)
+            steps = await preparing.plan()
+            created.append(sum(step.kind is StepKind.CREATE for step in steps))
+            for step in steps:
+                if step.apply is not None:
+                    await step.apply()
+            await preparing.close()
+    (public_key,) = kept.values()
+    request_made = request_of(made, next(one for one in told(made, len(STORIES)) if one.forgery is None))
+    key_id = request_made.header("x-messagemedia-key-id")
+    key = {"id": key_id, "digest": "SHA256", "public_key": Secret(public_key, "file:x")}
+    assert verifier(account_of(made, keys=(key,))).verify(request_made, NOW).verdict is Verdict.VERIFIED
+    assert created[1] < created[0]
