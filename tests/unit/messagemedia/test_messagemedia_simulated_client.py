@@ -21,7 +21,7 @@ from providers.messagemedia.signature import verifier
 from providers.messagemedia.simulation.cloud import MessageMediaCloud
 from providers.messagemedia.simulation.stories import STORIES
 from providers.rest.errors import ConflictError, LimitError, NotFoundError, ProviderFaultError, RefusedError
-from providers.roles import SetupRequest, StepKind
+from providers.roles import SetupRequest
 from providers.simulation import Misbehavior
 from schemas.events import SendRequested
 from tests.support.simulated import NOW, QUICK, SEED, account_of, api_of, moving, request_of, told, webhook_of
@@ -168,30 +168,28 @@ async def test_an_account_of_the_cloud_has_a_client() -> None:
         await client.close()
 
 
-async def test_setting_up_makes_webhooks_and_a_key_that_verifies() -> None:
-    """What is kept of the new key is the public key of what is signed afterwards; a second time nothing is new."""
+async def test_setting_up_makes_webhooks_and_a_key_that_signs_afterwards() -> None:
+    """A new key is made and kept, then, when the account knows it, enabled; a third time nothing is new."""
     made = MessageMediaCloud(SEED)
-    kept: dict[str, str] = {}
+    account = account_of(made)
+    keys = list(account.settings["keys"])
 
     async def keep(name: str, text: str) -> str:
-        kept[name] = text
+        key_id = name.removeprefix("main-").removesuffix(".pub")
+        keys.append({"id": key_id, "digest": "SHA256", "public_key": Secret(text, f"file:{name}")})
         return f"file:{name}"
 
+    done: list[int] = []
     async with api_of(made) as (_, base_url):
-        account = account_of(made, base_url)
-        created: list[int] = []
-        for _ in range(2):
-            request = SetupRequest(url="https://example.com/webhooks/main", keep=keep, rotate=not created)
-            preparing = setup(account, request)
-            steps = await preparing.plan()
-            created.append(sum(step.kind is StepKind.CREATE for step in steps))
+        for rotate in (True, False, False):
+            request = SetupRequest(url="https://example.com/webhooks/main", keep=keep, rotate=rotate)
+            preparing = setup(account_of(made, base_url, keys=tuple(keys)), request)
+            steps = [step for step in await preparing.plan() if step.apply is not None]
             for step in steps:
-                if step.apply is not None:
-                    await step.apply()
+                assert step.apply is not None
+                await step.apply()
+            done.append(len(steps))
             await preparing.close()
-    (public_key,) = kept.values()
-    request_made = request_of(made, next(one for one in told(made, len(STORIES)) if one.forgery is None))
-    key_id = request_made.header("x-messagemedia-key-id")
-    key = {"id": key_id, "digest": "SHA256", "public_key": Secret(public_key, "file:x")}
-    assert verifier(account_of(made, keys=(key,))).verify(request_made, NOW).verdict is Verdict.VERIFIED
-    assert created[1] < created[0]
+    delivery = request_of(made, next(one for one in told(made, len(STORIES)) if one.forgery is None))
+    assert (done, delivery.header("x-messagemedia-key-id")) == ([4, 1, 0], keys[-1]["id"])
+    assert verifier(account_of(made, keys=tuple(keys))).verify(delivery, NOW).verdict is Verdict.VERIFIED
