@@ -49,8 +49,8 @@ def test_a_configuration_of_its_lines_loads(name: str, tmp_path: Path) -> None:
     path.write_text("\n".join(("[broker]", 'url = "sqlite:///log"', "[accounts.main]", *lines)))
     account = load_config(path, {}).accounts["main"]
     assert account.provider == name
-    assert PROVIDERS[name].verifier(account)
-    assert PROVIDERS[name].sender(account)
+    assert PROVIDERS[name].verifier(account) is not None
+    assert PROVIDERS[name].sender(account) is not None
     assert PROVIDERS[name].confirmer(account) is not None or name == "telnyx"
     wanted = tomllib.loads("\n".join(lines)).get("polls", [])
     assert [poll.name for poll in PROVIDERS[name].polls(account)] == wanted
