@@ -47,8 +47,9 @@ class Decision:
 def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime, *, needs_number: bool = True) -> Decision:
     """Return whether and how to answer. Never raises.
 
-    The first rule whose keyword is the whole text answers, else the default reply, if there is one. `needs_number`
-    says that the provider sends nothing unless our number is named.
+    The first rule whose keyword is the whole text answers, else the default reply, if there is one. That one never
+    answers who wants no more messages, also where the provider does not. `needs_number` says that the provider sends
+    nothing unless our number is named.
     """
     silence = _silence(settings, event, now, needs_number=needs_number)
     if silence is not None:
@@ -57,8 +58,13 @@ def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime, *,
     for rule in settings.rules:
         if words and _applies(rule, event.account) and words in {normalized(word) for word in rule.keywords}:
             return _reply(rule.name, rule.reply)
+    if words in OPT_OUT_WORDS:
+        return Decision(ReplyOutcome.OPT_OUT_WORD)
     return _reply(DEFAULT_RULE, settings.default_reply)
 
+
+OPT_OUT_WORDS = frozenset({"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit"})
+"""The words by which people opt out in the United States (CTIA Messaging Principles, 5.1.3)."""
 
 LONGEST_KEYWORD = 256
 """Characters beyond which a text is no keyword."""

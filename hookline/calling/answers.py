@@ -4,7 +4,6 @@ import asyncio
 import base64
 import sys
 from collections.abc import Awaitable, Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,14 @@ async def _print_pages(pages: Pages[Any], asked: Asked, write: Write) -> None:
         body = {"items": plain(page.items), "page": page.place, "next_page": page.next_place, "total": page.total}
         write(_text(body) + "\n")
         return
-    numbers = count(1)
-    write("[")
+    number = 0
     async for item in pages:
-        number = next(numbers)
-        if asked.most is not None and number > asked.most:
+        if asked.most is not None and number >= asked.most:
             break
-        write(("\n" if number == 1 else ",\n") + _text(item))
-    write("\n]\n")
+        number += 1
+        # Nothing before the first page is here: an error alone is no half of a list.
+        write(("[\n" if number == 1 else ",\n") + _text(item))
+    write("\n]\n" if number else "[]\n")
 
 
 def _place(text: str) -> int | str:

@@ -107,6 +107,7 @@ class TokenFile:
     def _open_lock(self) -> int:
         lock = self._path.with_name(f"{self._path.name}.lock")
         try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
             return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         except OSError as error:
             raise TokenFileError(f"token_file {self._path}: {error.strerror}") from error

@@ -102,9 +102,13 @@ class Tokens:
             async with self._claimed():
                 if not await self._kept_by_another(used):
                     await self._regenerate(used, regeneration)
-        except ApiError as error:
-            if not isinstance(error, TokenFileError):
-                self._failed = (used, self._tempo.clock() + _NO_ASKING)
+        except TokenFileError:
+            # The file is for the operator to mend, so its own words are what the caller has to read; where it failed
+            # after the regeneration, the new token is here and works.
+            if self._token == used:
+                raise
+        except ApiError:
+            self._failed = (used, self._tempo.clock() + _NO_ASKING)
         return self._token != used
 
     async def _kept_by_another(self, used: str) -> bool:

@@ -24,6 +24,14 @@ def bench() -> Bench:
     return Bench()
 
 
+async def test_a_command_leaves_the_number_to_a_provider_that_chooses_one(bench: Bench) -> None:
+    """And names the provider's own id of ours where the message did."""
+    consumer = auto_reply(SETTINGS, bench.log, bench.metrics, lambda: bench.now, frozenset({"main"}))
+    await consumer.handle(delivered(inbound(to=None, sender_id="sender-1")))
+    (found,) = commands_on(bench)
+    assert (found.from_, found.to, found.sender_id) == (None, PERSON, "sender-1")
+
+
 def consumer_on(bench: Bench, settings: AutoReplySettings = SETTINGS) -> Consumer:
     """Return the consumer on the bench's log."""
     return auto_reply(settings, bench.log, bench.metrics, lambda: bench.now)

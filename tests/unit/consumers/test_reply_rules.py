@@ -53,6 +53,22 @@ def test_the_default_reply_answers_what_no_rule_fits(text: str | None) -> None:
     assert decide(WITH_DEFAULT, inbound(text=text), NOW) == Decision(ReplyOutcome.REPLY, "default", "We will call.")
 
 
+@pytest.mark.parametrize("text", ["STOP", "stop.", " Stop All ", "unsubscribe", "QUIT!"])
+def test_the_default_reply_never_answers_who_opts_out(text: str) -> None:
+    """Also where the provider says nothing of it; a rule for the word may confirm."""
+    assert decide(WITH_DEFAULT, inbound(text=text), NOW).outcome is ReplyOutcome.OPT_OUT_WORD
+    rule = Rule(name="bye", keywords=("stop", "stop all", "unsubscribe", "quit"), reply="You get no more.")
+    confirming = replace(WITH_DEFAULT, rules=(rule,))
+    assert decide(confirming, inbound(text=text), NOW).rule == "bye"
+
+
+def test_a_message_to_no_number_is_answered_where_the_provider_chooses_one() -> None:
+    """And nowhere else."""
+    event = inbound(to=None)
+    assert decide(WITH_DEFAULT, event, NOW).outcome is ReplyOutcome.NO_NUMBER
+    assert decide(WITH_DEFAULT, event, NOW, needs_number=False).outcome is ReplyOutcome.REPLY
+
+
 def test_an_empty_reply_is_silence() -> None:
     """No empty text is sent."""
     silent = AutoReplySettings(rules=(replace(HOURS, reply=""),), default_reply="")

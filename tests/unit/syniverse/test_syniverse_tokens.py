@@ -253,19 +253,30 @@ async def test_two_processes_regenerate_once(tmp_path: Path) -> None:
 
 
 async def test_file_that_cannot_be_written_is_found_out_before_the_old_token_dies(tmp_path: Path) -> None:
-    """Where a new token could not be kept none is asked for."""
-    async with fake_api() as api, api.client(**REFRESHING, token_file=tmp_path / "nowhere" / "token") as client:
+    """Where a new token could not be kept none is asked for, and the reason is told."""
+    (tmp_path / "file").touch()
+    options = REFRESHING | {"token_file": tmp_path / "file" / "token"}
+    async with fake_api() as api, api.client(**options) as client:
         api.handler = Gateway()
-        with pytest.raises(AuthenticationError):
+        with pytest.raises(TokenFileError, match="token_file"):
             await client.contacts.get("c1")
     assert refreshes(api) == []
+
+
+async def test_folder_of_the_file_is_made(tmp_path: Path) -> None:
+    """Nobody has to prepare the default one."""
+    options = REFRESHING | {"token_file": tmp_path / "var" / "token"}
+    async with fake_api() as api, api.client(**options) as client:
+        api.handler = Gateway()
+        await client.contacts.get("c1")
+    assert len(refreshes(api)) == 1
 
 
 async def test_disk_that_takes_no_new_file_is_found_out_likewise(tmp_path: Path) -> None:
     """The claim can be made and the token not be kept: a name whose temporary one is too long stands for it."""
     async with fake_api() as api, api.client(**REFRESHING, token_file=tmp_path / ("t" * 248)) as client:
         api.handler = Gateway()
-        with pytest.raises(AuthenticationError):
+        with pytest.raises(TokenFileError):
             await client.contacts.get("c1")
     assert refreshes(api) == []
 
