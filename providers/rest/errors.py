@@ -5,6 +5,7 @@ ApiError
 ├── LimitError               refused by us before the call: a documented limit
 ├── NotConnectedError        nothing was sent
 ├── OutcomeUnknownError      sent, and no answer: it may have had its effect
+│   └── DeadlineError        no answer in time
 ├── UnreadableAnswerError    a success whose body is not what is documented
 └── RefusedError             an answer that is no success
     ├── AuthenticationError  401, 403
@@ -15,8 +16,13 @@ ApiError
 ```
 """
 
+import re
+
 from schemas.errors import HooklineError
 from schemas.events import ProviderError
+
+# Phone numbers and ids stand in some providers' words; an error's text goes into logs.
+_LONG_NUMBER = re.compile(r"\+?[0-9]{6,}", re.ASCII)
 
 
 class ApiError(HooklineError):
@@ -33,6 +39,10 @@ class NotConnectedError(ApiError):
 
 class OutcomeUnknownError(ApiError):
     """The request went out and no whole answer came. It may have had its effect."""
+
+
+class DeadlineError(OutcomeUnknownError):
+    """No answer came within the deadline."""
 
 
 class UnreadableAnswerError(ApiError):
@@ -53,7 +63,8 @@ class RefusedError(ApiError):
         self.errors = errors
         self.code = next((error.code for error in errors if error.code), None)
         self.retry_after = retry_after
-        words = "; ".join(filter(None, (error.title or error.detail for error in errors)))
+        # Details are left out: they quote numbers and texts.
+        words = _LONG_NUMBER.sub("...", "; ".join(error.title for error in errors if error.title))
         code = f", code {self.code}" if self.code else ""
         super().__init__(f"{what}: status {status}{code}{f': {words}' if words else ''}")
 

@@ -4,14 +4,16 @@ What is absent, or of another type than documented, is None or empty; `raw` has 
 JSON name is its own name without a trailing underscore, or `named("...")`.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 
-from schemas.times import parse_time
+from schemas.times import format_time, parse_time
 
+_LARGEST_FLOAT = sys.float_info.max
 _LARGEST_MILLIS = 253_402_300_799_999
 
 
@@ -54,11 +56,16 @@ def to_json(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return moment_text(value)
     if isinstance(value, str):
         # A lone surrogate has no bytes; it must not cost the call.
         return value.encode("utf-8", "replace").decode()
     return value
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a time as `2026-01-15T21:32:14.148Z`. One without a zone is UTC, whatever the machine's zone is."""
+    return format_time(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
 
 
 def parts_of(cls: type[Model]) -> tuple[tuple[Field[Any], Any], ...]:
@@ -98,7 +105,7 @@ def _plain(expected: Any, value: object) -> Any:
     if expected is Any:
         return value
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) <= _LARGEST_FLOAT else None
     return value if isinstance(value, expected) and isinstance(value, bool) == (expected is bool) else None
 
 

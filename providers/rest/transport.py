@@ -1,14 +1,15 @@
 """One call to a provider: its deadline, its retries, its errors.
 
 Retries. A call is made again where nothing can have been done by it: no connection came about, or the provider
-answered 429, or 503 with `Retry-After`. One that is `repeatable` (a read, or one with an idempotency key) is made
-again also where its outcome is not known, and after any 5xx. Nothing else is: a text sent twice cannot be unsent.
+answered 425 or 429, or 503 with `Retry-After`. One that is `repeatable` (a read, or one with an idempotency key) is
+made again also where its outcome is not known, and after 408 and any 5xx. Nothing else is: a text sent twice cannot
+be unsent. A provider's codes that no waiting mends (`final_codes`) end the tries.
 Redirects are never followed: they would carry the credentials to whoever they name.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Protocol
@@ -18,7 +19,7 @@ import aiohttp
 from yarl import URL
 
 from providers.rest.answers import Answer, pause_of
-from providers.rest.errors import NotConnectedError, OutcomeUnknownError, RefusedError, refused
+from providers.rest.errors import DeadlineError, NotConnectedError, OutcomeUnknownError, RefusedError, refused
 from schemas.events import ProviderError
 from schemas.times import Clock
 
@@ -32,7 +33,10 @@ ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes that are read of an answer; what is longer is cut and then no JSON."""
 
 # Nothing has left this machine yet when one of these is raised.
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+# Too early (RFC 8470) and too many (RFC 6585): the request was not begun.
+_NOT_BEGUN = frozenset({425, 429})
+_REQUEST_TIMEOUT = 408
 _random = SystemRandom()
 
 
@@ -55,7 +59,8 @@ class Call:
     @property
     def target(self) -> str:
         """The path with its query, as it goes out."""
-        return f"{self.path}?{urlencode(self.query, quote_via=quote)}" if self.query else self.path
+        # A lone surrogate has no bytes; it must not cost the call.
+        return f"{self.path}?{urlencode(self.query, errors='replace', quote_via=quote)}" if self.query else self.path
 
 
 class Credentials(Protocol):
@@ -89,12 +94,14 @@ class Transport:
         credentials: Credentials,
         errors_of: Callable[[bytes], tuple[ProviderError, ...]],
         tempo: "Tempo | None" = None,
+        final_codes: Collection[str] = (),
     ) -> None:
-        """`errors_of` reads the errors out of an answer's body."""
+        """`errors_of` reads the errors out of an answer's body; `final_codes` are those that no waiting mends."""
         self.base_url = base_url.rstrip("/")
         self._credentials = credentials
         self._errors_of = errors_of
         self._tempo = tempo or Tempo()
+        self._final_codes = frozenset(final_codes)
         self._session: aiohttp.ClientSession | None = None
 
     async def call(self, call: Call) -> Answer:
@@ -137,7 +144,7 @@ class Transport:
         except _NOT_SENT as error:
             raise NotConnectedError(f"{call.name}: no connection") from error
         except TimeoutError as error:
-            raise OutcomeUnknownError(f"{call.name}: no answer within {self._tempo.timeout:g} s") from error
+            raise DeadlineError(f"{call.name}: no answer within {self._tempo.timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise OutcomeUnknownError(f"{call.name}: the connection broke ({type(error).__name__})") from error
 
@@ -155,13 +162,16 @@ class Transport:
 
     def _pause(self, call: Call, error: Exception, tries: int) -> float | None:
         """Return after how many seconds the call is made again, None where it is not."""
-        if tries > self._tempo.retries or not _may_repeat(call, error):
+        if tries > self._tempo.retries or self._is_final(error) or not _may_repeat(call, error):
             return None
         wish = error.retry_after if isinstance(error, RefusedError) else None
         if wish is not None:
             return wish if wish <= _LONGEST_PAUSE else None
         growing: float = self._tempo.first_pause * 2.0 ** (tries - 1)
         return min(growing, _LONGEST_PAUSE) * _random.uniform(0.5, 1.0)
+
+    def _is_final(self, error: Exception) -> bool:
+        return isinstance(error, RefusedError) and any(one.code in self._final_codes for one in error.errors)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -176,8 +186,8 @@ def _may_repeat(call: Call, error: Exception) -> bool:
     if isinstance(error, NotConnectedError):
         return True
     if isinstance(error, RefusedError):
-        not_begun = error.status == 429 or (error.status == 503 and error.retry_after is not None)
-        return not_begun or (call.repeatable and error.status >= 500)
+        not_begun = error.status in _NOT_BEGUN or (error.status == 503 and error.retry_after is not None)
+        return not_begun or (call.repeatable and (error.status >= 500 or error.status == _REQUEST_TIMEOUT))
     return call.repeatable
 
 

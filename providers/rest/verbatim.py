@@ -11,32 +11,38 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 def items_of(body: bytes, member: str) -> Sequence[bytes]:
     """Return the items of the list under `member` of a JSON object, each as its own bytes.
 
-    Empty where there is no such list. Raises ValueError where the body is not a JSON object.
+    Empty where there is no such list. Of two members of that name the last counts, as it does for every JSON reader
+    here. Raises ValueError where the body is not a JSON object.
     """
     text = body.decode("utf-8")
-    for name, start, end in _members(text):
-        if name == member and text[start] == "[":
-            return [text[begin:stop].encode() for begin, stop in _items(text[:end], start)]
-    return ()
+    start = None
+    for name, begin in _members(text):
+        start = begin if name == member else start
+    if start is None or text[start] != "[":
+        return ()
+    return [text[begin:stop].encode() for begin, stop in _items(text, start)]
 
 
-def _members(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each member's name and where its value begins and ends."""
+def _members(text: str) -> Iterator[tuple[str, int]]:
+    """Yield each member's name and where its value begins."""
     at = _expect(text, _skip(text, 0), "{")
-    if text[at : at + 1] == "}":
-        return
-    while True:
+    more = text[at : at + 1] != "}"
+    while more:
+        if text[at : at + 1] != '"':
+            raise ValueError(f"expected a name at {at}")
         name, at = _value(text, at)
         at = _expect(text, _skip(text, at), ":")
         _, end = _value(text, at)
-        yield str(name), at, end
+        yield str(name), at
         at = _skip(text, end)
-        if text[at : at + 1] == "}":
-            return
-        at = _expect(text, at, ",")
+        more = text[at : at + 1] == ","
+        at = _expect(text, at, ",") if more else at
+    if _expect(text, at, "}") != len(text):
+        raise ValueError("more follows the object")
 
 
 def _items(text: str, at: int) -> Iterator[tuple[int, int]]:
+    """Yield where each item of a list begins and ends; the list is known to be whole."""
     at = _expect(text, at, "[")
     while text[at : at + 1] != "]":
         _, end = _value(text, at)

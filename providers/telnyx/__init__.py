@@ -1,11 +1,19 @@
 """Telnyx messaging, API v2. `README.md` beside this file tells what is known and from where."""
 
-from providers.contract import Provider, Setting
-from providers.telnyx.client import DEFAULT_BASE_URL, base_url_of, sender
+from providers.contract import Provider, Setting, Words
+from providers.polling import poll_settings
+from providers.telnyx.access import DEFAULT_BASE_URL, base_url_of
+from providers.telnyx.client import client
+from providers.telnyx.failures import FAILURES
 from providers.telnyx.normalize import normalize
-from providers.telnyx.optout import ANSWERED_WORDS
+from providers.telnyx.numbers import BULK_UPDATES
+from providers.telnyx.optout import ANSWERED_WORDS, CONSENTS
 from providers.telnyx.policy import POLICY
+from providers.telnyx.polls import POLLS, polls
+from providers.telnyx.sending import sender
+from providers.telnyx.setup import setup
 from providers.telnyx.signature import DEFAULT_TOLERANCE, verifier
+from providers.telnyx.statuses import STATUSES
 
 PROVIDER = Provider(
     name="telnyx",
@@ -34,10 +42,20 @@ PROVIDER = Provider(
             kind=float,
             default=DEFAULT_TOLERANCE,
         ),
+        Setting(
+            "messaging_profile_id",
+            "the messaging profile that setup points at us, where the Telnyx account has several",
+        ),
+        Setting("bulk_updates_path", "where bulk updates are in Telnyx's API", default=BULK_UPDATES),
+        *poll_settings(POLLS),
     ),
     verifier=verifier,
     normalize=normalize,
+    words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS),
     sender=sender,
+    client=client,
+    setup=setup,
+    polls=polls,
     reach=base_url_of,
     answered_words=ANSWERED_WORDS,
     portal_steps=(

@@ -9,12 +9,20 @@ from providers.telnyx.failures import error_of, errors_of, failure_class_of
 from schemas.events import ProviderError
 from schemas.vocabulary import FailureClass
 
-_SPEND_LIMIT = "40333"
+SPEND_LIMIT = "40333"
+"""The code of the daily spend limit, which comes with status 429."""
+
 # The answers that say that the request was not begun: too early, too many, no service now (RFC 9110, 6585, 8470).
 _NOT_BEGUN = frozenset({425, 429, 503})
 # What may come after the message went out. 408 is a proxy's word, 409 says that the same key is at work now.
 _IN_DOUBT = frozenset({408, 409})
 _ACCOUNT_AT_FAULT = frozenset({401, 402, 403, 404, 405})
+
+
+def errors_in(body: bytes) -> tuple[ProviderError, ...]:
+    """Return the errors of an answer's body: a list, the bare object of some calls, or none where it is no JSON."""
+    value = json_of(body)
+    return _errors(value) if isinstance(value, dict) else ()
 
 
 def receipt_of(status: int, headers: Mapping[str, str], body: bytes, now: float) -> SendReceipt:
@@ -75,7 +83,7 @@ def _class(status: int, errors: tuple[ProviderError, ...]) -> FailureClass:
 
 def _spent(status: int, errors: tuple[ProviderError, ...]) -> bool:
     """Return whether a 429 is the daily spend limit, which no waiting mends before tomorrow."""
-    return status == 429 and any(error.code == _SPEND_LIMIT for error in errors)
+    return status == 429 and any(error.code == SPEND_LIMIT for error in errors)
 
 
 def _errors(answer: Json) -> tuple[ProviderError, ...]:

@@ -31,12 +31,14 @@ _BY_TITLE: Mapping[FailureClass, str] = {
         " 40305 40306 40307 40308 40309 40311 40312 40313 40321 40323 40324 40325 40326 40327 40330 40331 40332"
     ),
 }
-_CLASSES: Mapping[str, FailureClass] = {
+FAILURES: Mapping[str, FailureClass] = {
     number: failure_class
     for table in (_BY_TITLE, _DOCUMENTED)
     for failure_class, numbers in table.items()
     for number in numbers.split()
 }
+"""Telnyx's codes and our classes. For 40300 and 40301 title and detail may say otherwise: then it is an opt-out."""
+
 # Telnyx's pages give these two codes several meanings; the words decide.
 _AMBIGUOUS = frozenset({"40300", "40301"})
 _OPT_OUT = re.compile(r"\bstop message\b|\bblock rule\b|\bopt(ed|ing)?[ -]?out\b|\bunsubscribed\b", re.IGNORECASE)
@@ -84,7 +86,7 @@ def _class_of(error: ProviderError) -> FailureClass:
             return FailureClass.OPT_OUT
         if _NOT_OURS.search(words):
             return FailureClass.CONFIGURATION
-    return _CLASSES.get(error.code or "", FailureClass.UNKNOWN)
+    return FAILURES.get(error.code or "", FailureClass.UNKNOWN)
 
 
 def _error(item: Json | str) -> ProviderError:

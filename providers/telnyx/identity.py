@@ -14,13 +14,13 @@ from schemas.vocabulary import EventType
 
 def identify(reading: Reading, kind: EventType) -> str:
     """Return the id of an event: of `data.id`, the key that Telnyx documents, else of the content."""
-    return event_id(reading.webhook.account, kind, _provider_id(reading))
+    return event_id(reading.webhook.account, kind, provider_id(reading))
 
 
 def identify_each(reading: Reading, kind: EventType, recipients: Iterable[str | None]) -> Sequence[str]:
     """Return an id for each recipient; the body is hashed once at most."""
-    provider_id = _provider_id(reading)
-    return [event_id(reading.webhook.account, kind, provider_id, name) for name in _distinct(recipients)]
+    found = provider_id(reading)
+    return [event_id(reading.webhook.account, kind, found, name) for name in _distinct(recipients)]
 
 
 def identify_click(reading: Reading, click: Json) -> str:
@@ -47,7 +47,8 @@ def _distinct(recipients: Iterable[str | None]) -> Sequence[str | None]:
     return named
 
 
-def _provider_id(reading: Reading) -> str:
+def provider_id(reading: Reading) -> str:
+    """Return Telnyx's id of what happened, a hash of the content where it has none."""
     return text(reading.data, "id") or _content_id(reading)
 
 

@@ -19,12 +19,14 @@ from providers.fields import (
     too_long,
     word,
 )
+from providers.telnyx.consent import is_hidden, listed, said, time_of
 from providers.telnyx.content import content_of
 from providers.telnyx.failures import errors_of_each, failure_class_of
-from providers.telnyx.identity import identify, identify_click, identify_each
-from providers.telnyx.optout import autoresponse_of
+from providers.telnyx.identity import identify, identify_click, identify_each, provider_id
+from providers.telnyx.numbers import OPT_OUTS
+from providers.telnyx.optout import autoresponse_of, statement_of
 from providers.telnyx.reading import Reading, Unreadable, read
-from providers.telnyx.statuses import FAILURES, status_of
+from providers.telnyx.statuses import FAILED, status_of
 from schemas.events import (
     DeliveryUpdated,
     Event,
@@ -35,7 +37,7 @@ from schemas.events import (
     WebhookUnrecognized,
 )
 from schemas.times import parse_time
-from schemas.vocabulary import Direction, EventType
+from schemas.vocabulary import Direction, EventType, Ingress
 from schemas.webhook import Webhook
 
 Events = tuple[Event, ...]
@@ -50,6 +52,8 @@ def normalize(webhook: Webhook, settings: Settings = NO_SETTINGS) -> Events:
     reading = read(webhook)
     if reading.failure is not None:
         return _unrecognized(reading, reading.failure)
+    if webhook.ingress == Ingress.POLL and webhook.target.partition("?")[0] == OPT_OUTS:
+        return _opt_out(reading)
     handler = _HANDLERS.get(reading.event_type or "") or _by_shape(reading)
     return handler(reading) if handler is not None else _unrecognized(reading, Unreadable.UNKNOWN_EVENT)
 
@@ -84,7 +88,7 @@ def _delivery_to(
         id=event_id,
         status=status,
         provider_status=provider_status,
-        failure_class=failure_class_of(errors) if status in FAILURES else None,
+        failure_class=failure_class_of(errors) if status in FAILED else None,
         errors=errors,
         to=address(entry),
         **shared,
@@ -138,7 +142,24 @@ def _received(reading: Reading) -> Events:
         content_type=content.kind,
         related_message_id=content.related_message_id,
     )
-    return (event,)
+    return (event, *_consent(reading, payload, event))
+
+
+def _consent(reading: Reading, payload: Json, event: MessageReceived) -> Events:
+    """Return what a message says about consent, as far as its author is known."""
+    statement = statement_of(payload, event.text)
+    if statement is None or event.from_ is None:
+        return ()
+    return (said(statement, payload, event.from_, event.message_id or provider_id(reading), _common(reading)),)
+
+
+def _opt_out(reading: Reading) -> Events:
+    number = address(reading.root.get("to"))
+    if number is None:
+        return _unrecognized(reading, Unreadable.MALFORMED_PAYLOAD)
+    if is_hidden(number):
+        return _unrecognized(reading, Unreadable.HIDDEN_NUMBER)
+    return (listed(reading.root, number, _common(reading, time_of(reading.root))),)
 
 
 def _author(payload: Json) -> str | None:
@@ -207,6 +228,7 @@ def _common(reading: Reading, moment: datetime | None = None) -> dict[str, Any]:
         "occurred_at": occurred_at,
         "received_at": webhook.received_at,
         "attempt": integer(mapping(reading.root, "meta"), "attempt"),
+        "provider_event_id": text(reading.data, "id"),
         "provider_data": reading.json,
     }
 

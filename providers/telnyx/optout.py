@@ -1,26 +1,45 @@
-"""Which family of opt-out word a message is, so that nobody answers what Telnyx has answered."""
+"""Which family of opt-out word a message is, and what it says about consent. Source: README, section 6."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from providers.fields import Json, word
-from schemas.vocabulary import Autoresponse
+from providers.fields import Json, text, word
+from schemas.vocabulary import Autoresponse, Consent
 
-# Source: README, section 6.
 _KEYWORDS: Mapping[str, Autoresponse] = {
     **dict.fromkeys(("stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit"), Autoresponse.STOP),
     **dict.fromkeys(("start", "unstop"), Autoresponse.START),
     "help": Autoresponse.HELP,
 }
 _PUNCTUATION = ".,;:!?\"'\u2026"
+# What is longer is no keyword but a message that Telnyx took for one, and has no place in a record of consent.
+_LONGEST_KEYWORD = 40
 ANSWERED_WORDS = frozenset(_KEYWORDS)
 _BY_TYPE: Mapping[str, Autoresponse] = {
     "stop": Autoresponse.STOP,
     "start": Autoresponse.START,
     "help": Autoresponse.HELP,
 }
+_BY_FAMILY: Mapping[Autoresponse, Consent] = {
+    Autoresponse.STOP: Consent.OPTED_OUT,
+    Autoresponse.START: Consent.OPTED_IN,
+}
+CONSENTS: Mapping[str, Consent] = {
+    keyword.upper(): _BY_FAMILY[family] for keyword, family in _KEYWORDS.items() if family in _BY_FAMILY
+}
+"""Telnyx's keywords, the values `STOP` and `START` of `autoresponse_type` among them, and what they say."""
 
 
-def autoresponse_of(payload: Json, text: str | None) -> Autoresponse | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a person said about being texted. `word` is Telnyx's own, `keyword` what the person wrote."""
+
+    consent: Consent
+    word: str | None
+    keyword: str | None
+
+
+def autoresponse_of(payload: Json, written: str | None) -> Autoresponse | None:
     """Return the family that `autoresponse_type` names, else the one of the whole text.
 
     The keyword list is the fallback: old payloads have no such field, and a mistake then errs towards opting out.
@@ -28,6 +47,24 @@ def autoresponse_of(payload: Json, text: str | None) -> Autoresponse | None:
     said = word(payload, "autoresponse_type")
     if said is not None:
         return _BY_TYPE.get(said, Autoresponse.OTHER)
-    words = " ".join((text or "").casefold().split())
     # How Telnyx treats punctuation is not documented; somebody who writes `STOP.` wants out.
-    return _KEYWORDS.get(words.rstrip(_PUNCTUATION).rstrip())
+    return _KEYWORDS.get(_plain(written).rstrip(_PUNCTUATION).rstrip())
+
+
+def statement_of(payload: Json, written: str | None) -> Statement | None:
+    """Return what a message says about consent, None where it says nothing."""
+    said = word(payload, "autoresponse_type")
+    plain = _plain(written)
+    if said is None and autoresponse_of(payload, written) is Autoresponse.START and plain not in _KEYWORDS:
+        # Telnyx did not take `start?` for a START: the guess that is right about STOP must not undo an opt-out.
+        return None
+    consent = _BY_FAMILY.get(autoresponse_of(payload, written) or Autoresponse.OTHER)
+    if consent is None:
+        return None
+    keyword = plain.rstrip(_PUNCTUATION).rstrip().upper()
+    fits = 0 < len(keyword) <= _LONGEST_KEYWORD
+    return Statement(consent=consent, word=text(payload, "autoresponse_type"), keyword=keyword if fits else None)
+
+
+def _plain(written: str | None) -> str:
+    return " ".join((written or "").casefold().split())

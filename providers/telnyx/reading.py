@@ -17,6 +17,7 @@ class Unreadable(StrEnum):
     UNKNOWN_EVENT = "unknown_event"
     UNEXPECTED_DIRECTION = "unexpected_direction"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
+    HIDDEN_NUMBER = "hidden_number"
 
 
 @dataclass(frozen=True, slots=True)

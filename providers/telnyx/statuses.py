@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from schemas.vocabulary import DeliveryStatus
 
 # Source: README, section 4. The last block are names of detail records, where their meaning is clear.
-_STATUSES: Mapping[str, DeliveryStatus] = {
+STATUSES: Mapping[str, DeliveryStatus] = {
     "queued": DeliveryStatus.QUEUED,
     "scheduled": DeliveryStatus.SCHEDULED,
     "sending": DeliveryStatus.SENDING,
@@ -23,12 +23,14 @@ _STATUSES: Mapping[str, DeliveryStatus] = {
     "gw_reject": DeliveryStatus.REJECTED,
     "failed": DeliveryStatus.FAILED,
 }
+"""Telnyx's words for where a message stands, in its own spelling, and ours."""
+
 # Where a recipient has no status, the event's name tells as much as it can.
 _BY_EVENT: Mapping[str, DeliveryStatus] = {
     "message.sent": DeliveryStatus.SENT,
     "message.read": DeliveryStatus.READ,
 }
-FAILURES = frozenset({DeliveryStatus.FAILED, DeliveryStatus.REJECTED, DeliveryStatus.EXPIRED})
+FAILED = frozenset({DeliveryStatus.FAILED, DeliveryStatus.REJECTED, DeliveryStatus.EXPIRED})
 """The statuses that get a class of failure."""
 
 
@@ -40,4 +42,4 @@ def status_of(provider_status: str | None, event_type: str | None) -> DeliverySt
     by_event = _BY_EVENT.get(event_type or "", DeliveryStatus.UNKNOWN)
     if provider_status is None or by_event is DeliveryStatus.READ:
         return by_event
-    return _STATUSES.get(provider_status.strip().lower(), DeliveryStatus.UNKNOWN)
+    return STATUSES.get(provider_status.strip().lower(), DeliveryStatus.UNKNOWN)

@@ -18,7 +18,14 @@ from providers.telnyx import PROVIDER
 from providers.telnyx.normalize import normalize
 from providers.telnyx.simulation.cloud import TelnyxCloud
 from providers.telnyx.simulation.stories import OURS
-from schemas.events import DeliveryUpdated, LinkClicked, MessageReceived, ProviderNotified, WebhookUnrecognized
+from schemas.events import (
+    ConsentChanged,
+    DeliveryUpdated,
+    LinkClicked,
+    MessageReceived,
+    ProviderNotified,
+    WebhookUnrecognized,
+)
 from tests.support.telnyx import NOW, SEED, account_of, public_key, request_of, webhook_of
 
 SEND = {"from": OURS, "to": "+13125550101", "text": "Open 9 to 17."}
@@ -87,7 +94,14 @@ def test_a_round_tells_of_every_kind() -> None:
     """One round holds every kind of event, a forged one and a duplicate."""
     found = [(outgoing, normalize(webhook_of(outgoing.body(1)))) for outgoing in told(1)]
     classes = {type(event) for _, events in found for event in events}
-    assert classes == {MessageReceived, DeliveryUpdated, LinkClicked, ProviderNotified, WebhookUnrecognized}
+    assert classes == {
+        MessageReceived,
+        DeliveryUpdated,
+        LinkClicked,
+        ConsentChanged,
+        ProviderNotified,
+        WebhookUnrecognized,
+    }
     channels = {event.channel for _, events in found for event in events if isinstance(event, MessageReceived)}
     assert channels == {"sms", "mms", "rcs", "whatsapp"}
     statuses = {event.status for _, events in found for event in events if isinstance(event, DeliveryUpdated)}
@@ -212,7 +226,17 @@ def test_provider_is_whole() -> None:
     policy = PROVIDER.policy
     assert (policy.success_status, policy.retry_status, policy.methods) == (200, 503, frozenset({"POST"}))
     assert policy.broker_wait < policy.answer_by < policy.deadline
-    assert [setting.name for setting in PROVIDER.settings] == ["public_keys", "api_key", "base_url", "tolerance"]
+    assert [setting.name for setting in PROVIDER.settings] == [
+        "public_keys",
+        "api_key",
+        "base_url",
+        "tolerance",
+        "messaging_profile_id",
+        "bulk_updates_path",
+        "polls",
+        "poll_every",
+        "poll_lookback",
+    ]
     assert PROVIDER.reach(account_of(api_key=Secret("K", "env:K"))) == "https://api.telnyx.com/v2"
     assert any('webhook_api_version "2"' in step for step in PROVIDER.portal_steps)
 

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer, unused_port
 from providers.contract import AccountError, Secret, SendReceipt, SendStatus
 from providers.rest.answers import LONGEST_PAUSE
 from providers.telnyx.answers import receipt_of
-from providers.telnyx.client import TelnyxSender, sender
+from providers.telnyx.sending import TelnyxSender, sender
 from schemas.events import SendRequested
 from tests.support.telnyx import NOW, account_of
 

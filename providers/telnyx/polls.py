@@ -1,0 +1,115 @@
+"""Opt-outs that no webhook told of: `GET /messaging_optouts`, the reconciliation source. Source: README, section 6."""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from providers.contract import Account
+from providers.polling import poll_every, poll_lookback, wanted_polls
+from providers.rest.answers import Answer
+from providers.rest.errors import UnreadableAnswerError
+from providers.rest.transport import Call, Transport
+from providers.rest.verbatim import items_of
+from providers.roles import Poll, PollBatch, Polled
+from providers.telnyx import limits
+from providers.telnyx.access import api_key_of, base_url_of, transport
+from providers.telnyx.calls import items_and_pages, next_page, query_of
+from providers.telnyx.numbers import OPT_OUTS
+from schemas.times import Clock
+
+POLLS = ("opt_outs",)
+"""What can be polled."""
+
+OVERLAP = 600.0
+"""Seconds that a poll looks back before the end of the last one: Telnyx's clock and its index are not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One page of the opt-outs of a span of time."""
+
+    begin: datetime
+    end: datetime
+    page: int = 1
+
+
+class OptOutPoll:
+    """Asks for the opt-outs since the last poll, page by page. Where it stands is kept in memory alone.
+
+    After a start it looks back `lookback` seconds; what is stored already comes again with the same bytes.
+    """
+
+    name = "opt_outs"
+
+    def __init__(self, calls: Transport, every: float, lookback: float, clock: Clock = time.time) -> None:
+        self.every = every
+        self._transport = calls
+        self._lookback = lookback
+        self._clock = clock
+        self._known_until: datetime | None = None
+        self._place: _Place | None = None
+
+    async def check(self) -> PollBatch:
+        """Ask for one page. Raises ApiError."""
+        place = self._place or self._next_span()
+        self._place = place
+        answer = await self._transport.call(_call(place))
+        items, meta = items_and_pages(answer, self.name)
+        following = next_page(items, meta, place.page)
+        return PollBatch(
+            items=tuple(Polled(OPT_OUTS, item) for item in _verbatim(answer)),
+            again_after=None if following is None else 0.0,
+            token=(place, following),
+        )
+
+    async def stored(self, batch: PollBatch) -> None:
+        """Move on to the next page, and to the next span of time after the last one."""
+        place, following = batch.token
+        if following is not None:
+            self._place = replace(place, page=following)
+            return
+        self._place = None
+        self._known_until = place.end
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    def _next_span(self) -> _Place:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        if self._known_until is None:
+            return _Place(now - timedelta(seconds=self._lookback), now)
+        # A clock that was put back must not leave a gap.
+        return _Place(min(self._known_until, now) - timedelta(seconds=OVERLAP), now)
+
+
+def _call(place: _Place) -> Call:
+    query = query_of(
+        {
+            "created_at[gte]": place.begin,
+            "created_at[lte]": place.end,
+            # A number with half its digits hidden is nobody's.
+            "redaction_enabled": False,
+            "page[number]": place.page,
+            "page[size]": limits.LARGEST_PAGE,
+        }
+    )
+    return Call(name="opt_outs", method="GET", path=OPT_OUTS, query=query, repeatable=True)
+
+
+def _verbatim(answer: Answer) -> tuple[bytes, ...]:
+    try:
+        return tuple(items_of(answer.body, "data"))
+    except ValueError as error:
+        raise UnreadableAnswerError("opt_outs: the answer is no JSON object") from error
+
+
+def polls(account: Account) -> tuple[Poll, ...]:
+    """Return the polls that an account wants.
+
+    Raises AccountError for an unknown one, and where the API key is missing or the base URL is no URL.
+    """
+    if not wanted_polls(account, POLLS):
+        return ()
+    calls = transport(base_url_of(account), api_key_of(account))
+    return (OptOutPoll(calls, poll_every(account), poll_lookback(account)),)
