@@ -25,9 +25,10 @@ SECTIONS = (
     "Identity",
     "Deadlines and retries",
     "Polls and confirmations",
-    "Sending and calls",
+    "Sending",
+    "Calls",
     "Opt-out",
-    "Where we differ",
+    "Where the promises win",
     "Oddities",
     "Not done",
 )
