@@ -60,7 +60,10 @@ def _inbound(name: str, text: str) -> Sample:
 def _vectors() -> tuple[Vector, ...]:
     sample = Sample(name="vector", body=b'{"id":"1"}')
     # Computed by hand, apart from the code above: printf '1767225600.{"id":"1"}' | openssl dgst -sha256 -hmac ...
-    proof = {"acme-time": "1767225600", "acme-signature": "171c1942123cafce13bcb529645e78d3a85612b387e0d479fc4bbbafabf67ff5"}
+    proof = {
+        "acme-time": "1767225600",
+        "acme-signature": "171c1942123cafce13bcb529645e78d3a85612b387e0d479fc4bbbafabf67ff5",
+    }
     genuine = Vector(
         name="computed", settings=_secrets(SECRET), request=request_of(sample, proof), now=NOW, verdict=Verdict.VERIFIED
     )

@@ -3,10 +3,10 @@
 A provider's test file has one class that inherits `ProviderConformance` and names its case.
 """
 
+from tests.support.conformance.calling import Calling
 from tests.support.conformance.facts import Facts
 from tests.support.conformance.proof import Proof
 from tests.support.conformance.reading import ReadingOfBodies
-from tests.support.conformance.calling import Calling
 
 
 class ProviderConformance(Proof, ReadingOfBodies, Facts, Calling):

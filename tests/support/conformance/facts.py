@@ -15,7 +15,6 @@ from providers.registry import PROVIDERS
 from schemas.topics import WEBHOOKS
 from schemas.vocabulary import Consent, DeliveryStatus, FailureClass, RequestStatus
 from tests.support.conformance.base import OfProvider
-from tests.support.provider_cases import ROOT
 
 SECTIONS = (
     "Sources",
@@ -146,5 +145,3 @@ def sections_of(path: Path) -> tuple[str, ...]:
 def every(settings: tuple[Setting, ...]) -> list[Setting]:
     """Return settings and the fields of those that are tables."""
     return [found for item in settings for found in (item, *every(item.fields))]
-
-

@@ -15,7 +15,7 @@ from hookline.configuration.settings import LoggingSettings
 from hookline.process.startup import endpoints_of
 from ingest.server import Endpoint
 from ingest.settings import ServerSettings
-from providers.contract import AccountError, Settings, Verdict, Verification
+from providers.contract import AccountError, Request, Settings, Verdict, Verification
 from schemas.topics import WEBHOOKS
 from tests.support.conformance.base import OfProvider
 from tests.support.conformance.reading import inherited
@@ -107,7 +107,9 @@ class Proof(OfProvider):
         """Every published or computed case."""
         if vector is None:
             pytest.skip("this provider's proofs have no vectors")
-        found = self.case.provider.verifier(self.case.account(None, **vector.settings)).verify(vector.request, vector.now)
+        found = self.case.provider.verifier(self.case.account(None, **vector.settings)).verify(
+            vector.request, vector.now
+        )
         assert found.verdict == vector.verdict
 
     @given(data=st.data(), text=HEADER_TEXT, body=st.binary(max_size=50))
@@ -130,7 +132,7 @@ class Proof(OfProvider):
         """For a genuine request and for each false one."""
         sample = self.case.story.delivered
         verifier = endpoint(self.case, way).verifier
-        for prove in (way.prove, *way.false.values(), lambda _request, _now: {}):
+        for prove in (way.prove, *way.false.values(), nothing):
             request = request_of(sample, prove(request_of(sample), NOW))
             findings = verifier.explain(request, NOW)
             assert findings[-1].ok is (verifier.verify(request, NOW).verdict is Verdict.VERIFIED)
@@ -197,6 +199,12 @@ async def assert_refused(case: ProviderCase, way: Way, sample: Sample, proof: Ma
         assert answer.status == 401
         assert answer.headers.get("www-authenticate") == case.provider.policy.challenge
         assert bench.memory.records == []
+
+
+def nothing(request: Request, now: float) -> Mapping[str, str]:
+    """Return no proof at all."""
+    del request, now
+    return {}
 
 
 def without_proof(case: ProviderCase) -> Way:

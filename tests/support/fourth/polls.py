@@ -33,7 +33,9 @@ class EventPoll:
         value = answer.json()
         ids = [text(item, "id") for item in value["events"] if isinstance(item, dict)] if found else []
         token = tuple(each for each in ids if each is not None)
-        return PollBatch(items=tuple(Polled(PATH, item) for item in found), again_after=0 if token else None, token=token)
+        return PollBatch(
+            items=tuple(Polled(PATH, item) for item in found), again_after=0 if token else None, token=token
+        )
 
     async def stored(self, batch: PollBatch) -> None:
         """Confirm what is stored. Raises ApiError."""
