@@ -19,11 +19,12 @@ _SURELY_A_DATE = 1_000_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. Header names are in lower case."""
+    """One answer. Header names are in lower case; `whole` says that the body is not cut."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    whole: bool = True
 
     def json(self) -> Any:
         """Return the value of a JSON body, None where it is none."""

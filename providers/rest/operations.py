@@ -60,6 +60,11 @@ def operation(method: str, path: str) -> Callable[[Callable[P, R]], Callable[P, 
     return mark
 
 
+def names_of(holder: type) -> frozenset[str]:
+    """Return the names of the operations of a class."""
+    return frozenset(name for name, _, _ in _marked(holder))
+
+
 def operations_of(client: object) -> Mapping[str, Operation]:
     """Return the operations of a client by name, in the order of the code: its own, then those of its groups.
 

@@ -50,7 +50,7 @@ class Call:
     name: str
     method: str
     path: str
-    query: Sequence[tuple[str, str]] = ()
+    query: Sequence[tuple[str, str]] = field(default=(), repr=False)
     body: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     repeatable: bool = False
@@ -140,7 +140,8 @@ class Transport:
                 ) as response,
             ):
                 found = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status, found, await _read(response))
+                body, whole = await _read(response)
+                return Answer(response.status, found, body, whole)
         except _NOT_SENT as error:
             raise NotConnectedError(f"{call.name}: no connection") from error
         except TimeoutError as error:
@@ -195,8 +196,8 @@ def _typed(call: Call) -> Mapping[str, str]:
     return {} if call.body is None else {"Content-Type": "application/json"}
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """Return the answer's body as far as it came: the status says the most, so a cut body is no failure."""
+async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    """Return the answer's body as far as it came, and whether that is all: the status says the most."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -204,7 +205,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             parts.append(part)
             size += len(part)
             if size > ANSWER_LIMIT:
-                break
+                return b"".join(parts), False
     except (aiohttp.ClientError, OSError):
-        pass
-    return b"".join(parts)
+        return b"".join(parts), False
+    return b"".join(parts), True

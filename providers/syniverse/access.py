@@ -1,0 +1,68 @@
+"""The client of an account, made of the account's settings."""
+
+from yarl import URL
+
+from providers.contract import Account, AccountError, Secret
+from providers.rest.errors import LimitError
+from providers.rest.transport import Tempo
+from providers.syniverse.client import DEFAULT_BASE_URL, SyniverseClient
+from providers.syniverse.tokens import DEFAULT_TOKEN_PATH
+
+
+def client(account: Account, tempo: Tempo | None = None) -> SyniverseClient:
+    """Return the client of an account.
+
+    Raises AccountError where the token is missing, a setting is none, or a token could be regenerated and not kept:
+    the receiver, the polls and the senders all use it, and the old one dies with the first regeneration.
+    """
+    settings = account.settings
+    token = settings.get("token")
+    if not isinstance(token, Secret) or not token.value.strip():
+        raise AccountError(f"account {account.name!r} has no token: it can receive, but not call Syniverse")
+    _check(account, token)
+    try:
+        return SyniverseClient(
+            token,
+            consumer_key=settings.get("consumer_key"),
+            consumer_secret=settings.get("consumer_secret"),
+            token_file=settings.get("token_file"),
+            token_validity=_validity(account),
+            base_url=base_url_of(account),
+            token_path=str(settings.get("token_path") or DEFAULT_TOKEN_PATH),
+            tempo=tempo,
+        )
+    except LimitError as error:
+        raise AccountError(f"account {account.name!r}: {error}") from error
+
+
+def base_url_of(account: Account) -> str:
+    """Return the URL of Syniverse's API host. Raises AccountError where it is no URL."""
+    value = str(account.settings.get("base_url") or DEFAULT_BASE_URL)
+    url = _parsed(value)
+    if url is None or url.scheme not in {"http", "https"} or not url.host:
+        raise AccountError(f"account {account.name!r}: base_url is not an http or https URL")
+    return value
+
+
+def _check(account: Account, token: Secret) -> None:
+    if not token.value.strip().isascii() or not token.value.strip().isprintable() or " " in token.value.strip():
+        raise AccountError(f"account {account.name!r}: {token.origin} holds characters that no token has")
+    if account.settings.get("consumer_key") and not account.settings.get("token_file"):
+        raise AccountError(f"account {account.name!r}: with consumer_key it needs a token_file to keep a new token in")
+
+
+def _validity(account: Account) -> int | None:
+    value = account.settings.get("token_validity")
+    if value is None:
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise AccountError(f"account {account.name!r}: token_validity is a whole number of seconds") from error
+
+
+def _parsed(value: str) -> URL | None:
+    try:
+        return URL(value)
+    except ValueError:
+        return None

@@ -1,0 +1,72 @@
+"""What a message says of its author's consent, who answers it, and the words of Syniverse's consent records.
+
+Sources: README, sections 12.6 and 12.10 to 12.14.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.vocabulary import Autoresponse, Consent, ConsentSource
+
+CONSENTS: Mapping[str, Consent] = {
+    "NONE": Consent.UNKNOWN,
+    "OPTIN": Consent.OPTED_IN,
+    "WHITELIST": Consent.OPTED_IN,
+    "OPTOUT": Consent.OPTED_OUT,
+    "BLACKLIST": Consent.OPTED_OUT,
+}
+SOURCES: Mapping[str, ConsentSource] = {
+    "MESSAGE": ConsentSource.MESSAGE,
+    "CARRIER": ConsentSource.PROVIDER,
+    "COMPANY": ConsentSource.COMPANY,
+}
+USER = "USER"
+SCG = "SCG"
+UNSOLICITED = "SCG_UNSOLICITED_OPT_OUT"
+MANAGERS = (USER, SCG, UNSOLICITED)
+"""Who keeps the consents of a sender id: the values of `consent_managed_by`, the first being the default."""
+
+_OUT = frozenset({"STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
+_IN = frozenset({"START", "UNSTOP"})
+# Somebody who writes `STOP.` wants out.
+_PUNCTUATION = ".,;:!?\"'\u2026"
+_LONGEST_WORD = 32
+# The words that Syniverse acts on and answers itself.
+_ANSWERED: Mapping[str, frozenset[str]] = {
+    SCG: _OUT | _IN,
+    UNSOLICITED: frozenset({"STOP", "END", "QUIT", "CANCEL"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a whole message says of consent: the word, and which family it is of."""
+
+    keyword: str
+    family: Autoresponse
+
+    @property
+    def consent(self) -> Consent:
+        """The consent that the word gives."""
+        return Consent.OPTED_OUT if self.family is Autoresponse.STOP else Consent.OPTED_IN
+
+
+def statement_of(text: str | None) -> Statement | None:
+    """Return what a message says of consent: the whole text is one of the words, whatever its case."""
+    if text is None or len(text) > _LONGEST_WORD:
+        return None
+    word = " ".join(text.upper().split()).rstrip(_PUNCTUATION).rstrip()
+    if word in _OUT:
+        return Statement(word, Autoresponse.STOP)
+    return Statement(word, Autoresponse.START) if word in _IN else None
+
+
+def autoresponse_of(statement: Statement | None, manager: object) -> Autoresponse | None:
+    """Return the family of the word where Syniverse answers it itself, by who keeps the consents."""
+    answered = _ANSWERED.get(manager.upper(), frozenset[str]()) if isinstance(manager, str) else frozenset[str]()
+    return statement.family if statement is not None and statement.keyword in answered else None
+
+
+def scope_of(sender_id: str | None) -> str:
+    """Return what a consent holds for: it is kept for each sender id; without one it holds for the account."""
+    return f"sender:{sender_id}" if sender_id else "account"
