@@ -33,6 +33,7 @@ class Verdict(StrEnum):
     SIGNATURE_MISMATCH = "signature_mismatch"
     UNKNOWN_KEY = "unknown_key"
     DIGEST_MISMATCH = "digest_mismatch"
+    UNSUPPORTED_CIPHER = "unsupported_cipher"
     MISSING_SECRET = "missing_secret"  # noqa: S105 - a word, no secret
     WRONG_SECRET = "wrong_secret"  # noqa: S105 - the same
     NOT_FROM_PROXY = "not_from_proxy"

@@ -1,13 +1,10 @@
 """Why a signature does not hold: try what commonly goes wrong, and say what to do. Shows no secret and no body."""
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from providers.contract import Finding, Request, Verdict, Verification
+from providers.rewritings import Variant, rewritings
 from providers.telnyx.keys import (
     SIGNATURE_BYTES,
     SIGNATURE_HEADER,
@@ -19,7 +16,6 @@ from providers.telnyx.keys import (
 
 _RAW = "verify the bytes as they came, before anything parses or rewrites them, and look at proxies in between"
 _KEY = "compare the key with the portal (Account, Keys & Credentials, Public Key): each Telnyx account has its own"
-Variant = tuple[str, bytes]
 
 
 def explain(
@@ -135,7 +131,7 @@ def _cause(body: bytes, timestamp: bytes, signature: bytes, keys: Sequence[Publi
     if found is not None:
         advice = "Telnyx signs the timestamp, a bar and the body; whoever made this request did not do it so"
         return Finding(ok=False, title=f"The signature was made over {found}.", advice=advice)
-    found = next((words for words, variant in _changed(body) if fits(timestamp + b"|" + variant)), None)
+    found = next((words for words, variant in rewritings(body) if fits(timestamp + b"|" + variant)), None)
     if found is not None:
         return Finding(ok=False, title=f"The body was changed on the way: the signed one {found}.", advice=_RAW)
     return None
@@ -145,61 +141,3 @@ def _other_forms(body: bytes, timestamp: bytes) -> Iterator[Variant]:
     yield "the body alone, without the timestamp", body
     yield "the timestamp and the body with a dot between", timestamp + b"." + body
     yield "the timestamp and the body with nothing between", timestamp + body
-
-
-def _changed(body: bytes) -> Iterator[Variant]:
-    yield from _line_ends("", body)
-    yield "had no space around it", body.strip()
-    yield "began with a byte order mark", b"\xef\xbb\xbf" + body
-    yield "had no byte order mark", body.removeprefix(b"\xef\xbb\xbf")
-    decoded = _from_base64(body)
-    if decoded is not None:
-        yield "was this text decoded from base64", decoded
-    yield from _rewritten(body)
-
-
-def _from_base64(body: bytes) -> bytes | None:
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _line_ends(prefix: str, body: bytes) -> Iterator[Variant]:
-    bare = body.rstrip(b"\r\n")
-    unix = body.replace(b"\r\n", b"\n")
-    yield f"{prefix}had no line end at its end", bare
-    yield f"{prefix}ended in a line feed", bare + b"\n"
-    yield f"{prefix}ended in CR LF", bare + b"\r\n"
-    yield f"{prefix}had LF where this one has CR LF", unix
-    yield f"{prefix}had CR LF where this one has LF", unix.replace(b"\n", b"\r\n")
-
-
-def _rewritten(body: bytes) -> Iterator[Variant]:
-    try:
-        value = json.loads(body)
-        yield from _spelled(value)
-    except (ValueError, RecursionError):
-        return
-
-
-def _spelled(value: Any) -> Iterator[Variant]:
-    layouts: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("was compact JSON", {"separators": (",", ":")}),
-        ("was JSON with spaces after commas and colons", {}),
-        ("was indented by two spaces", {"indent": 2}),
-        ("was indented by four spaces", {"indent": 4}),
-    )
-    for layout, options in layouts:
-        for order, sort_keys in (("", False), (", with sorted keys", True)):
-            for letters, ascii_only in ((", with letters as they are", False), (", with \\u escapes", True)):
-                text = json.dumps(value, sort_keys=sort_keys, ensure_ascii=ascii_only, **options)
-                yield from _slashes(layout + order + letters, text.encode("utf-8", "replace"))
-
-
-def _slashes(words: str, spelled: bytes) -> Iterator[Variant]:
-    """Yield the spelling, and the one of writers that escape slashes, as PHP does."""
-    for more, variant in (("", spelled), (", with slashes as \\/", spelled.replace(b"/", b"\\/"))):
-        if not more or variant != spelled:
-            yield words + more, variant
-            yield from _line_ends(f"{words}{more}, and ", variant)

@@ -1,0 +1,125 @@
+"""What is asked for beside what is pushed: delivery reports and replies, until the queue is empty; the blacklist.
+
+Source: README of this folder, section 7.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from providers.contract import Account
+from providers.fields import text
+from providers.messagemedia import access
+from providers.messagemedia.blacklist_poll import BlacklistPoll
+from providers.messagemedia.client import MessageMediaClient
+from providers.messagemedia.queues import DELIVERY_REPORTS, OFF_BY_DEFAULT, PAGE, REPLIES, Queue
+from providers.polling import poll_every, wanted_polls
+from providers.rest.answers import json_of
+from providers.rest.errors import UnreadableAnswerError
+from providers.rest.verbatim import items_of
+from providers.roles import Poll, PollBatch, Polled
+
+POLLS = ("delivery_reports", "replies", "blacklist")
+"""The polls that there are, as the setting `polls` names them."""
+
+REMEMBERED = 10_000
+"""Items that are known to be stored: a hundred pages, far more than a confirmation that is on its way hides."""
+
+FIRST_PAUSE = 0.5
+"""Seconds to the next check while a full page of confirmed items may hide newer ones; doubled each time."""
+
+PATIENCE = 6
+"""Checks that show such a page before its items are confirmed once more, and the usual interval holds again."""
+
+Item = tuple[str, bytes]
+"""An item's key, which is its id where it has one, and its bytes."""
+
+
+class QueuePoll:
+    """Takes what a queue shows, and confirms it when it is stored.
+
+    Confirming is not at once: for a while the queue shows what is confirmed already. Such items are not given
+    again, and while they fill a page it is asked again soon, as newer ones stand behind them.
+    """
+
+    def __init__(self, client: MessageMediaClient, queue: Queue, every: float) -> None:
+        self.name = queue.name
+        self.every = every
+        self._client = client
+        self._queue = queue
+        self._stored: OrderedDict[str, None] = OrderedDict()
+        self._stale_pages = 0
+
+    async def check(self) -> PollBatch:
+        """Ask once. Raises ApiError."""
+        page = self._keyed((await self._queue.check(self._client.calls)).body)
+        fresh = [item for item in page if item[0] not in self._stored]
+        if fresh:
+            self._stale_pages = 0
+            items = tuple(Polled(self._queue.path, body) for _, body in fresh)
+            return PollBatch(items=items, again_after=0.0, token=tuple(key for key, _ in fresh))
+        return PollBatch(again_after=await self._after_stale(page))
+
+    async def stored(self, batch: PollBatch) -> None:
+        """Confirm the items of a batch, and remember them. Raises ApiError: the next check then gives them again."""
+        keys: Sequence[str] = batch.token or ()
+        await self._confirm(keys)
+        self._stored.update(dict.fromkeys(keys))
+        while len(self._stored) > REMEMBERED:
+            self._stored.popitem(last=False)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    def _keyed(self, body: bytes) -> Sequence[Item]:
+        try:
+            found = items_of(body, self._queue.name)
+        except ValueError as error:
+            raise UnreadableAnswerError(
+                f"check_{self.name}: the answer is no JSON object ({OFF_BY_DEFAULT})"
+            ) from error
+        return list({self._key(item): item for item in found}.items())
+
+    def _key(self, item: bytes) -> str:
+        """Return an item's id; of one without, a digest in its place, which no confirmation names."""
+        value = json_of(item)
+        found = text(value, self._queue.id_name) if isinstance(value, dict) else None
+        return found or f"{_NAMELESS}{hashlib.sha256(item).hexdigest()}"
+
+    async def _after_stale(self, page: Sequence[Item]) -> float | None:
+        """Return when to check again after a page with nothing new, None for the usual interval."""
+        if len(page) < PAGE:
+            self._stale_pages = 0
+            return None
+        self._stale_pages += 1
+        if self._stale_pages <= PATIENCE:
+            return FIRST_PAUSE * 2.0 ** (self._stale_pages - 1)
+        # Either the confirmation is lost, or the platform is slow: to confirm twice does no harm.
+        self._stale_pages = 0
+        await self._confirm(key for key, _ in page)
+        return None
+
+    async def _confirm(self, keys: Iterable[str]) -> None:
+        ids = [key for key in keys if not key.startswith(_NAMELESS)]
+        for start in range(0, len(ids), PAGE):
+            await self._queue.confirm(self._client.calls, ids[start : start + PAGE])
+
+
+# No id of the provider's begins so: they are UUIDs.
+_NAMELESS = "nameless:"
+
+
+def polls(account: Account) -> tuple[Poll, ...]:
+    """Return the polls that an account wants, each with connections of its own.
+
+    Raises AccountError for a poll that there is not, and where a credential is missing.
+    """
+    every = poll_every(account)
+    return tuple(_poll(name, access.client(account), every) for name in wanted_polls(account, POLLS))
+
+
+def _poll(name: str, client: MessageMediaClient, every: float) -> Poll:
+    if name == "blacklist":
+        return BlacklistPoll(client, every)
+    return QueuePoll(client, DELIVERY_REPORTS if name == DELIVERY_REPORTS.name else REPLIES, every)
