@@ -3,7 +3,7 @@
 from providers.contract import Provider, Setting, Words
 from providers.polling import poll_settings
 from providers.syniverse.access import base_url_of, client
-from providers.syniverse.client import DEFAULT_BASE_URL, SyniverseClient
+from providers.syniverse.client import DEFAULT_BASE_URL
 from providers.syniverse.confirming import confirmer
 from providers.syniverse.consent import CONSENTS, MANAGERS, USER
 from providers.syniverse.failures import FAILURES
@@ -121,7 +121,6 @@ PROVIDER = Provider(
     normalize=normalize,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS, requests=REQUESTS),
     sender=sender,
-    client_class=SyniverseClient,
     client=client,
     reach=base_url_of,
     setup=setup,

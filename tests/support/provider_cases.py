@@ -47,7 +47,8 @@ class Way:
 
     `false` are proofs that must be refused, by a word each, at least one: another key, another password. `patience`
     is after how many seconds a proof is too old, None where it has no date. `covers_body` says that a changed byte
-    must be seen. `secrets` are texts that may stand in no record and in no repr.
+    must be seen. `foreign` are proved requests that are not for this account. `secrets` are texts that may stand in no
+    record and in no repr.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Way:
     false: Mapping[str, Prove]
     patience: float | None = None
     covers_body: bool = False
+    foreign: tuple[Sample, ...] = ()
     secrets: tuple[str, ...] = ()
 
 
@@ -149,11 +151,10 @@ class ProviderCase:
 
 
 def request_of(sample: Sample, headers: Mapping[str, str] | None = None) -> Request:
-    """Return a sample as a request, with the headers that prove it."""
-    fields = {"content-type": sample.content_type, **(headers or {})}
-    return Request(
-        sample.method, sample.target, tuple((name.lower(), value) for name, value in fields.items()), sample.body
-    )
+    """Return a sample as a request from this machine, with the headers that prove it."""
+    given = {"content-type": sample.content_type, **(headers or {})}
+    fields = tuple((name.lower(), value) for name, value in given.items())
+    return Request(sample.method, sample.target, fields, sample.body, "127.0.0.1")
 
 
 def json_file(path: Path) -> Sample:

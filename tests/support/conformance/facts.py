@@ -103,11 +103,11 @@ class Facts(OfProvider):
         assert [item for item in self.case.provider.settings if item.proves]
 
     def test_the_steps_in_the_portal_are_told(self) -> None:
-        """Each a sentence; one of them says where the webhook goes."""
+        """Each a sentence; one of them says where the webhook goes, or that setup sees to it."""
         steps = self.case.provider.portal_steps
         assert steps
         assert [step for step in steps if not step.strip().endswith(".")] == []
-        assert any("/webhooks/ACCOUNT" in step for step in steps)
+        assert any("/webhooks/ACCOUNT" in step or "setup ACCOUNT" in step for step in steps)
 
     def test_words_are_ours(self) -> None:
         """Every table has words, and each of them means one of our vocabulary."""

@@ -63,6 +63,11 @@ class Proof(OfProvider):
         for prove in way.false.values():
             await assert_refused(self.case, way, sample, prove(request_of(sample), NOW))
 
+    async def test_what_is_not_for_this_account_is_refused(self, way: Way) -> None:
+        """Where an account names whose events it takes: the proof fits, and still."""
+        for sample in way.foreign:
+            await assert_refused(self.case, way, sample, way.prove(request_of(sample), NOW))
+
     async def test_an_empty_proof_is_refused(self, way: Way) -> None:
         """The headers are there, and nothing is in them."""
         sample = self.case.story.delivered
