@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from providers import syniverse, telnyx
+from providers import messagemedia, syniverse, telnyx
 from providers.contract import AccountError, Provider
 from providers.simulation import Cloud
 from providers.telnyx.simulation.cloud import TelnyxCloud
 
-PROVIDERS: Mapping[str, Provider] = {each.name: each for each in (telnyx.PROVIDER, syniverse.PROVIDER)}
+PROVIDERS: Mapping[str, Provider] = {
+    each.name: each for each in (telnyx.PROVIDER, messagemedia.PROVIDER, syniverse.PROVIDER)
+}
 """Every provider, by the name that an account's `provider` gives."""
 
 _CLOUDS: Mapping[str, Callable[[bytes | None], Cloud]] = {"telnyx": TelnyxCloud}

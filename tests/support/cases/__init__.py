@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 
 from tests.support.cases.acme import ACME_CASE
+from tests.support.cases.messagemedia import MESSAGEMEDIA_CASE
 from tests.support.cases.syniverse import SYNIVERSE_CASE
 from tests.support.cases.telnyx import TELNYX_CASE
 from tests.support.provider_cases import ProviderCase
 
-CASES: Mapping[str, ProviderCase] = {case.provider.name: case for case in (TELNYX_CASE, SYNIVERSE_CASE, ACME_CASE)}
+CASES: Mapping[str, ProviderCase] = {
+    case.provider.name: case for case in (TELNYX_CASE, MESSAGEMEDIA_CASE, SYNIVERSE_CASE, ACME_CASE)
+}
