@@ -9,7 +9,7 @@ Redirects are never followed: they would carry the credentials to whoever they n
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Protocol
@@ -77,12 +77,16 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tempo:
-    """How patient calls are: seconds for one try, tries after the first, seconds before the first of those."""
+    """How patient calls are: seconds for one try, tries after the first, seconds before the first of those.
+
+    `sleep` waits between tries; a test may give one that does not.
+    """
 
     timeout: float = DEFAULT_TIMEOUT
     retries: int = DEFAULT_RETRIES
     first_pause: float = 0.5
     clock: Clock = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Transport:
@@ -120,7 +124,7 @@ class Transport:
                 pause = self._pause(call, error, tries)
                 if pause is None:
                     raise
-            await asyncio.sleep(pause)
+            await self._tempo.sleep(pause)
 
     async def exchange(self, call: Call, sent: dict[str, str] | None = None) -> Answer:
         """Make the call once and return its answer, whatever its status; `sent` takes the headers that prove us.
@@ -147,7 +151,8 @@ class Transport:
         except TimeoutError as error:
             raise DeadlineError(f"{call.name}: no answer within {self._tempo.timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise OutcomeUnknownError(f"{call.name}: the connection broke ({type(error).__name__})") from error
+            reason = type(error.__cause__ if isinstance(error, _BrokenError) else error).__name__
+            raise OutcomeUnknownError(f"{call.name}: the connection broke ({reason})") from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -179,8 +184,23 @@ class Transport:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_made_once,),
             )
         return self._session
+
+
+class _BrokenError(aiohttp.ClientError):
+    """A connection that broke after the request, in a class that aiohttp does not know."""
+
+
+async def _made_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from making a GET, PUT or DELETE again by itself: whether that is safe is not its to say."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenError(type(error).__name__) from error
 
 
 def _may_repeat(call: Call, error: Exception) -> bool:
