@@ -31,6 +31,11 @@ def has_credentials(account: Account) -> bool:
     return all(isinstance(account.settings.get(name), Secret) for name in ("api_key", "api_secret"))
 
 
+def confirms(account: Account) -> bool:
+    """Tell whether the account's queues are ours to confirm; it can leave them to somebody else."""
+    return account.settings.get("confirm") is not False
+
+
 def base_url_of(account: Account) -> str:
     """Return the URL under which the API is reached. Raises AccountError where it is no URL."""
     value = str(account.settings.get("base_url") or DEFAULT_BASE_URL)

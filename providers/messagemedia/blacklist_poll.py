@@ -1,22 +1,32 @@
 """The blacklist as a poll: which numbers came onto it or left it since the last look.
 
 The list has no times and no ids: what changed is known by comparison with what was seen before, in memory. The first
-look after a start gives every number that stands on it; who left it while no process ran is not seen.
+look after a start gives every number that stands on it; who left it while no process ran is not seen. A list that
+changes while it is read may skip a number: whoever seems to have left is asked for by name, and counts as listed
+unless the provider says that the account may write to them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import orjson
 
 from providers.messagemedia.blacklist import BLACKLIST_PATH
 from providers.messagemedia.client import MessageMediaClient
+from providers.messagemedia.limits import is_number
+from providers.rest.errors import ApiError
 from providers.roles import PollBatch, Polled
 
 MOST_NUMBERS = 200_000
 """Numbers that are read and remembered at most, some 20 MB; of a longer list the rest is not seen."""
 
 BATCH = 500
-"""Changes that are given at once."""
+"""Changes that are given at once, and numbers at most that are asked for by name after a look."""
+
+PAGES = 100
+"""Pages that one check reads; a longer list is read on by the next one, at once."""
+
+_ASKED_AT_ONCE = 50
 
 Change = tuple[str, bool]
 """A number, and whether it is on the list now."""
@@ -31,11 +41,16 @@ class BlacklistPoll:
         self._client = client
         self._known: set[str] = set()
         self._pending: list[Change] = []
+        self._reading: _Reading | None = None
 
     async def check(self) -> PollBatch:
-        """Read the list, unless changes of the last look are still to be given. Raises ApiError."""
+        """Read on in the list, unless changes of the last look are still to be given. Raises ApiError."""
         if not self._pending:
-            self._pending = list(self._changes(*await self._read()))
+            reading, self._reading = self._reading or _Reading(), None
+            if not await reading.go_on(self._client):
+                self._reading = reading
+                return PollBatch(again_after=0.0)
+            self._pending = await self._changes(reading)
         batch = tuple(self._pending[:BATCH])
         return PollBatch(
             items=tuple(map(_polled, batch)),
@@ -58,21 +73,48 @@ class BlacklistPoll:
         """Close the connections."""
         await self._client.close()
 
-    async def _read(self) -> tuple[set[str], bool]:
-        """Return the numbers on the list, and whether they are all of them."""
-        found: set[str] = set()
-        count = 0
-        async for number in self._client.blacklist.list():
-            count += 1
-            if count > MOST_NUMBERS:
-                return found, False
-            found.add(number)
-        return found, True
+    async def _changes(self, reading: "_Reading") -> list[Change]:
+        listed = reading.numbers
+        left = await self._authorised(sorted(self._known - listed)[:BATCH]) if reading.whole else ()
+        return [*((number, True) for number in sorted(listed - self._known)), *((number, False) for number in left)]
 
-    def _changes(self, listed: set[str], whole: bool) -> Iterator[Change]:
-        yield from ((number, True) for number in sorted(listed - self._known))
-        if whole:
-            yield from ((number, False) for number in sorted(self._known - listed))
+    async def _authorised(self, numbers: Sequence[str]) -> Sequence[str]:
+        """Return which numbers the account may write to; none where that cannot be asked: the next look asks again."""
+        askable = [number for number in numbers if is_number(number)]
+        found = set(numbers) - set(askable)
+        try:
+            for start in range(0, len(askable), _ASKED_AT_ONCE):
+                answers = await self._client.blacklist.is_authorised(askable[start : start + _ASKED_AT_ONCE])
+                found |= {answer.number for answer in answers if answer.authorised and answer.number}
+        except ApiError:
+            return ()
+        return [number for number in numbers if number in found]
+
+
+@dataclass
+class _Reading:
+    """One look at the list, which may take several checks: what was seen, and the page that comes next."""
+
+    numbers: set[str] = field(default_factory=set[str])
+    count: int = 0
+    place: str | None = None
+    places: set[str] = field(default_factory=set[str])
+    whole: bool = False
+
+    async def go_on(self, client: MessageMediaClient) -> bool:
+        """Read some pages more and tell whether the look is at its end. Raises ApiError: the next one begins anew."""
+        pages = client.blacklist.list()
+        for _ in range(PAGES):
+            page = await pages.page(self.place)
+            self.numbers.update(page.items)
+            self.count += len(page.items)
+            self.place = page.next_place
+            # A page that is named twice ends the list, as the last one of the provider's example does.
+            self.whole = self.place is None or self.place in self.places
+            if self.whole or self.count >= MOST_NUMBERS:
+                return True
+            self.places.add(str(self.place))
+        return False
 
 
 def _polled(change: Change) -> Polled:

@@ -16,6 +16,7 @@ _BLANKS = b" \t\r\n"
 # A form names its first field at once. Content types of webhooks are not documented, so the look decides too.
 _FORM = re.compile(rb"[A-Za-z_][\w.\[\]-]{0,99}=")
 _MOST_FIELDS = 200
+_LARGEST_FORM = 128 * 1024
 
 
 class Unreadable(StrEnum):
@@ -23,7 +24,7 @@ class Unreadable(StrEnum):
 
     XML = "xml"
     EMPTY = "empty"
-    TOO_MANY_FIELDS = "too_many_fields"
+    FORM_TOO_LARGE = "form_too_large"
     UNKNOWN_EVENT = "unknown_event"
     MALFORMED_PAYLOAD = "malformed_payload"
 
@@ -49,7 +50,7 @@ def body_of(webhook: Webhook) -> Body:
         return _fields(query_of(webhook))
     if data.startswith(b"<") or "xml" in kind:
         return Body(failure=Unreadable.XML)
-    if data[:1] not in b"{[" and "json" not in kind and ("x-www-form-urlencoded" in kind or _FORM.match(data)):
+    if data[:1] not in b"{[" and ("x-www-form-urlencoded" in kind or _FORM.match(data)):
         return _fields(data.decode("utf-8", "replace"))
     parsed = parse_object(data)
     return Body(parsed.json, parsed.root, parsed.failure)
@@ -63,8 +64,10 @@ def query_of(webhook: Webhook) -> str:
 def parameters_of(query: str) -> Json:
     """Return the fields of a query or form: a text each, a list of them where a name is repeated.
 
-    Empty where there are too many to be a webhook's.
+    Empty where it is larger than any webhook's: no form carries files.
     """
+    if len(query) > _LARGEST_FORM:
+        return {}
     try:
         found = parse_qs(query, keep_blank_values=True, errors="replace", max_num_fields=_MOST_FIELDS)
     except ValueError:
@@ -75,5 +78,5 @@ def parameters_of(query: str) -> Json:
 def _fields(text: str) -> Body:
     root = parameters_of(text)
     if not root:
-        return Body(failure=Unreadable.TOO_MANY_FIELDS if "&" in text.strip("&") else Unreadable.EMPTY)
+        return Body(failure=Unreadable.FORM_TOO_LARGE if text.strip("&") else Unreadable.EMPTY)
     return Body(JsonText.of(root), root, plus_lost=True)

@@ -58,6 +58,6 @@ def confirmer(account: Account) -> MessageMediaConfirmer | None:
 
     Raises AccountError where a credential cannot be one.
     """
-    if account.settings.get("confirm") is False or not access.has_credentials(account):
+    if not access.confirms(account) or not access.has_credentials(account):
         return None
     return MessageMediaConfirmer(access.client(account))

@@ -24,7 +24,10 @@ def media_of(members: Members) -> tuple[Media, ...]:
 
 
 def without_files(json: JsonText | None, members: Members) -> JsonText | None:
-    """Return a body to carry along: everything but the files, which the raw record keeps."""
+    """Return a body to carry along: everything but the contents of files, which the raw record keeps.
+
+    Of a list that is longer than any message's, the rest is left to the raw record too.
+    """
     paths = [path for path, _ in members.found("attachments")]
     if json is None or not paths:
         return json
@@ -66,7 +69,7 @@ def _pointer(path: tuple[str, ...]) -> str:
 
 def _emptied(value: Any, path: tuple[str, ...]) -> Any:
     if not path:
-        return [_bare(item) for item in value] if isinstance(value, list) else _bare(value)
+        return [_bare(item) for item in value[:LONGEST_LIST]] if isinstance(value, list) else _bare(value)
     if not isinstance(value, dict) or path[0] not in value:
         return value
     return {**value, path[0]: _emptied(value[path[0]], path[1:])}

@@ -20,6 +20,8 @@ _IDS_OF: Mapping[Kind | None, Sequence[str]] = {
     Kind.OPT_OUT: ("notification_id", "reply_id"),
 }
 
+_LARGEST_SORTED = 256 * 1024
+
 
 def provider_event_id(reading: Reading) -> str | None:
     """Return MessageMedia's own id of what happened: of the report, the reply or the opt-out notification."""
@@ -59,8 +61,11 @@ def identify_listing(reading: Reading, scope: str, number: str, state: str) -> s
 
 
 def _content_id(reading: Reading) -> str:
-    """Return a hash of what was said, in any order of members, without the count that changes with each retry."""
-    if reading.body.json is None:
+    """Return a hash of what was said, in any order of members, without the count that changes with each retry.
+
+    What is large is an MMS of a template without ids: sorting it would take seconds, so there the bytes count.
+    """
+    if reading.body.json is None or len(reading.webhook.body) > _LARGEST_SORTED:
         raw = reading.webhook.body or plain_bytes(reading.webhook.target.partition("?")[2])
         return hashlib.sha256(raw).hexdigest()
     # Numbers as the texts that they are: a reader of values would make one float of two long integers.

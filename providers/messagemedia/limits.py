@@ -70,7 +70,7 @@ def check_message(message: NewMessage) -> None:
 
 def check_number(name: str, number: str) -> None:
     """Check a number: E.164, a plus sign and 8 to 15 digits."""
-    if not _E164.fullmatch(number):
+    if not is_number(number):
         raise LimitError(f"{name}: not E.164, a plus sign and 8 to 15 digits")
 
 
@@ -86,6 +86,11 @@ def check_ids(name: str, ids: Sequence[str]) -> None:
     _count(name, ids, MOST_CONFIRMED)
     for one in ids:
         check_id(name, one)
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number as the API takes it."""
+    return _E164.fullmatch(text) is not None
 
 
 def check_id(name: str, value: str) -> None:
@@ -169,6 +174,9 @@ def _check_zone(name: str, moment: datetime | None) -> None:
 
 
 def _count(name: str, values: Sequence[object], most: int | None) -> None:
+    # A text is a sequence of texts too: each of its characters would count as one.
+    if isinstance(values, str):
+        raise LimitError(f"{name}: one text, where a list is wanted")
     if not values or (most is not None and len(values) > most):
         raise LimitError(f"{name}: {len(values)}, where {f'1 to {most}' if most else 'at least 1'} can be named")
 

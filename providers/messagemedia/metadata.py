@@ -1,6 +1,7 @@
 """The metadata that the sender of a message gave it: MessageMedia returns it in reports and replies."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from providers.fields import LONGEST_LIST
@@ -9,17 +10,20 @@ from providers.messagemedia.variables import is_absent
 
 
 def tags_of(members: Members) -> tuple[str, ...]:
-    """Return the pairs as `key=value`, each once, whether they came as an object or as a list of pairs."""
+    """Return the pairs as `key=value`, each once, whether they came as an object or as a list of pairs.
+
+    MessageMedia takes 10 pairs a message; of far more than that, the rest is left to `provider_data`.
+    """
     for _, value in members.found("metadata"):
         tags = tuple(dict.fromkeys(f"{key}={said}" for key, said in _pairs(value)))
         if tags:
-            return tags[:LONGEST_LIST]
+            return tags
     return ()
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
-        found = list(value.items())
+        found = list(islice(value.items(), LONGEST_LIST))
     elif isinstance(value, list):
         items = [item for item in value[:LONGEST_LIST] if isinstance(item, dict)]
         found = [(item.get("metadata_key"), item.get("metadata_value")) for item in items]

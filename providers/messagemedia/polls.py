@@ -39,14 +39,16 @@ class QueuePoll:
     """Takes what a queue shows, and confirms it when it is stored.
 
     Confirming is not at once: for a while the queue shows what is confirmed already. Such items are not given
-    again, and while they fill a page it is asked again soon, as newer ones stand behind them.
+    again, and while they fill a page it is asked again soon, as newer ones stand behind them. Without `confirms` it
+    takes what it sees and leaves the queue to somebody else.
     """
 
-    def __init__(self, client: MessageMediaClient, queue: Queue, every: float) -> None:
+    def __init__(self, client: MessageMediaClient, queue: Queue, every: float, *, confirms: bool = True) -> None:
         self.name = queue.name
         self.every = every
         self._client = client
         self._queue = queue
+        self._confirms = confirms
         self._stored: OrderedDict[str, None] = OrderedDict()
         self._stale_pages = 0
 
@@ -57,7 +59,8 @@ class QueuePoll:
         if fresh:
             self._stale_pages = 0
             items = tuple(Polled(self._queue.path, body) for _, body in fresh)
-            return PollBatch(items=items, again_after=0.0, token=tuple(key for key, _ in fresh))
+            again_after = 0.0 if self._confirms else None
+            return PollBatch(items=items, again_after=again_after, token=tuple(key for key, _ in fresh))
         return PollBatch(again_after=await self._after_stale(page))
 
     async def stored(self, batch: PollBatch) -> None:
@@ -89,7 +92,7 @@ class QueuePoll:
 
     async def _after_stale(self, page: Sequence[Item]) -> float | None:
         """Return when to check again after a page with nothing new, None for the usual interval."""
-        if len(page) < PAGE:
+        if len(page) < PAGE or not self._confirms:
             self._stale_pages = 0
             return None
         self._stale_pages += 1
@@ -101,7 +104,7 @@ class QueuePoll:
         return None
 
     async def _confirm(self, keys: Iterable[str]) -> None:
-        ids = [key for key in keys if not key.startswith(_NAMELESS)]
+        ids = [key for key in keys if not key.startswith(_NAMELESS)] if self._confirms else []
         for start in range(0, len(ids), PAGE):
             await self._queue.confirm(self._client.calls, ids[start : start + PAGE])
 
@@ -115,11 +118,12 @@ def polls(account: Account) -> tuple[Poll, ...]:
 
     Raises AccountError for a poll that there is not, and where a credential is missing.
     """
-    every = poll_every(account)
-    return tuple(_poll(name, access.client(account), every) for name in wanted_polls(account, POLLS))
+    return tuple(_poll(name, account) for name in wanted_polls(account, POLLS))
 
 
-def _poll(name: str, client: MessageMediaClient, every: float) -> Poll:
+def _poll(name: str, account: Account) -> Poll:
+    client, every = access.client(account), poll_every(account)
     if name == "blacklist":
         return BlacklistPoll(client, every)
-    return QueuePoll(client, DELIVERY_REPORTS if name == DELIVERY_REPORTS.name else REPLIES, every)
+    queue = DELIVERY_REPORTS if name == DELIVERY_REPORTS.name else REPLIES
+    return QueuePoll(client, queue, every, confirms=access.confirms(account))

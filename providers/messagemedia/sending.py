@@ -4,14 +4,14 @@ import time
 
 import orjson
 
-from providers.contract import Account, SendReceipt, SendStatus
+from providers.contract import Account, AccountError, SendReceipt, SendStatus
 from providers.messagemedia import access
 from providers.messagemedia.answers import receipt_of
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.limits import check_message
+from providers.messagemedia.limits import check_message, check_url
 from providers.messagemedia.models import NewMessage
 from providers.messagemedia.operations import MESSAGES_PATH
-from providers.rest.errors import ApiError, NotConnectedError
+from providers.rest.errors import ApiError, LimitError, NotConnectedError
 from providers.rest.models import to_json
 from schemas.events import SendRequested
 from schemas.times import Clock
@@ -67,6 +67,14 @@ class MessageMediaSender:
 
 
 def sender(account: Account) -> MessageMediaSender:
-    """Return the sender of an account. Raises AccountError where a credential is missing or cannot be one."""
-    callback_url = account.settings.get("callback_url")
-    return MessageMediaSender(access.client(account), str(callback_url) if callback_url else None)
+    """Return the sender of an account.
+
+    Raises AccountError where a credential is missing or cannot be one, or where `callback_url` is no URL.
+    """
+    callback_url = str(account.settings.get("callback_url") or "")
+    try:
+        if callback_url:
+            check_url("callback_url", callback_url)
+    except LimitError as error:
+        raise AccountError(f"account {account.name!r}: {error}") from error
+    return MessageMediaSender(access.client(account), callback_url or None)

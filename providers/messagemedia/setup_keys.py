@@ -19,6 +19,7 @@ from providers.messagemedia.secret_headers import secret_headers_of
 from providers.messagemedia.signature_keys import SignatureKeys
 from providers.rest.errors import AuthenticationError, UnreadableAnswerError
 from providers.roles import SetupRequest, SetupStep, StepKind
+from schemas.errors import HooklineError
 
 DIGEST = "SHA256"
 _FILE_NAME = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
@@ -82,11 +83,11 @@ async def _create(api: SignatureKeys, account: Account, request: SetupRequest) -
     if not key.key_id or not key.public_key or not _FILE_NAME.fullmatch(key.key_id):
         raise UnreadableAnswerError("signature_keys.create: the answer has no key_id or no public_key")
     try:
-        reference = request.keep(f"{account.name}-{key.key_id}.pub", key.public_key)
-    except OSError as error:
+        reference = await request.keep(f"{account.name}-{key.key_id}.pub", key.public_key)
+    except (HooklineError, OSError) as error:
         # It is told this once and is nobody's secret: better on a screen than lost.
         reference = key.public_key
-        kept = f"the public key could not be kept in a file ({error.strerror}): it stands in the line itself"
+        kept = f"the public key could not be kept in a file ({error}): it stands in the line itself"
     else:
         kept = f"public key kept: {reference}"
     table = {"id": key.key_id, "digest": key.digest or DIGEST, "public_key": reference}

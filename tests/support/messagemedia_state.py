@@ -27,13 +27,15 @@ def report(number: int) -> dict[str, Any]:
 
 @dataclass
 class FakeMessageMedia:
-    """What the account holds. `lag` is how many checks still show what was confirmed; `losing` forgets confirmations.
+    """What the account holds.
 
-    `keys_off` answers the key endpoints as for an account without the feature.
+    `lag` is how many checks still show what was confirmed; `losing` forgets confirmations. `skipped` numbers are on the
+    blacklist and not in the list. `keys_off` answers the key endpoints as for an account without the feature.
     """
 
     queues: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _QUEUES})
     blacklist: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     webhooks: list[dict[str, Any]] = field(default_factory=list)
     keys: list[dict[str, Any]] = field(default_factory=list)
     lag: int = 0
@@ -55,6 +57,7 @@ class FakeMessageMedia:
             app.router.add_get(f"/v1/{name}", self._check)
             app.router.add_post(f"/v1/{name}/confirmed", self._confirm)
         app.router.add_get(black, self._list_numbers)
+        app.router.add_get("/v1/number_authorisation/is_authorised/{numbers}", self._tell_numbers)
         app.router.add_get(hooks, self._list_webhooks)
         app.router.add_post(hooks, self._add_webhook)
         app.router.add_patch(f"{hooks}/{{id}}", self._change_webhook)
@@ -99,6 +102,13 @@ class FakeMessageMedia:
         if start + _PAGE < len(self.blacklist):
             page["pagination"] = {"page": str(start + _PAGE), "next_uri": f"?token={start + _PAGE}"}
         return web.json_response(page)
+
+    async def _tell_numbers(self, request: web.Request) -> web.Response:
+        numbers = request.match_info["numbers"].split(",")
+        barred = {*self.blacklist, *self.skipped}
+        return web.json_response(
+            {"uri": request.path, "numbers": [{"number": one, "authorised": one not in barred} for one in numbers]}
+        )
 
     async def _list_webhooks(self, request: web.Request) -> web.Response:
         page, size = int(request.query["page"]), int(request.query["page_size"])

@@ -86,6 +86,13 @@ def test_numbers_of_a_content_keep_every_digit() -> None:
     assert ids_of(one) != ids_of(two)
 
 
+def test_a_large_message_without_an_id_is_its_bytes() -> None:
+    """To sort megabytes would hold everybody up."""
+    value = fixture_value("opt_out_reply_template") | {"attachments": [{"content": "QUFB" * 100_000}]}
+    turned = dict(reversed(list(value.items())))
+    assert ids_of(value) == ids_of(value) != ids_of(turned)
+
+
 def test_unreadable_bodies_and_queries_are_told_apart() -> None:
     """By their bytes."""
     ids = {

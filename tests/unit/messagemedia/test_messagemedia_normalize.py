@@ -307,6 +307,18 @@ def test_a_pointer_escapes_the_name_that_it_goes_through() -> None:
     assert b"eA==" not in event.provider_data.raw
 
 
+def test_of_endless_lists_the_first_hundred_are_read() -> None:
+    """No message has so many; the raw record keeps all."""
+    value = fixture_value("reply_mms") | {
+        "attachments": [{"content": "eA=="}] * 5000,
+        "metadata": {f"k{number}": "v" for number in range(5000)},
+    }
+    event = message(value)
+    assert (len(event.media), len(event.tags)) == (100, 100)
+    assert event.provider_data is not None
+    assert len(event.provider_data.value()["attachments"]) == 100
+
+
 def test_metadata_as_a_list_of_pairs() -> None:
     """Pairs whose variables were not filled in are none."""
     assert message("reply_pairs").tags == ("order=17",)
@@ -323,7 +335,8 @@ def test_metadata_as_a_list_of_pairs() -> None:
         (b"[]", "application/json", "not_an_object"),
         (b"", "application/json", "empty"),
         (b"\xff\xfe", None, "not_json"),
-        (b"&".join([b"a=1"] * 500), "application/x-www-form-urlencoded", "too_many_fields"),
+        (b"&".join([b"a=1"] * 500), "application/x-www-form-urlencoded", "form_too_large"),
+        (b"a=" + b"x" * 200_000, "application/x-www-form-urlencoded", "form_too_large"),
         (b'{"news": 1}', "application/json", "unknown_event"),
         (b'{"event": "reply"}', "application/json", "malformed_payload"),
     ],

@@ -142,6 +142,19 @@ async def test_lost_confirmation_is_made_again() -> None:
         assert ids_of(await poll.check()) == ["report-101"]
 
 
+async def test_queue_of_somebody_else_is_read_alone() -> None:
+    """An account that leaves confirming to others is polled, each item once, and nothing is confirmed."""
+    async with fake_messagemedia(queues=reports(101)) as fake:
+        (poll,) = polls(account_at(fake.url, polls=("delivery_reports",), confirm=False))
+        first = await poll.check()
+        await poll.stored(first)
+        second = await poll.check()
+        await poll.close()
+    assert (len(first.items), first.again_after) == (100, None)
+    assert (second.items, second.again_after) == ((), None)
+    assert fake.confirmed == []
+
+
 async def test_failed_confirmation_brings_the_batch_again() -> None:
     """Where confirming fails the items come again, to be stored under the same ids."""
     line = "POST /v1/delivery_reports/confirmed"
@@ -225,6 +238,38 @@ async def test_blacklist_gives_changes_alone() -> None:
     assert numbers_of(batch) == [("+61491570110", True), ("+61491570156", False)]
 
 
+async def test_number_that_the_list_skipped_has_not_left() -> None:
+    """A list that changed while it was read says nothing certain: the provider is asked by name."""
+    async with polling("blacklist", blacklist=["+61491570156", "+61491570157"]) as (fake, poll):
+        await until_empty(poll)
+        fake.blacklist, fake.skipped = [], ["+61491570156"]
+        (batch,) = await until_empty(poll)
+    assert numbers_of(batch) == [("+61491570157", False)]
+
+
+async def test_number_that_cannot_be_asked_for_stays_listed() -> None:
+    """Where nobody says that a number may be written to it counts as listed, and is asked for again."""
+    line = "GET /v1/number_authorisation/is_authorised/+61491570156"
+    async with fake_messagemedia(blacklist=["+61491570156"], failing={line}) as fake:
+        poll = BlacklistPoll(client_of(fake.url), 30.0)
+        await until_empty(poll)
+        fake.blacklist = ["+61491570157"]
+        assert numbers_of((await until_empty(poll))[0]) == [("+61491570157", True)]
+        fake.failing.clear()
+        assert numbers_of((await until_empty(poll))[0]) == [("+61491570156", False)]
+        await poll.close()
+
+
+async def test_entry_that_is_no_number_leaves_without_asking() -> None:
+    """The provider takes nothing but E.164 in a question: an odd entry is compared alone."""
+    async with polling("blacklist", blacklist=["Shop", "+61491570156"]) as (fake, poll):
+        await until_empty(poll)
+        fake.blacklist = ["+61491570156"]
+        (batch,) = await until_empty(poll)
+    assert numbers_of(batch) == [("Shop", False)]
+    assert not any("is_authorised" in line for line in fake.asked)
+
+
 async def test_blacklist_comes_in_bounded_batches() -> None:
     """Many changes are given batch after batch from one reading of the list."""
     async with polling("blacklist", blacklist=[f"+614915{number:05}" for number in range(1001)]) as (fake, poll):
@@ -256,12 +301,12 @@ async def test_blacklist_that_cannot_be_read_changes_nothing() -> None:
 
 async def test_blacklist_that_is_too_long_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a list that is cut nobody can be said to have left it."""
-    monkeypatch.setattr(blacklist_poll, "MOST_NUMBERS", 3)
     async with polling("blacklist", blacklist=["+61491570157", "+61491570158"]) as (fake, poll):
         await until_empty(poll)
-        fake.blacklist = [f"+6149157010{number}" for number in range(5)]
+        monkeypatch.setattr(blacklist_poll, "MOST_NUMBERS", 200)
+        fake.blacklist = [f"+614915{number:05}" for number in range(300)]
         (batch,) = await until_empty(poll)
-    assert numbers_of(batch) == [(f"+6149157010{number}", True) for number in range(3)]
+    assert numbers_of(batch) == [(f"+614915{number:05}", True) for number in range(200)]
 
 
 async def test_endless_blacklist_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +317,42 @@ async def test_endless_blacklist_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         poll = BlacklistPoll(client_of(api.url), 30.0)
         assert numbers_of(await poll.check()) == [("+61491570156", True)]
         await poll.close()
-    assert len(api.seen) == 4
+    assert len(api.seen) == 3
+
+
+async def test_page_that_is_named_twice_ends_the_blacklist() -> None:
+    """The published page names a next one that may be itself: the list is then whole."""
+    page = Reply({"numbers": ["+61491570156"], "pagination": {"page": "0"}})
+    async with api_answering(page) as api:
+        poll = BlacklistPoll(client_of(api.url), 30.0)
+        assert numbers_of(await poll.check()) == [("+61491570156", True)]
+        await poll.close()
+    assert [seen.target.partition("?")[2] for seen in api.seen] == ["", "token=0"]
+
+
+async def test_long_blacklist_takes_several_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check reads a bounded number of pages and asks to go on at once; the changes come when all is read."""
+    monkeypatch.setattr(blacklist_poll, "PAGES", 2)
+    async with polling("blacklist", blacklist=[f"+614915{number:05}" for number in range(450)]) as (fake, poll):
+        batches = await until_empty(poll)
+    assert [(len(batch.items), batch.again_after) for batch in batches] == [(0, 0.0), (0, 0.0), (450, None)]
+    assert len(fake.asked) == 5
+
+
+async def test_broken_look_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error the list is read from its first page: a token may have lost its meaning."""
+    monkeypatch.setattr(blacklist_poll, "PAGES", 1)
+    first = Reply({"numbers": ["+61491570156"], "pagination": {"page": "t"}})
+    last = Reply({"numbers": ["+61491570157"]})
+    async with api_answering(first, Reply(b"", 400), first, last) as api:
+        poll = BlacklistPoll(client_of(api.url), 30.0)
+        await poll.check()
+        with pytest.raises(ApiError):
+            await poll.check()
+        (found,) = [batch for batch in await until_empty(poll) if batch.items]
+        await poll.close()
+    assert len(found.items) == 2
+    assert [seen.target.partition("?")[2] for seen in api.seen] == ["", "token=t", "", "token=t"]
 
 
 async def test_polls_are_opt_in() -> None:

@@ -214,3 +214,9 @@ def test_account_without_credentials_cannot_send() -> None:
     """What is missing is said."""
     with pytest.raises(AccountError, match="no api_secret"):
         sender(account_at("https://api.messagemedia.com", api_secret=None))
+
+
+def test_callback_that_is_no_url() -> None:
+    """It would spoil every command: the account is refused instead."""
+    with pytest.raises(AccountError, match="callback_url"):
+        sender(account_at("https://api.messagemedia.com", callback_url="hooks.example"))

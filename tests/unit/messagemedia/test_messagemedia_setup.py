@@ -11,6 +11,7 @@ from providers.messagemedia.setup import setup
 from providers.messagemedia.template import GROUPS, webhook_url
 from providers.rest.errors import ApiError, AuthenticationError, UnreadableAnswerError
 from providers.roles import SetupRequest, SetupStep, StepKind
+from schemas.errors import HooklineError
 from tests.support.messagemedia_api import Reply, account_at, api_answering
 from tests.support.messagemedia_state import FakeMessageMedia, fake_messagemedia
 
@@ -31,7 +32,7 @@ class Keeper:
 
     files: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, name: str, text: str) -> str:
+    async def __call__(self, name: str, text: str) -> str:
         """Keep a text and return the reference to it."""
         self.files[name] = text
         return f"file:keys/{name}"
@@ -306,11 +307,12 @@ async def test_rotation_without_the_feature_names_what_proves_now() -> None:
     assert "the secret header proves the webhooks" in step.detail
 
 
-async def test_key_that_cannot_be_kept_is_told_whole() -> None:
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), HooklineError("mm.pub: No space left")])
+async def test_key_that_cannot_be_kept_is_told_whole(error: Exception) -> None:
     """The public key is told once: where no file can be written it stands in the line itself."""
 
-    def broken(_name: str, _text: str) -> str:
-        raise OSError(28, "No space left on device")
+    async def broken(_name: str, _text: str) -> str:
+        raise error
 
     async with fake_messagemedia() as fake:
         told = await done(fake, request_of(broken))

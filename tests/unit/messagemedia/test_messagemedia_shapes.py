@@ -206,7 +206,7 @@ def test_other_field_names_are_none(settings: dict[str, Any]) -> None:
     assert event.text == "When do you open?"
 
 
-@pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=utf-8", "text/plain", None])
+@pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=utf-8", "text/plain", "application/json", None])
 def test_form(content_type: str | None) -> None:
     """A form is read by its content type, or by its look."""
     body = f"replyId=5e1&sourceAddress={quote_plus(PERSON)}&replyContent=a+b%26c&messageId=5e2".encode()
