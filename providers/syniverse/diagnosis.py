@@ -71,7 +71,7 @@ def _basic(text: str, credentials: Sequence[Credential]) -> Finding:
 
 
 def _bearer(text: str, credentials: Sequence[Credential]) -> Finding:
-    found = matching(credentials, text.encode("utf-8", "surrogateescape"))
+    found = matching(credentials, text.encode("utf-8", "surrogatepass"))
     if found is not None:
         return Finding(ok=True, title=f"The bearer token is {found.name} ({found.origin}).")
     advice = "the token of our own issuer is wanted, as the account has it; one that was renewed has to be added here"

@@ -102,7 +102,7 @@ def certificate(text: str) -> bytes:
     written = text.strip()
     found = _FINGERPRINT.fullmatch(written.lower())
     digits = re.sub("[: ]", "", found[1]) if found else ""
-    return (digits if len(digits) in _DIGITS_OF_HASHES else written).encode("utf-8", "surrogateescape")
+    return (digits if len(digits) in _DIGITS_OF_HASHES else written).encode("utf-8", "surrogatepass")
 
 
 def proofs_of(account: Account) -> Proofs:

@@ -110,7 +110,7 @@ class ReadBack:
         if not claims:
             return Corroboration.CONFIRMED
         room = asyncio.Semaphore(_AT_ONCE)
-        tasks = [asyncio.create_task(self._asked(claim, room)) for claim in claims]
+        tasks = [asyncio.create_task(self._asked(about, room)) for about in _by_thing(claims)]
         try:
             await asyncio.wait(tasks, timeout=max(0.0, wait))
             return _together(map(_outcome, tasks))
@@ -121,23 +121,32 @@ class ReadBack:
         """Close the connections."""
         await self._client.close()
 
-    async def _asked(self, claim: Claim, room: asyncio.Semaphore) -> Corroboration:
-        resource = self._client.message_requests if claim.of_request else self._client.messages
+    async def _asked(self, claims: Sequence[Claim], room: asyncio.Semaphore) -> Corroboration:
+        """Ask once about the one message or request that all these claims are about."""
+        thing = claims[0]
+        resource = self._client.message_requests if thing.of_request else self._client.messages
         try:
             async with room:
-                found = await resource.get(claim.id)
+                found = await resource.get(thing.id)
         except NotFoundError as error:
             expired = bare_code(error.code) == _TOKEN_EXPIRED
             return Corroboration.UNKNOWN if expired else Corroboration.CONTRADICTED
         except ApiError:
             return Corroboration.UNKNOWN
-        return compared(claim, found.raw)
+        return _together(compared(claim, found.raw) for claim in claims)
 
 
 def claims_of(events: Iterable[Event]) -> Sequence[Claim]:
     """Return what events claim, each claim once. An event without a message's or a request's id claims nothing."""
     found = (_claim(event) for event in events)
     return tuple(dict.fromkeys(claim for claim in found if claim is not None))
+
+
+def _by_thing(claims: Iterable[Claim]) -> Iterable[Sequence[Claim]]:
+    found: dict[tuple[bool, str], list[Claim]] = {}
+    for claim in claims:
+        found.setdefault((claim.of_request, claim.id), []).append(claim)
+    return found.values()
 
 
 def compared(claim: Claim, item: Json) -> Corroboration:

@@ -22,6 +22,8 @@ RECEIVED = "mo_message_received"
 REQUEST_CHANGE = "message_request_state_change"
 _BLANKS = b" \t\r\n"
 _LONGEST_WHOLE = 18
+# Fields by one of which a field map without a name is known.
+_FLAT = frozenset({"message_id", "message_request_id", "new_state", "message_body"})
 
 
 class Unreadable(StrEnum):
@@ -122,13 +124,11 @@ def _reading(webhook: Webhook, part: "bytes | _Failure") -> Reading:
 
 
 def _fields_of(root: Json) -> Json | None:
-    """Return the field map: in `event`, at the top, or the body itself, as one integrator noted."""
-    for holder in (mapping(root, "event"), root):
-        found = holder.get("fld-val-list")
-        if isinstance(found, dict):
-            return found
-    known = {"message_id", "message_request_id", "new_state", "message_body"} & root.keys()
-    return root if known and not isinstance(root.get("event"), dict) else None
+    """Return the field map: under its name, or its fields flat in `event` or at the top, as one integrator noted."""
+    holders = (mapping(root, "event"), root)
+    named = (holder.get("fld-val-list") for holder in holders)
+    flat = (holder for holder in holders if _FLAT & holder.keys())
+    return next((found for found in named if isinstance(found, dict)), None) or next(flat, None)
 
 
 def _kind_by_shape(fields: Json | None) -> str | None:

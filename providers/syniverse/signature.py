@@ -53,7 +53,7 @@ class SyniverseVerifier:
             pair = basic_pair(rest)
             return None if pair is None else matching(self._proofs.basic, pair)
         if scheme == "bearer":
-            return matching(self._proofs.bearer, rest.encode("utf-8", "surrogateescape"))
+            return matching(self._proofs.bearer, rest.encode("utf-8", "surrogatepass"))
         return None
 
     def _certified(self, request: Request) -> Credential | None:

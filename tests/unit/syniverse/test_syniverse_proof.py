@@ -301,10 +301,13 @@ def test_no_secret_shows_in_a_verifier() -> None:
     assert "digest" not in shown
 
 
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+
+
 @given(
-    header=st.text(st.characters(exclude_categories=())) | st.none(),
-    peer=st.text() | st.none(),
-    name=st.text(st.characters(exclude_categories=())) | st.none(),
+    header=st.none() | st.builds(str.__add__, st.sampled_from(["Basic ", "Bearer ", ""]), ANY_TEXT),
+    peer=st.sampled_from(["192.0.2.1", "2001:db8::1%eth0", None]) | st.text(),
+    name=ANY_TEXT | st.none(),
     body=st.binary(),
 )
 def test_arbitrary_requests_never_raise(header: str | None, peer: str | None, name: str | None, body: bytes) -> None:
@@ -320,4 +323,4 @@ def test_a_refusal_names_both_ways_to_prove_oneself() -> None:
     """Event Manager is told what to try, and nothing of what was wrong."""
     assert POLICY.challenge == 'Basic realm="hookline", charset="UTF-8", Bearer realm="hookline"'
     assert POLICY.success_body == b'{"status":"ok"}'
-    assert (POLICY.methods, POLICY.success_status, POLICY.retry_status) == ({"POST"}, 200, 503)
+    assert (sorted(POLICY.methods), POLICY.success_status, POLICY.retry_status) == (["POST"], 200, 503)

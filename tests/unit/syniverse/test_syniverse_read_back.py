@@ -201,9 +201,10 @@ async def test_cancelled_it_leaves_no_call_behind() -> None:
 
 
 async def test_an_inbound_message_and_its_consent() -> None:
-    """Both are asked about; they are of the same message."""
+    """One call answers for both: they are of the same message."""
     rest = FakeRest(messages=Things({"MoaAAAAAAAAAAAAAAAAA03": INBOUND}))
     assert await said(events_of(own_body("inbound_stop")), rest) is CONFIRMED
+    assert rest.messages.asked == ["MoaAAAAAAAAAAAAAAAAA03"]
 
 
 @pytest.mark.parametrize("changes", [{"from_address": "+15555550157"}, {"direction": "MT"}, {"to_address": "66001"}])

@@ -103,6 +103,14 @@ def test_an_event_without_a_type_is_known_by_its_fields() -> None:
     assert (type(state), type(inbound)) == (DeliveryUpdated, MessageReceived)
 
 
+def test_fields_may_stand_in_the_event_itself() -> None:
+    """Without a map of their own."""
+    event = {"evt-tp": "mo_message_received", "message_id": "m", "message_body": "hi", "from_address": "+1"}
+    (found,) = events_of(written({"topic": "SCG-Message", "event": event}))
+    assert isinstance(found, MessageReceived)
+    assert (found.message_id, found.text) == ("m", "hi")
+
+
 def test_half_an_emoji_costs_no_message() -> None:
     """A text that was cut within a surrogate pair is mended."""
     body = written(envelope("mo_message_received", message_id="m", message_body="@")).replace(b"@", rb"hi \ud83d")

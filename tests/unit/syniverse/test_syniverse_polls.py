@@ -1,0 +1,344 @@
+"""Polls: windows, pages, overlap, marking; nothing is left out, whatever the list does meanwhile."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.contract import AccountError
+from providers.rest.errors import AuthenticationError, ProviderFaultError, UnreadableAnswerError
+from providers.roles import Poll
+from providers.syniverse.polls import NAMES, STATES, polls
+from providers.syniverse.sweeping import Place, Seen, following
+from tests.conftest import FakeClock
+from tests.support.syniverse_api import SCG, FakeApi, Reply, example_bytes, fake_api, listed, quick, refusal
+from tests.support.syniverse_api import Seen as Request
+
+MESSAGES = f"{SCG}/messaging/messages"
+HISTORY = f"{SCG}/consent/contact_address_history"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def millis(moment: datetime) -> int:
+    """Return a time as REST bodies have it."""
+    return int(moment.timestamp() * 1000)
+
+
+def message(ident: str, minutes_ago: float = 10, **fields: Any) -> dict[str, Any]:
+    """Return an inbound message."""
+    created = millis(NOW - timedelta(minutes=minutes_ago))
+    return {"id": ident, "state": "RECEIVED", "version_number": 1, "created_date": created} | fields
+
+
+class Inbox:
+    """A provider's list of messages: filters by state and span of time, has a ceiling, lets states be set."""
+
+    def __init__(self, *items: dict[str, Any], ceiling: int = 3, refuses: int | None = None) -> None:
+        self.items = {item["id"]: item for item in items}
+        self.ceiling = ceiling
+        self.refuses = refuses
+        self.totals = True
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer a list, an item, or a change of state."""
+        ident = request.path.removeprefix(MESSAGES).strip("/")
+        if not ident:
+            return self._list(request.parameters)
+        if ident not in self.items:
+            return refusal(404, "4040")
+        if request.method == "GET":
+            return Reply(200, self.items[ident])
+        if self.refuses is not None:
+            return refusal(self.refuses, "405")
+        self.items[ident] |= {"state": request.json["state"]}
+        return Reply(204)
+
+    def _list(self, query: dict[str, str]) -> Reply:
+        begin, end = (millis(datetime.fromisoformat(end)) for end in query["created_date"].strip("[]").split(","))
+        states = query["state"].split(",")
+        found = [item for item in self.items.values() if item["state"] in states]
+        found = [item for item in found if begin <= item["created_date"] <= end]
+        found.sort(key=lambda item: item["created_date"])
+        at = int(query["offset"])
+        return listed(*found[at : at + self.ceiling], total=len(found) if self.totals else None)
+
+    def states(self) -> set[str]:
+        """Return the states that its messages are in."""
+        return {item["state"] for item in self.items.values()}
+
+
+def poll_of(api: FakeApi, name: str, clock: FakeClock | None = None, **settings: Any) -> Poll:
+    """Return one poll of an account."""
+    (found,) = polls(api.account(polls=(name,), **settings), quick(clock=clock or FakeClock(), retries=0))
+    return found
+
+
+async def swept(poll: Poll, most: int = 50) -> list[str]:
+    """Run a poll until nothing waits, storing each batch, and return the ids of what came."""
+    ids: list[str] = []
+    for _ in range(most):
+        batch = await poll.check()
+        ids += [json.loads(item.body)["id"] for item in batch.items]
+        await poll.stored(batch)
+        if batch.again_after is None:
+            return ids
+    raise AssertionError("the poll does not come to an end")
+
+
+async def test_inbound_asks_what_the_provider_documents() -> None:
+    """Messages to us that nobody has marked, of the span that it looks back, oldest first."""
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound")
+        api.handler = Inbox()
+        assert await swept(poll) == []
+        await poll.close()
+    (seen,) = api.seen
+    assert (seen.method, seen.path) == ("GET", MESSAGES)
+    assert seen.parameters == {
+        "direction": "MO",
+        "state": "RECEIVED",
+        "created_date": "[2025-12-31T00:00:00.000Z,2026-01-01T00:00:00.000Z]",
+        "sort": "created_date",
+        "offset": "0",
+        "limit": "100",
+    }
+
+
+async def test_statuses_ask_by_states() -> None:
+    """Messages from us, in every state from SENT on."""
+    async with fake_api() as api:
+        poll = poll_of(api, "statuses")
+        api.will(listed(total=0))
+        assert await swept(poll) == []
+        await poll.close()
+    assert api.seen[0].parameters["direction"] == "MT"
+    assert api.seen[0].parameters["state"] == ",".join(STATES)
+
+
+async def test_consent_asks_for_the_history() -> None:
+    """Its items come from the path by which they are normalized."""
+    async with fake_api() as api:
+        poll = poll_of(api, "consent")
+        api.will(listed({"id": "h1", "msisdn": "+12025550142", "status": "OPTOUT"}, total=1))
+        batch = await poll.check()
+        await poll.close()
+    assert [item.target for item in batch.items] == [HISTORY]
+    assert api.seen[0].path == HISTORY
+    assert "direction" not in api.seen[0].parameters
+
+
+async def test_items_are_verbatim() -> None:
+    """Each item is the provider's own bytes, blanks and all; the target is the path without its query."""
+    body = example_bytes("rest_list_messages")
+    async with fake_api() as api:
+        poll = poll_of(api, "statuses")
+        api.will(Reply(200, body))
+        batch = await poll.check()
+        await poll.close()
+    assert [json.loads(item.body) for item in batch.items] == json.loads(body)["list"]
+    assert all(item.body in body for item in batch.items)
+    assert {item.target for item in batch.items} == {MESSAGES}
+
+
+@pytest.mark.parametrize("totals", [True, False])
+@pytest.mark.parametrize("confirm", [True, False])
+async def test_every_message_comes_once(totals: bool, confirm: bool) -> None:
+    """Pages with a ceiling, and a list that shrinks as its messages are marked: none is left out, none comes twice."""
+    inbox = Inbox(*(message(f"m{number}", 100 - number) for number in range(20)))
+    inbox.totals = totals
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound", confirm=confirm)
+        api.handler = inbox
+        assert await swept(poll) == [f"m{number}" for number in range(20)]
+        await poll.close()
+    assert inbox.states() == ({"PROCESSED"} if confirm else {"RECEIVED"})
+
+
+async def test_messages_of_one_moment_come_too() -> None:
+    """A whole page of one millisecond leaves time no way on: places are counted."""
+    inbox = Inbox(*(message(f"m{number}", 10) for number in range(10)))
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound", confirm=False)
+        api.handler = inbox
+        assert sorted(await swept(poll)) == sorted(inbox.items)
+        await poll.close()
+
+
+async def test_nothing_is_marked_before_it_is_stored() -> None:
+    """A check alone changes nothing; a batch that is not stored comes again."""
+    inbox = Inbox(message("m1"))
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound")
+        api.handler = inbox
+        first = await poll.check()
+        assert inbox.states() == {"RECEIVED"}
+        assert (await poll.check()).items == first.items
+        await poll.stored(first)
+        assert inbox.states() == {"PROCESSED"}
+        await poll.close()
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_operation_that_the_provider_refuses_is_asked_for_no_more(status: int) -> None:
+    """State posts are in the SDKs' documentation alone: without them the poll goes on with its cursor."""
+    clock = FakeClock()
+    inbox = Inbox(*(message(f"m{number}", 100 - number) for number in range(6)), refuses=status)
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound", clock)
+        api.handler = inbox
+        assert len(await swept(poll)) == 6
+        posts = [one for one in api.seen if one.method == "POST"]
+        assert len(posts) <= 3
+        clock.advance(60)
+        api.seen.clear()
+        assert await swept(poll) == []
+        await poll.close()
+    assert api.seen[0].parameters["created_date"] == "[2025-12-31T23:55:00.000Z,2026-01-01T00:01:00.000Z]"
+
+
+async def test_message_that_is_gone_stops_nothing() -> None:
+    """One that was deleted meanwhile cannot be marked, and need not be."""
+    inbox = Inbox(message("m1"), message("m2", 9))
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound")
+        api.handler = inbox
+        batch = await poll.check()
+        del inbox.items["m1"]
+        await poll.stored(batch)
+        await poll.close()
+    assert inbox.states() == {"PROCESSED"}
+
+
+async def test_fault_while_marking_brings_the_batch_again() -> None:
+    """What may pass is told; the cursor stays."""
+    inbox = Inbox(message("m1"), refuses=500)
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound")
+        api.handler = inbox
+        batch = await poll.check()
+        with pytest.raises(ProviderFaultError):
+            await poll.stored(batch)
+        inbox.refuses = None
+        again = await poll.check()
+        assert again.items == batch.items
+        await poll.stored(again)
+        await poll.close()
+    assert inbox.states() == {"PROCESSED"}
+
+
+async def test_next_sweep_overlaps_and_leaves_out_what_is_stored() -> None:
+    """An item that is listed late is found; one that is stored as it stands does not come again."""
+    clock = FakeClock()
+    inbox = Inbox(message("m1", 2), message("m2", 1))
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound", clock, confirm=False)
+        api.handler = inbox
+        assert await swept(poll) == ["m1", "m2"]
+        inbox.items["late"] = message("late", 1.5)
+        clock.advance(60)
+        assert await swept(poll) == ["late"]
+        await poll.close()
+
+
+async def test_status_that_changed_comes_again() -> None:
+    """The states of a message follow each other long after it was created."""
+    clock = FakeClock()
+    inbox = Inbox(message("m1", 600, state="SENT"))
+    async with fake_api() as api:
+        poll = poll_of(api, "statuses", clock)
+        api.handler = inbox
+        assert await swept(poll) == ["m1"]
+        clock.advance(3600)
+        assert await swept(poll) == []
+        inbox.items["m1"] |= {"state": "DELIVERED", "version_number": 3}
+        assert await swept(poll) == ["m1"]
+        await poll.close()
+
+
+async def test_much_that_is_known_is_read_in_pieces() -> None:
+    """A check ends after some pages, and the next one goes on where it stopped."""
+    inbox = Inbox(*(message(f"m{number}", 600 - number / 10, state="SENT") for number in range(160)), ceiling=1)
+    async with fake_api() as api:
+        poll = poll_of(api, "statuses")
+        api.handler = inbox
+        assert len(await swept(poll, most=200)) == 160
+        first = await poll.check()
+        assert (first.items, first.again_after) == ((), 0.0)
+        assert await swept(poll) == []
+        await poll.close()
+
+
+async def test_order_that_is_not_kept_costs_no_message() -> None:
+    """A server that does not sort: places are counted then."""
+    inbox = [message("m1", 5), message("m2", 50), message("m3", 20), message("m4", 40)]
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound", confirm=False)
+        api.will(listed(*inbox[:2], total=4), listed(*inbox[2:], total=4))
+        assert await swept(poll) == ["m1", "m2", "m3", "m4"]
+        await poll.close()
+    assert [one.parameters["offset"] for one in api.seen] == ["0", "2"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"list": {}}', b'{"list": [', b"\xff\xfe"])
+async def test_answer_that_is_no_list_is_told(body: bytes) -> None:
+    """What cannot be read is no empty list."""
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound")
+        api.will(Reply(200, body))
+        with pytest.raises(UnreadableAnswerError):
+            await poll.check()
+        await poll.close()
+
+
+async def test_refusal_is_told() -> None:
+    """A dead token ends the check with a typed error."""
+    async with fake_api() as api:
+        poll = poll_of(api, "consent")
+        api.handler = lambda _: refusal(401, "401")
+        with pytest.raises(AuthenticationError):
+            await poll.check()
+        await poll.close()
+
+
+async def test_account_says_which_polls_it_wants() -> None:
+    """None by default; each by its name, once; an unknown one is an error."""
+    api = FakeApi("http://127.0.0.1:1")
+    assert polls(api.account()) == []
+    found = polls(api.account(polls=[*NAMES, "inbound"], poll_every=5.0))
+    assert [poll.name for poll in found] == list(NAMES)
+    assert {poll.every for poll in found} == {5.0}
+    with pytest.raises(AccountError, match="no poll 'carrots'"):
+        polls(api.account(polls=["carrots"]))
+
+
+@given(st.lists(st.integers(min_value=0, max_value=12), max_size=40), st.integers(min_value=1, max_value=7))
+def test_any_times_and_any_ceiling_lose_nothing(times: Sequence[int], ceiling: int) -> None:
+    """However many items share a moment, and however small the pages are, a sweep reads every item and ends."""
+    begin = NOW - timedelta(hours=1)
+    stored = sorted((begin + timedelta(milliseconds=time), str(at)) for at, time in enumerate(times))
+    place: Place | None = Place(begin, NOW)
+    seen: set[str] = set()
+    for _ in range(3 * len(times) + 5):
+        if place is None:
+            break
+        left = [item for item in stored if item[0] >= place.begin]
+        page = left[place.offset : place.offset + ceiling]
+        seen |= {ident for _, ident in page}
+        items = [json.dumps({"id": ident, "created_date": millis(moment)}).encode() for moment, ident in page]
+        place = following(place, items, len(left))
+    assert place is None
+    assert seen == {ident for _, ident in stored}
+
+
+@given(st.lists(st.binary(), max_size=30), st.integers(min_value=1, max_value=5))
+def test_memory_of_a_poll_is_bounded(items: Sequence[bytes], bound: int) -> None:
+    """The oldest are forgotten first."""
+    seen = Seen(bound)
+    seen.add(items)
+    assert len(seen._digests) <= bound
+    if items:
+        assert items[-1] in seen or items.index(items[-1]) < len(items) - 1
