@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -188,7 +189,7 @@ async def test_confirmations_go_out_together_and_not_too_many() -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"token": TOKEN, "confirm": False}])
-def test_an_account_may_confirm_nothing(settings: dict[str, object]) -> None:
+def test_an_account_may_confirm_nothing(settings: dict[str, Any]) -> None:
     """Without a token, or by its wish."""
     assert PROVIDER.confirmer(ACME_CASE.account(**settings)) is None
 
