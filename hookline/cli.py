@@ -30,7 +30,7 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("demo", "hookline.demo.command", "show the whole of it at work, with a simulated provider"),
+    Command("demo", "hookline.demo.command", "show the whole of it at work, with simulated providers"),
     Command("normalize", "hookline.commands.normalize", "print the events that a webhook's body gives"),
     Command("init", "hookline.commands.init", "write a commented configuration"),
     Command("doctor", "hookline.commands.doctor", "say what is wrong and what to do"),

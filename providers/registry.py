@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 
 from providers import messagemedia, syniverse, telnyx
 from providers.contract import AccountError, Provider
+from providers.messagemedia.simulation.cloud import MessageMediaCloud
 from providers.simulation import Cloud
+from providers.syniverse.simulation.cloud import SyniverseCloud
 from providers.telnyx.simulation.cloud import TelnyxCloud
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -12,7 +14,12 @@ PROVIDERS: Mapping[str, Provider] = {
 }
 """Every provider, by the name that an account's `provider` gives."""
 
-_CLOUDS: Mapping[str, Callable[[bytes | None], Cloud]] = {"telnyx": TelnyxCloud}
+CLOUDS: Mapping[str, Callable[[bytes | None], Cloud]] = {
+    "telnyx": TelnyxCloud,
+    "messagemedia": MessageMediaCloud,
+    "syniverse": SyniverseCloud,
+}
+"""The simulated cloud of every provider, by the same names. A cloud with a seed of 32 bytes is always the same."""
 
 
 def provider(name: str) -> Provider:
@@ -28,7 +35,7 @@ def cloud(name: str, seed: bytes | None = None) -> Cloud:
 
     Raises AccountError where there is no such provider.
     """
-    make = _CLOUDS.get(name)
+    make = CLOUDS.get(name)
     if make is None:
-        raise AccountError(f"no simulator of {name!r}; there are: {', '.join(_CLOUDS)}")
+        raise AccountError(f"no simulator of {name!r}; there are: {', '.join(CLOUDS)}")
     return make(seed)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from providers.contract import Request
 
@@ -71,7 +71,8 @@ class RetryPlan:
 class ApiAnswer:
     """What the cloud's API answers, and the webhooks that follow from the call.
 
-    `effect` is the id of the message that the call made; None where it made none (an error, a repeat).
+    `effect` is the id of the message that the call made; None where it made none (an error, a repeat). A call that
+    made several names the others in `more_effects`.
     """
 
     status: int
@@ -79,6 +80,7 @@ class ApiAnswer:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     follow_ups: tuple[Outgoing, ...] = ()
     effect: str | None = None
+    more_effects: tuple[str, ...] = ()
 
 
 class Cloud(Protocol):
@@ -118,4 +120,21 @@ class Cloud(Protocol):
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> ApiAnswer:
         """Answer a call to the API. Header names are in lower case."""
+        ...
+
+
+@runtime_checkable
+class Confirming(Protocol):
+    """A cloud that keeps what it told until it is confirmed; beside `Cloud`, for the providers that do so."""
+
+    def unconfirmed(self) -> int:
+        """Return how many items wait to be confirmed now."""
+        ...
+
+    def confirmed(self) -> int:
+        """Return how many items were confirmed so far, each counted once."""
+        ...
+
+    def strays(self) -> int:
+        """Return how many confirmations named an item that this cloud never had, such as another account's."""
         ...

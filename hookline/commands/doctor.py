@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from hookline.commands.options import add_config, configured, read_input
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="raw HTTP bytes as captured, or a line that `hookline tail` printed from messaging.webhooks.v1; "
         "`-` reads standard input",
     )
+    signature.add_argument("--peer", metavar="ADDRESS", help="judge as if it came from this address (mutual TLS)")
     signature.add_argument(
         "--at",
         type=_time,
@@ -70,6 +72,8 @@ def _signature(arguments: argparse.Namespace) -> int:
     config = configured(arguments)
     account = _account(config, arguments.account)
     captured = parse_captured(read_input(arguments.request))
+    if arguments.peer is not None:
+        captured = replace(captured, request=replace(captured.request, peer=arguments.peer))
     now = _moment(arguments.at, captured.received_at)
     found = explain(provider(account.provider).verifier(account), captured, now, _others(config, account))
     checks = [

@@ -1,62 +1,17 @@
-"""The final check: what the cloud knows against what the log holds. A pure function over collected sets."""
+"""The final check: what the clouds know against what the log holds. A pure function over collected sets."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hookline.demo.books import Expected, Stored, StoredResult
+from hookline.demo.mixing import mixed
 from schemas.vocabulary import SendOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What must be in the log, by the cloud's own books.
-
-    `webhooks` holds the digest of each acknowledged body, `events` the id of each event in them, both with the
-    provider's name of it; `replies` the messages that must be answered, `silent` those that must not, `forged`
-    the digests of bodies that were never genuine, `effects` the ids of messages that calls made.
-    """
-
-    webhooks: Mapping[bytes, str] = field(default_factory=dict[bytes, str])
-    events: Mapping[str, str] = field(default_factory=dict[str, str])
-    replies: frozenset[str] = frozenset()
-    silent: frozenset[str] = frozenset()
-    forged: frozenset[bytes] = frozenset()
-    effects: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCommand:
-    """A command in the log: its id, and the message that it answers."""
-
-    id: str
-    in_reply_to: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResult:
-    """A result in the log: the command that it ends, how, and the message that the provider made."""
-
-    command_id: str
-    outcome: str
-    message_id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """What is in the log: digests of raw bodies, ids of events, commands and results.
-
-    All are sets: a record that is there twice with the same id is one event to every reader.
-    """
-
-    webhooks: frozenset[bytes] = frozenset()
-    events: frozenset[str] = frozenset()
-    commands: frozenset[StoredCommand] = frozenset()
-    results: frozenset[StoredResult] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What is wrong, each kind in a list of names or ids. All empty is a clean run."""
+    """What is wrong with one account, each kind in a list of names or ids. All empty is a clean run."""
 
     lost: tuple[str, ...] = ()
     lost_events: tuple[str, ...] = ()
@@ -66,6 +21,7 @@ class Findings:
     answered_wrongly: tuple[str, ...] = ()
     not_sent_once: tuple[str, ...] = ()
     sent_without_result: tuple[str, ...] = ()
+    unconfirmed: int = 0
     answered: int = 0
 
     @property
@@ -84,15 +40,60 @@ class Findings:
             ("commands were not sent exactly once", self.not_sent_once),
             ("messages were sent without a result in the log", self.sent_without_result),
         )
-        forged = [f"{self.forged} forged webhooks are in the log"] if self.forged else []
-        return [*forged, *(f"{len(names)} {what}: {_few(names)}" for what, names in kinds if names)]
+        numbers = (("forged webhooks are in the log", self.forged), ("items were not confirmed", self.unconfirmed))
+        counted = [f"{number} {what}" for what, number in numbers if number]
+        return [*counted, *(f"{len(names)} {what}: {_few(names)}" for what, names in kinds if names)]
 
 
-def check(expected: Expected, stored: Stored) -> Findings:
-    """Return everything that the log lacks, or holds and must not."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What is wrong, by account, and what of one account came to another."""
+
+    accounts: Mapping[str, Findings] = field(default_factory=dict[str, Findings])
+    mixed: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.lines()
+
+    def lines(self) -> Sequence[str]:
+        """Return what is wrong, a sentence each."""
+        return [*self.mixed, *(f"{name}: {line}" for name, found in self.accounts.items() for line in found.lines())]
+
+    @property
+    def lost(self) -> int:
+        """How many acknowledged webhooks are not in the log."""
+        return sum(len(found.lost) for found in self.accounts.values())
+
+    @property
+    def lost_events(self) -> int:
+        """How many events of acknowledged webhooks are not in the log."""
+        return sum(len(found.lost_events) for found in self.accounts.values())
+
+    @property
+    def answered(self) -> int:
+        """How many messages got the one answer that they had to get."""
+        return sum(found.answered for found in self.accounts.values())
+
+
+def check(expected: Mapping[str, Expected], stored: Mapping[str, Stored]) -> Audit:
+    """Return all that is wrong; what the log holds is by the account that it stands under there."""
+    return Audit(
+        accounts={name: check_account(one, stored.get(name, Stored())) for name, one in expected.items()},
+        mixed=mixed(expected, stored),
+    )
+
+
+def check_account(expected: Expected, stored: Stored) -> Findings:
+    """Return everything that the log lacks of one account, or holds and must not."""
     lost = tuple(label for digest, label in expected.webhooks.items() if digest not in stored.webhooks)
-    lost_events = tuple(f"{label} {name}" for name, label in expected.events.items() if name not in stored.events)
-    answers = Counter(command.in_reply_to for command in stored.commands)
+    lost_events = tuple(
+        f"{label} {name}"
+        for name, label in expected.events.items()
+        if name not in stored.events and expected.keys.get(name) not in stored.keys
+    )
+    answers = Counter(command.cause for command in stored.commands)
     results: dict[str, list[StoredResult]] = defaultdict(list)
     for result in stored.results:
         results[result.command_id].append(result)
@@ -109,6 +110,7 @@ def check(expected: Expected, stored: Stored) -> Findings:
             sorted(one.id for one in stored.commands if not _sent_once(results.get(one.id, ()), effects))
         ),
         sent_without_result=tuple(effect for effect in sorted(effects) if effect not in made),
+        unconfirmed=expected.unconfirmed,
         answered=sum(1 for one in expected.replies if answers[one] == 1),
     )
 

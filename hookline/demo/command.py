@@ -1,14 +1,15 @@
-"""Show the whole of Hookline at work on this machine, with a simulated provider that sends to it.
+"""Show the whole of Hookline at work on this machine, with simulated providers that send to it.
 
-A receiver, auto-reply, send and the embedded log run in one process on ports of 127.0.0.1. Nothing leaves the
-machine. Ctrl-C ends it with a summary. The exit status is 0 only if every acknowledged event is in the log,
-every reply that was due was sent once, and no forgery got in.
+A receiver, all consumers and the embedded log run in one process on ports of 127.0.0.1. They serve several accounts,
+two of them at one provider, each with a simulated cloud of its own. Nothing leaves the machine. Ctrl-C ends it with
+a summary. The exit status is 0 only if every acknowledged event is in the log, every reply that was due was sent
+once, no forgery got in, and nothing of one account came to another.
 """
 
 import argparse
 import asyncio
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,15 +23,14 @@ from hookline.configuration.settings import LoggingSettings
 from hookline.demo.folder import Folder, opened
 from hookline.demo.screen import render
 from hookline.demo.show import Options, Outcome, Show
+from hookline.demo.sites import Site, new_sites
 from hookline.demo.summary import rows, verdict
-from hookline.demo.view import View, plain_line
+from hookline.demo.view import View, plain_lines
 from hookline.process.logs import configure_logs
 from hookline.process.serving import loop_factory
 from hookline.simulator.arguments import positive
-from providers.registry import cloud as cloud_of
 from schemas.topics import INBOUND
 
-_PROVIDER = "telnyx"
 _SCREEN_EVERY, _LINE_EVERY = 0.25, 3.0
 
 
@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for", dest="seconds", type=positive, metavar="SECONDS", help="end by itself (default: go on until Ctrl-C)"
     )
-    parser.add_argument("--rate", type=positive, default=8.0, metavar="N", help="webhooks a second (default: 8)")
+    parser.add_argument(
+        "--rate", type=positive, default=8.0, metavar="N", help="webhooks a second of all accounts (default: 8)"
+    )
     parser.add_argument(
         "--dir",
         type=Path,
@@ -72,12 +74,13 @@ def _single_errors() -> Generator[None]:
 
 
 async def _perform(folder: Folder, options: Options, console: Console) -> Outcome:
-    show = Show(cloud_of(_PROVIDER), folder, options)
+    sites = new_sites()
+    show = Show(sites, folder, options)
     screen = _Screen(console)
     with screen.shown():
 
         async def ready(url: str) -> None:
-            await asyncio.to_thread(_introduce, screen, folder, _introduction(folder, url, options))
+            await asyncio.to_thread(_introduce, screen, folder, _introduction(folder, url, sites, options))
 
         return await show.run(ready, screen.paint)
 
@@ -113,7 +116,7 @@ class _Screen:
     def paint(self, view: View) -> None:
         """Show the figures."""
         if not _can_redraw(self._console):
-            print(plain_line(view), flush=True)
+            print("\n".join(plain_lines(view)), flush=True)
             return
         size = self._console.size
         self._live.update(render(view, size.width, size.height), refresh=True)
@@ -123,16 +126,18 @@ def _can_redraw(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def _introduction(folder: Folder, url: str, options: Options) -> str:
+def _introduction(folder: Folder, url: str, sites: Sequence[Site], options: Options) -> str:
     config, body, headers = (
         shlex.quote(shown(path)) for path in (folder.config, folder.request_body, folder.request_headers)
     )
+    accounts = ", ".join(f"{site.account} ({site.title})" for site in sites)
     length = f"for {options.seconds:g} s" if options.seconds else "until Ctrl-C"
     return f"""\
-Hookline demo, {length}: a simulated {_PROVIDER.title()} sends {options.rate:g} webhooks a second to {url}
+Hookline demo, {length}: simulated clouds send {options.rate:g} webhooks a second to {url.rpartition("/")[0]}/ACCOUNT
+Accounts: {accounts}
 Configuration: {config}   log lines: {shlex.quote(shown(folder.log_file))}
 
-In a second terminal, a message of your own (signed anew every 30 s; each signature is good for 5 minutes):
+In a second terminal, a message of your own to {sites[0].account} (signed anew every 30 s, good for 5 minutes):
 curl -i -H @{headers} --data-binary @{body} {url}
 
 and what people wrote, yours too:

@@ -20,16 +20,22 @@ _LONGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event on the screen: when it was received (UTC), its kind in a word or two, and what it says."""
+    """An event on the screen: when it was received (UTC), its kind in a word or two, what it says, and whose it is."""
 
     time: str
     kind: str
     text: str
+    account: str = ""
 
 
 def line_of(event: Event) -> Line:
     """Return the line of an event."""
-    return Line(format_time(event.received_at)[11:19], event.TYPE.removeprefix("messaging."), _clean(_text(event)))
+    return Line(
+        time=format_time(event.received_at)[11:19],
+        kind=event.TYPE.removeprefix("messaging."),
+        text=_clean(_text(event)),
+        account=event.account,
+    )
 
 
 def _text(event: Event) -> str:

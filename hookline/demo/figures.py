@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hookline.demo.view import View
+from hookline.simulator.tally import Report
 from hookline.simulator.wording import duration
 
 Figure = tuple[str, str, str]
@@ -10,6 +11,8 @@ Figure = tuple[str, str, str]
 
 # So many events without an answer are worth a colour.
 _MANY = 20
+# Widths of the table of accounts from which it has more columns.
+_TWO_THIRDS, _WHOLE = 50, 72
 
 
 def webhook_figures(view: View) -> Sequence[Figure]:
@@ -43,28 +46,62 @@ def reply_figures(view: View) -> Sequence[Figure]:
     ]
 
 
-def tight_figures(view: View, lines: int) -> tuple[Sequence[Figure], Sequence[Figure]]:
-    """Return all four groups in two columns of so many lines (14 at least), the least telling left out."""
+def tight_figures(view: View, lines: int, *, with_table: bool) -> tuple[Sequence[Figure], Sequence[Figure]]:
+    """Return all groups in two columns of so many lines, the least telling left out.
+
+    Beside the table of accounts the left one needs 9 lines, and what the table tells is left out; else 14.
+    """
     sent = view.outcomes.get("sent", 0)
     not_sent = sum(view.outcomes.values()) - sent
+    webhooks = webhook_figures(view)
     left = [
-        *_titled("webhooks", webhook_figures(view)[:5]),
+        *_titled("webhooks", webhooks[3 : 3 + lines - 8] if with_table else webhooks[:5]),
         *_titled("answers", answer_figures(view)[:2]),
-        *_titled("replies", [reply_figures(view)[0], ("sent", f"{sent:,}", "green")]),
+        *_titled("replies", [] if with_table else [reply_figures(view)[0]]),
+        ("sent", f"{sent:,}", "green"),
         ("not sent", f"{not_sent:,}", "red" if not_sent else "dim"),
         reply_figures(view)[-1],
     ]
     right = [
-        *_titled("events stored", _shortest(view.by_type, lines // 2 - 1)),
+        *_titled("events stored", _shortest(view.by_type, (lines + 1) // 2 - 1)),
         *_titled(f"refused: {sum(view.refusals.values()):,}", _shortest(view.refusals, lines // 2 - 1)),
     ]
     return left, right
+
+
+def account_columns(width: int) -> Sequence[str]:
+    """Return the columns of the table of accounts that so many characters hold, the account first."""
+    if width < _TWO_THIRDS:
+        return ("account", "sent", "stored", "replies")
+    if width < _WHOLE:
+        return ("account", "sent", "acknowledged", "stored", "replies")
+    return ("account", "provider", "sent", "acknowledged", "stored", "replies", "confirmed")
+
+
+def account_figures(view: View) -> Sequence[Mapping[str, str]]:
+    """Return a row for each account by the names of the columns, and one for all together."""
+    rows = [
+        {
+            "account": one.account,
+            "provider": one.provider,
+            **_numbers(one.report, one.stored),
+            "replies": one.replies,
+            "confirmed": one.confirmations,
+        }
+        for one in view.accounts
+    ]
+    replies = f"{view.replies_done:,} of {view.replies_expected:,}"
+    return [*rows, {"account": "all", **_numbers(view.report, view.stored), "replies": replies}]
 
 
 def by_number(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:
     """Return names as they are shown with their counts, the largest first."""
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [(name.removeprefix("messaging.").replace("_", " "), number) for name, number in found]
+
+
+def _numbers(report: Report, stored: int) -> Mapping[str, str]:
+    return {"sent": f"{report.sent:,}", "acknowledged": f"{report.acknowledged:,}", "stored": f"{stored:,}"}
 
 
 def _titled(title: str, figures: Sequence[Figure]) -> Sequence[Figure]:

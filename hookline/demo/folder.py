@@ -60,9 +60,10 @@ def opened(root: Path) -> Generator[Folder]:
         yield _fresh(root)
 
 
-def write_keys(folder: Folder, values: Mapping[str, str]) -> None:
-    """Write each value to a file of its name, readable by its owner alone."""
-    keys = folder.root / "keys"
+def write_keys(folder: Folder, account: str, values: Mapping[str, str]) -> None:
+    """Write each value of an account to a file of its name, readable by its owner alone."""
+    keys = folder.root / "keys" / account
+    keys.parent.mkdir(mode=0o700, exist_ok=True)
     keys.mkdir(mode=0o700, exist_ok=True)
     for name, value in values.items():
         path = keys / name
@@ -71,15 +72,16 @@ def write_keys(folder: Folder, values: Mapping[str, str]) -> None:
             file.write(value + "\n")
 
 
-def key_reference(name: str) -> str:
-    """Return what the configuration writes for a key file."""
-    return f"file:keys/{name}"
+def key_reference(account: str, name: str) -> str:
+    """Return what the configuration writes for a key file of an account."""
+    return f"file:keys/{account}/{name}"
 
 
-def write_config(folder: Folder, account: Sequence[str], ports: Sequence[int]) -> None:
-    """Write the configuration, which works from a second terminal too."""
+def write_config(folder: Folder, accounts: Mapping[str, Sequence[str]], ports: Sequence[int]) -> None:
+    """Write the configuration, which works from a second terminal too. `accounts` gives the lines of each."""
+    tables = ("\n".join([f"[accounts.{name}]", *lines]) for name, lines in accounts.items())
     text = _CONFIG.format(
-        first=_FIRST_LINE, listen=ports[0], admin=ports[1], data=folder.data.name, account="\n".join(account)
+        first=_FIRST_LINE, listen=ports[0], admin=ports[1], data=folder.data.name, accounts="\n\n".join(tables)
     )
     folder.config.write_text(text, encoding="utf-8")
 
@@ -146,16 +148,15 @@ _CONFIG = """\
 # Another terminal can use it while the demo runs: hookline tail --config THIS_FILE --topic messaging.inbound.v1
 
 [server]
-listen = "127.0.0.1:{listen}"   # POST /webhooks/main
+listen = "127.0.0.1:{listen}"   # POST /webhooks/ACCOUNT
 admin = "127.0.0.1:{admin}"    # GET /healthz, /readyz, /metrics
 drain_listen = 0.0              # no balancer in front has to notice that the demo ends
 
 [broker]
 url = "sqlite:///{data}/log.db"   # the embedded log; kafka://host:9092 in production
 
-# The simulated provider: its public key, the API key for calls, and where its API listens.
-[accounts.main]
-{account}
+# Each account has a simulated cloud of its own: what proves its webhooks, what calls its API, and where that listens.
+{accounts}
 
 [consumers]
 state = "sqlite:///{data}/state.db"   # the ledger of sent commands

@@ -10,7 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline.demo.feed import Line
-from hookline.demo.figures import Figure, answer_figures, by_number, reply_figures, tight_figures, webhook_figures
+from hookline.demo.figures import (
+    Figure,
+    account_columns,
+    account_figures,
+    answer_figures,
+    by_number,
+    reply_figures,
+    tight_figures,
+    webhook_figures,
+)
 from hookline.demo.view import View, clock_text
 
 _BARS, _WIDE, _MIDDLE = 104, 76, 52
@@ -18,9 +27,11 @@ _BARS, _WIDE, _MIDDLE = 104, 76, 52
 _FRAME = 3
 _FEWEST, _MOST = 3, 16
 # Room for the lines that were printed above, so that they stay in sight on a terminal of usual height.
-_INTRODUCTION = 11
-# Lines of all groups together on a terminal that is too small for frames.
-_TIGHT = 14
+_INTRODUCTION = 12
+# Lines of all groups together on a terminal that is too small for frames, and the fewest beside the table of accounts.
+_TIGHT, _TIGHTEST = 14, 9
+# Columns of texts in the table of accounts; all others hold numbers.
+_LEFT = frozenset({"account", "provider"})
 _KINDS = {
     "delivery.updated": "cyan",
     "message.received": "bold",
@@ -37,13 +48,20 @@ def render(view: View, width: int, height: int) -> RenderableType:
     """Return the whole screen, at most `height` lines and `width` columns."""
     blocks, used = _blocks(view, width, height - _FEWEST - _FRAME)
     lines = min(max(height - used - _FRAME - _INTRODUCTION, _FEWEST), _MOST)
-    return Group(_heading(view), *blocks, _feed(view.feed[-lines:], lines))
+    longest = max((len(one.account) for one in view.accounts), default=0)
+    return Group(_heading(view), *blocks, _feed(view.feed[-lines:], lines, longest))
 
 
 def _blocks(view: View, width: int, room: int) -> tuple[Sequence[RenderableType], int]:
     """Return what stands above the feed and its height: framed blocks where they fit, else tight lines."""
     blocks, used = _framed_blocks(view, width)
-    return (blocks, used) if used <= room else ([_tight(view)], _TIGHT)
+    table = len(view.accounts) + 2
+    if view.accounts and used + table + 2 <= room:
+        return [_framed("accounts", _accounts(view, width)), *blocks], used + table + 2
+    if view.accounts and room - table >= _TIGHTEST:
+        lines = min(room - table, _TIGHT)
+        return [_accounts(view, width), _tight(view, lines, with_table=True)], table + lines
+    return (blocks, used) if used <= room else ([_tight(view, _TIGHT, with_table=False)], _TIGHT)
 
 
 def _framed_blocks(view: View, width: int) -> tuple[Sequence[RenderableType], int]:
@@ -64,14 +82,26 @@ def _framed_blocks(view: View, width: int) -> tuple[Sequence[RenderableType], in
     return [_columns([[webhooks, answers], [events], [replies]])], highest
 
 
-def _tight(view: View) -> RenderableType:
-    """Draw all four groups in two columns of `_TIGHT` lines."""
-    left, right = tight_figures(view, _TIGHT)
+def _tight(view: View, lines: int, *, with_table: bool) -> RenderableType:
+    """Draw all four groups in two columns of so many lines."""
+    left, right = tight_figures(view, lines, with_table=with_table)
     columns = Table.grid(padding=(0, 1), expand=True)
     columns.add_column(ratio=1)
     columns.add_column(ratio=1)
     columns.add_row(_table(left), _table(right))
     return columns
+
+
+def _accounts(view: View, width: int) -> RenderableType:
+    """Draw a line for each account and one for all, under a line of names."""
+    columns = account_columns(width)
+    table = Table.grid(padding=(0, 1), expand=True)
+    for name in columns:
+        table.add_column(justify="left" if name in _LEFT else "right", no_wrap=True, overflow="ellipsis")
+    table.add_row(*(Text(name, style="bold") for name in columns))
+    for row in account_figures(view):
+        table.add_row(*(Text(row.get(name, ""), style="dim" if name in _LEFT else "") for name in columns))
+    return table
 
 
 def _heading(view: View) -> RenderableType:
@@ -113,14 +143,16 @@ def _replies(view: View) -> Panel:
     return _framed("replies", table)
 
 
-def _feed(lines: Sequence[Line], height: int) -> Panel:
+def _feed(lines: Sequence[Line], height: int, longest: int) -> Panel:
+    """Draw the latest events; `longest` is the length of the longest name of an account."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=longest)
     table.add_column(no_wrap=True, min_width=_LONGEST_KIND)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for line in lines:
         style = _KINDS.get(line.kind, "")
-        table.add_row(Text(line.time, style="dim"), Text(line.kind, style=style), Text(line.text))
+        table.add_row(Text(line.time, style="dim"), Text(line.account), Text(line.kind, style=style), Text(line.text))
     return Panel(
         table, title="latest events (UTC)", title_align="left", box=box.ROUNDED, border_style="dim", height=height + 2
     )

@@ -3,22 +3,23 @@
 from collections.abc import Sequence
 
 from hookline.demo.show import Outcome
+from hookline.demo.view import account_text
 from hookline.simulator.wording import Row, latency_text, parts_text, with_parts
 
 
 def rows(outcome: Outcome) -> Sequence[Row]:
-    """Return the closing figures, a name and a value a row."""
-    view, report, findings = outcome.view, outcome.view.report, outcome.findings
+    """Return the closing figures, a name and a value a row: all accounts together, then each."""
+    view, report, audit = outcome.view, outcome.view.report, outcome.audit
     refusals = {name.replace("_", " "): number for name, number in view.refusals.items()}
     found: list[Row] = [
         ("events sent", f"{report.sent:,}"),
         ("acknowledged", f"{report.acknowledged:,}"),
         ("stored", f"{view.stored:,} webhooks ({view.records:,} records with repeats), {view.events:,} events"),
-        ("lost", f"{len(findings.lost):,} webhooks, {len(findings.lost_events):,} events"),
+        ("lost", f"{audit.lost:,} webhooks, {audit.lost_events:,} events"),
         ("duplicates delivered", f"{report.duplicates:,}"),
         ("forgeries refused", f"{report.refused:,} of {report.forged:,}"),
         ("refused, by reason", with_parts(sum(refusals.values()), refusals)),
-        ("replies", f"{findings.answered:,} sent of {view.replies_expected:,} expected"),
+        ("replies", f"{audit.answered:,} sent of {view.replies_expected:,} expected"),
         ("answer time", latency_text(report.latency)),
     ]
     optional = (
@@ -26,15 +27,20 @@ def rows(outcome: Outcome) -> Sequence[Row]:
         ("given up", report.given_up and f"{report.given_up:,}"),
         ("counted, not checked", outcome.unchecked and f"{outcome.unchecked:,} (more than is kept to be checked)"),
     )
-    return [*found, *((name, str(value)) for name, value in optional if value)]
+    accounts = [(f"{one.account} ({one.provider})", account_text(one)) for one in view.accounts]
+    return [*found, *((name, str(value)) for name, value in optional if value), *accounts]
 
 
 def verdict(outcome: Outcome) -> Sequence[str]:
     """Return what the check found, a sentence each; the first says whether all is well."""
     if outcome.clean:
-        return ["All well: what was acknowledged is in the log, what was due was sent once, nothing forged got in."]
+        accounts = len(outcome.view.accounts)
+        return [
+            "All well: what was acknowledged is in the log, what was due was sent once, nothing forged got in.",
+            f"Nothing mixed: events, replies and confirmations of {accounts} accounts, each kept to its own.",
+        ]
     report = outcome.view.report
-    sentences = list(outcome.findings.lines())
+    sentences = list(outcome.audit.lines())
     if report.given_up:
         sentences.append(f"{report.given_up} events were never acknowledged")
     if report.accepted_forgery:

@@ -16,11 +16,15 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """The request, what was odd about the capture, and when we received it in Unix seconds, where that is known."""
+    """The request, what was odd about the capture, and when we received it in Unix seconds, where that is known.
+
+    `recorded` says that it comes from the raw topic, which holds no passwords and no secret headers.
+    """
 
     request: Request
     notes: tuple[Finding, ...] = ()
     received_at: float | None = None
+    recorded: bool = False
 
 
 def parse_captured(data: bytes) -> Captured:
@@ -51,8 +55,8 @@ def _from_line(line: bytes) -> Captured:
     except (NotALineError, NotAWebhookError) as error:
         advice = "expected raw HTTP (request line, headers, empty line, body) or a line that `hookline tail` printed"
         raise CommandError(f"{error}; {advice} from messaging.webhooks.v1") from error
-    request = Request(webhook.method, webhook.target, webhook.headers, webhook.body)
-    return Captured(request, received_at=record.timestamp / 1000)
+    request = Request(webhook.method, webhook.target, webhook.headers, webhook.body, webhook.peer)
+    return Captured(request, received_at=record.timestamp / 1000, recorded=True)
 
 
 def _from_http(data: bytes) -> Captured:

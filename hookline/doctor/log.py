@@ -11,6 +11,7 @@ from hookline.doctor.report import Check, fail, ok, warn
 from hookline.sqlite_files import examine
 from hookline.topics import SAFE_COPIES, log_exists, wanted_topics
 from providers.registry import provider
+from schemas.topics import WEBHOOKS
 from schemas.urls import sqlite_path
 
 _DEADLINE = 10.0
@@ -50,7 +51,7 @@ async def check_ledger(config: Config) -> list[Check]:
 
 def check_sizes(config: Config) -> list[Check]:
     """Return whether the raw topic takes the largest body that each provider may send."""
-    room = min(spec.max_message_bytes for spec in wanted_topics())
+    room = WEBHOOKS.max_message_bytes
     limits = {account.provider: provider(account.provider).policy.body_limit for account in config.accounts.values()}
     return [
         ok("sizes", f"bodies of {name} up to {limit} bytes fit into a record")

@@ -20,6 +20,13 @@ class Explanation:
         return self.verification.verdict is Verdict.VERIFIED
 
 
+_LEFT_OUT = Finding(
+    ok=False,
+    title="The raw topic holds no passwords and no secret headers, so this line cannot prove its sender again.",
+    advice="capture the request itself, in front of the receiver",
+)
+
+
 def explain(
     verifier: Verifier, captured: Captured, now: float, others: Mapping[str, Verifier] | None = None
 ) -> Explanation:
@@ -30,6 +37,8 @@ def explain(
     """
     verification = verifier.verify(captured.request, now)
     findings = (*captured.notes, *verifier.explain(captured.request, now))
+    if captured.recorded and verification.verdict is Verdict.MISSING_SECRET:
+        findings = (_LEFT_OUT, *findings)
     if verification.verdict is Verdict.SIGNATURE_MISMATCH:
         owner = tuple(_owner(others or {}, captured.request, now))
         findings = (*owner, *_cut(verifier, captured.request, now), *findings)

@@ -1,15 +1,19 @@
 """Send a provider's traffic to any receiver: signed, with its retries, duplicates, forgeries and odd orders.
 
 The exit status is 0 only if every genuine event was acknowledged and every forgery refused.
+
+With --api the provider's API is there too: what is sent through it is reported to the receiver, and what it keeps
+until it is confirmed can be polled. To serve the API alone, until Ctrl-C:
+  hookline simulate messagemedia --api 127.0.0.1:8800 --count 0
 """
 
 import argparse
 import asyncio
-import ipaddress
 import secrets
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,22 +24,35 @@ from rich.text import Text
 
 from hookline.errors import CommandError
 from hookline.process.serving import loop_factory
-from hookline.simulator.arguments import positive, url, whole
+from hookline.simulator.arguments import address, count, is_loopback, misbehavior, positive, url, whole
 from hookline.simulator.keyfile import SEED_BYTES, seed_from
-from hookline.simulator.run import Plan, Result, Show, simulate
+from hookline.simulator.run import Plan, Result, Show, nothing_beside, simulate
+from hookline.simulator.serving import ApiPlan, serve_alone, served
 from hookline.simulator.tally import Report
 from hookline.simulator.wording import live_text, summary_rows
-from providers.contract import AccountError
-from providers.registry import cloud as cloud_of
-from providers.simulation import Cloud
+from providers.registry import CLOUDS
+from providers.simulation import Cloud, Misbehavior
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what to send, where, and how fast."""
-    parser.add_argument("provider", help="whose traffic: telnyx")
-    parser.add_argument("--url", type=url, required=True, help="where to send: http://HOST:PORT/webhooks/ACCOUNT")
+    """Take what to send, where, and how fast, and what to serve."""
+    parser.add_argument("provider", choices=list(CLOUDS), help="whose traffic")
+    parser.add_argument("--url", type=url, help="where to send: http://HOST:PORT/webhooks/ACCOUNT")
     parser.add_argument("--rate", type=positive, default=10.0, metavar="N", help="webhooks a second (default: 10)")
-    parser.add_argument("--count", type=whole, default=100, metavar="N", help="webhooks in all (default: 100)")
+    parser.add_argument(
+        "--count", type=count, default=100, metavar="N", help="webhooks in all (default: 100); 0 serves the API alone"
+    )
+    parser.add_argument(
+        "--api", type=address, metavar="HOST:PORT", help="serve the provider's API there, on this machine (0: any port)"
+    )
+    parser.add_argument(
+        "--misbehave",
+        type=misbehavior,
+        action="append",
+        default=[],
+        metavar="KIND[:TIMES]",
+        help=f"go wrong in so many calls or deliveries (default: 1): {', '.join(Misbehavior)}; can be repeated",
+    )
     parser.add_argument(
         "--key-file",
         type=Path,
@@ -50,30 +67,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Send, and return 0 only if all went as it must."""
+    check(arguments)
+    cloud = _cloud(arguments.provider, arguments.key_file)
+    api = _api_plan(cloud, arguments)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        if api is not None and arguments.url is None:
+            runner.run(serve_alone(cloud, api))
+            return 0
+        return _send(runner, cloud, arguments, api)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise CommandError for options that do not go together, or lead to other machines."""
+    if arguments.url is None and (arguments.api is None or arguments.count):
+        raise CommandError("--url says where to send; without it there is --api HOST:PORT with --count 0")
+    if arguments.count == 0 and arguments.api is None:
+        raise CommandError("--count 0 sends nothing: --api HOST:PORT serves the API alone")
+    if arguments.url is not None and not arguments.anywhere and not is_loopback(urlsplit(arguments.url).hostname or ""):
+        raise CommandError(f"{arguments.url} is another machine: --anywhere sends there; ask its owner first")
+    if arguments.api is not None and not is_loopback(arguments.api[0]):
+        raise CommandError(f"--api {arguments.api[0]}: a simulated API is for this machine alone, such as 127.0.0.1")
+    for kind, _ in arguments.misbehave:
+        if arguments.api is None and kind is not Misbehavior.DUPLICATES:
+            raise CommandError(f"--misbehave {kind} is of the API: --api HOST:PORT serves it")
+        if arguments.url is None and kind is Misbehavior.DUPLICATES:
+            raise CommandError(f"--misbehave {kind} is of deliveries: --url says where to send them")
+
+
+def _send(runner: asyncio.Runner, cloud: Cloud, arguments: argparse.Namespace, api: ApiPlan | None) -> int:
     plan = Plan(
         url=arguments.url,
         rate=arguments.rate,
         count=arguments.count,
+        duplicates=sum(times for kind, times in arguments.misbehave if kind is Misbehavior.DUPLICATES),
         seed=arguments.seed,
         concurrency=arguments.concurrency,
         forgeries=not arguments.no_forgeries,
     )
-    if not arguments.anywhere and not _is_loopback(plan.url):
-        raise CommandError(f"{plan.url} is another machine: --anywhere sends there; ask its owner first")
-    cloud = _cloud(arguments.provider, arguments.key_file)
     console = Console(highlight=False)
-    with _screen(console) as show, asyncio.Runner(loop_factory=loop_factory()) as runner:
-        result = runner.run(simulate(cloud, plan, show))
+    beside = nothing_beside if api is None else partial(served, cloud, api)
+    with _screen(console) as show:
+        result = runner.run(simulate(cloud, plan, show, beside))
     _print_summary(console, result)
-    return 0 if result.clean else 1
+    return 0 if result.clean or (plan.count == 0 and result.report.clean) else 1
+
+
+def _api_plan(cloud: Cloud, arguments: argparse.Namespace) -> ApiPlan | None:
+    if arguments.api is None:
+        return None
+
+    def told(base_url: str) -> None:
+        print(f"The API is at {base_url}. An account for it:")
+        for line in cloud.account_lines(base_url, lambda name: f"env:{name}"):
+            print(f"  {line}")
+        sys.stdout.flush()
+
+    host, port = arguments.api
+    faults = [(kind, times) for kind, times in arguments.misbehave if kind is not Misbehavior.DUPLICATES]
+    return ApiPlan(host=host, port=port, misbehaviors=faults, told=told)
 
 
 def _cloud(provider: str, key_file: Path | None) -> Cloud:
     seed, made = seed_from(key_file) if key_file else (secrets.token_bytes(SEED_BYTES), True)
-    try:
-        cloud = cloud_of(provider, seed)
-    except AccountError as error:
-        raise CommandError(str(error)) from error
+    cloud = CLOUDS[provider](seed)
     print(f"The receiver must trust {'this new' if made else 'the'} key. It needs:")
     for name, value in cloud.environment().items():
         print(f"  {name}={value}")
@@ -131,11 +187,3 @@ def _verdict(result: Result) -> str:
     if not report.latency.count and not report.forged - report.undecided:
         return "Not well: no answer came that counts. Is the receiver up at this URL?"
     return "Not well: see above."
-
-
-def _is_loopback(target: str) -> bool:
-    host = urlsplit(target).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

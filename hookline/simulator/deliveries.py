@@ -9,18 +9,21 @@ from providers.simulation import Outgoing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """One request body that the receiver said it has."""
+    """One request that the receiver said it has: its content is the body, or the query where there is no body."""
 
     label: str
     body: bytes = field(repr=False)
     message_id: str | None = None
     expects_reply: bool = False
+    method: str = "POST"
+    query: str = field(default="", repr=False)
+    content_type: str = "application/json"
 
 
 class Deliveries:
-    """The bodies that were acknowledged and the digests of the forged ones.
+    """What was acknowledged, and the digests of what was forged.
 
-    It holds at most `limit` bytes of bodies; what comes after that is only counted, in `unchecked`.
+    It holds at most `limit` bytes of bodies and queries; what comes after that is only counted, in `unchecked`.
     """
 
     def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
@@ -32,24 +35,31 @@ class Deliveries:
         self.unchecked = 0
 
     def acknowledge(self, outgoing: Outgoing, body: bytes) -> None:
-        """Remember that the receiver acknowledged this body."""
-        digest = body_digest(body)
+        """Remember that the receiver acknowledged this content."""
+        digest = content_digest(body, outgoing.query)
         if digest in self._acknowledged:
             return
-        if self._size + len(body) > self._limit:
+        size = len(body) + len(outgoing.query)
+        if self._size + size > self._limit:
             self.unchecked += 1
             return
-        self._size += len(body)
+        self._size += size
         self._order.append(digest)
         self._acknowledged[digest] = Acknowledged(
-            label=outgoing.label, body=body, message_id=outgoing.message_id, expects_reply=outgoing.expects_reply
+            label=outgoing.label,
+            body=body,
+            message_id=outgoing.message_id,
+            expects_reply=outgoing.expects_reply,
+            method=outgoing.method,
+            query=outgoing.query,
+            content_type=outgoing.content_type,
         )
 
-    def forge(self, body: bytes) -> None:
-        """Remember that this body went out with a forged signature."""
+    def forge(self, outgoing: Outgoing, body: bytes) -> None:
+        """Remember that this content went out with a forged signature."""
         if self._size < self._limit:
             self._size += hashlib.sha256().digest_size
-            self._forged.add(body_digest(body))
+            self._forged.add(content_digest(body, outgoing.query))
 
     @property
     def acknowledged(self) -> tuple[Acknowledged, ...]:
@@ -58,19 +68,23 @@ class Deliveries:
 
     @property
     def size(self) -> int:
-        """How many bodies it holds."""
+        """How many acknowledged contents it holds."""
         return len(self._order)
 
     def since(self, place: int) -> Sequence[tuple[bytes, Acknowledged]]:
-        """Return what was acknowledged from the place on, in order, with the digests of the bodies."""
+        """Return what was acknowledged from the place on, in order, with the digests."""
         return [(digest, self._acknowledged[digest]) for digest in self._order[place:]]
 
     @property
     def forged(self) -> frozenset[bytes]:
-        """The digests of bodies that were sent forged and never genuine."""
+        """The digests of what was sent forged and never genuine."""
         return frozenset(self._forged - self._acknowledged.keys())
 
 
-def body_digest(body: bytes) -> bytes:
-    """Return the SHA-256 of a body."""
-    return hashlib.sha256(body).digest()
+def content_digest(body: bytes, query: str = "") -> bytes:
+    """Return the SHA-256 of a body, or of the query where there is no body (a webhook by GET).
+
+    A query is marked as one, so that it never has the digest of a body of the same bytes.
+    """
+    content = body or (b"?" + query.encode("utf-8", "surrogateescape") if query else b"")
+    return hashlib.sha256(content).digest()

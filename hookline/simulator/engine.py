@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 from yarl import URL
@@ -16,7 +17,7 @@ from hookline.simulator.agenda import Agenda
 from hookline.simulator.deliveries import Deliveries
 from hookline.simulator.tally import Answer, Purpose, Report, Tally
 from providers.contract import Request
-from providers.simulation import Cloud, Outgoing
+from providers.simulation import Forgery, Outgoing, RetryPlan
 from schemas.times import Clock
 
 _ANSWER_BYTES = 64 * 1024
@@ -43,12 +44,22 @@ class _Job:
     copies_left: int = 0
 
 
+class Proving(Protocol):
+    """As much of a `Cloud` as its deliveries need."""
+
+    retry: RetryPlan
+
+    def headers(self, request: Request, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:
+        """Return the headers that prove a delivery, as `Cloud.headers` does."""
+        ...
+
+
 class Engine:
     """Delivers to one URL. Start it, submit deliveries, wait until it is settled, stop it."""
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: Proving,
         url: str,
         *,
         deliveries: Deliveries | None = None,
@@ -63,6 +74,7 @@ class Engine:
         self._turn = asyncio.Lock()
         self._room = asyncio.Condition()
         self._in_hand = 0
+        self._doubled = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
 
@@ -75,6 +87,11 @@ class Engine:
     def broken(self) -> bool:
         """Whether a delivery broke on a bug of the cloud; `stop` raises it."""
         return any(task.done() for task in self._tasks)
+
+    @property
+    def tally(self) -> Tally:
+        """The counts, which the engine goes on writing."""
+        return self._tally
 
     def report(self) -> Report:
         """Return the counts so far."""
@@ -116,6 +133,10 @@ class Engine:
         for outgoing in outgoings:
             self._accept(outgoing)
 
+    def duplicate(self, times: int) -> None:
+        """Deliver the next `times` genuine events once more than they would be, although they were acknowledged."""
+        self._doubled += times
+
     async def settled(self, wait: float) -> bool:
         """Wait until nothing is in hand, at most `wait` seconds; tell whether that came."""
         try:
@@ -128,7 +149,9 @@ class Engine:
     def _accept(self, outgoing: Outgoing) -> None:
         self._in_hand += 1
         purpose = Purpose.FORGERY if outgoing.forgery else Purpose.FIRST
-        self._agenda.put(_Job(outgoing, purpose, copies_left=outgoing.copies - 1), outgoing.after)
+        doubled = min(self._doubled, 1) if purpose is Purpose.FIRST else 0
+        self._doubled -= doubled
+        self._agenda.put(_Job(outgoing, purpose, copies_left=outgoing.copies - 1 + doubled), outgoing.after)
 
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
@@ -147,7 +170,7 @@ class Engine:
         answer = await self._post(session, job, body)
         succeeded = answer.status is not None and self._cloud.retry.succeeded(answer.status)
         if job.outgoing.forgery:
-            self._deliveries.forge(body)
+            self._deliveries.forge(job.outgoing, body)
             self._tally.forgery(job.outgoing.forgery, answer, succeeded=succeeded)
             return None
         if succeeded:
@@ -202,7 +225,7 @@ def delivery_url(url: str, outgoing: Outgoing) -> URL:
     return URL(f"{url}{'&' if '?' in url else '?'}{outgoing.query}", encoded=True)
 
 
-def delivery_headers(cloud: Cloud, outgoing: Outgoing, body: bytes, now: float, target: str) -> Mapping[str, str]:
+def delivery_headers(cloud: Proving, outgoing: Outgoing, body: bytes, now: float, target: str) -> Mapping[str, str]:
     """Return all headers of a delivery to `target`, proved at `now` Unix seconds."""
     typed = {"content-type": outgoing.content_type} if body else {}
     request = Request(outgoing.method, target, tuple(typed.items()), body)

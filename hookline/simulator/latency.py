@@ -22,25 +22,30 @@ class Histogram:
     """Counts durations. Its size depends on their range alone, not on how many there are."""
 
     def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
-        self._slowest = 0.0
+        self.buckets: Counter[int] = Counter()
+        self.slowest = 0.0
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        self._buckets[_bucket(seconds)] += 1
-        self._slowest = max(self._slowest, seconds)
+        self.buckets[_bucket(seconds)] += 1
+        self.slowest = max(self.slowest, seconds)
+
+    def include(self, other: "Histogram") -> None:
+        """Count also what another histogram has counted so far."""
+        self.buckets.update(other.buckets)
+        self.slowest = max(self.slowest, other.slowest)
 
     def summary(self) -> Latency:
         """Return the quantiles so far."""
-        return Latency(self._buckets.total(), self._quantile(0.5), self._quantile(0.99), self._slowest)
+        return Latency(self.buckets.total(), self._quantile(0.5), self._quantile(0.99), self.slowest)
 
     def _quantile(self, share: float) -> float:
-        wanted = math.ceil(self._buckets.total() * share)
+        wanted = math.ceil(self.buckets.total() * share)
         passed = 0
-        for bucket in sorted(self._buckets):
-            passed += self._buckets[bucket]
+        for bucket in sorted(self.buckets):
+            passed += self.buckets[bucket]
             if passed >= wanted:
-                return min(_upper(bucket), self._slowest)
+                return min(_upper(bucket), self.slowest)
         return 0.0
 
 

@@ -22,11 +22,16 @@ Show = Callable[[Report, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to send: `rate` webhooks a second, `count` in all, at most `concurrency` at once."""
+    """What to send: `rate` webhooks a second, `count` in all, at most `concurrency` at once.
+
+    With a `count` of 0 nothing is sent but what follows from calls of the API, until a signal comes. The first
+    `duplicates` events are delivered twice.
+    """
 
     url: str
     rate: float
     count: int
+    duplicates: int = 0
     seed: int | None = None
     concurrency: int = 32
     forgeries: bool = True
@@ -45,21 +50,36 @@ class Result:
         return self.report.clean and self.left == 0 and self.report.sent + self.report.forged > 0
 
 
-async def simulate(cloud: Cloud, plan: Plan, show: Show) -> Result:
+Beside = Callable[[Engine], contextlib.AbstractAsyncContextManager[None]]
+"""What runs beside a run of an engine, from its start to its end."""
+
+
+def nothing_beside(_engine: Engine) -> contextlib.AbstractAsyncContextManager[None]:
+    """Run nothing beside it."""
+    return contextlib.nullcontext()
+
+
+async def simulate(cloud: Cloud, plan: Plan, show: Show, beside: Beside = nothing_beside) -> Result:
     """Send as planned. SIGINT and SIGTERM end it early; `show` is called in a thread, a few times a second."""
     engine = Engine(cloud, plan.url, limits=Limits(concurrency=plan.concurrency))
+    engine.duplicate(plan.duplicates)
     stop = asyncio.Event()
     await engine.start()
     try:
-        with stopped_by_signals(stop.set):
-            async with asyncio.TaskGroup() as group:
-                live = group.create_task(_live(engine, show))
-                await _send(engine, cloud, plan, stop)
-                await _finish(engine, stop)
-                live.cancel()
+        async with beside(engine):
+            await _perform(engine, cloud, plan, show, stop)
     finally:
         await engine.stop()
     return Result(engine.report(), engine.in_hand)
+
+
+async def _perform(engine: Engine, cloud: Cloud, plan: Plan, show: Show, stop: asyncio.Event) -> None:
+    with stopped_by_signals(stop.set):
+        async with asyncio.TaskGroup() as group:
+            live = group.create_task(_live(engine, show))
+            await _send(engine, cloud, plan, stop)
+            await _finish(engine, stop)
+            live.cancel()
 
 
 def webhooks(cloud: Cloud, random: Random, *, forgeries: bool = True) -> Iterator[Outgoing]:
@@ -69,6 +89,8 @@ def webhooks(cloud: Cloud, random: Random, *, forgeries: bool = True) -> Iterato
 
 
 async def _send(engine: Engine, cloud: Cloud, plan: Plan, stop: asyncio.Event) -> None:
+    if plan.count == 0:
+        await stop.wait()
     pacer = Pacer(plan.rate)
     traffic = webhooks(cloud, Random(plan.seed), forgeries=plan.forgeries)  # noqa: S311 - traffic is no secret
     for outgoing in islice(traffic, plan.count):

@@ -83,37 +83,48 @@ class Tally:
     """Counts attempts as they end."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._failures: Counter[str] = Counter()
-        self._labels: Counter[str] = Counter()
-        self._forgeries: Counter[str] = Counter()
-        self._histogram = Histogram()
+        self.counts: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
+        self.forgeries: Counter[str] = Counter()
+        self.histogram = Histogram()
 
     def genuine(self, label: str, purpose: Purpose, answer: Answer, *, succeeded: bool, last: bool) -> None:
         """Count a genuine attempt; `last` tells that no other follows if this one failed."""
-        self._counts["attempts"] += 1
-        self._counts[purpose] += 1
-        self._labels[label] += purpose is Purpose.FIRST
+        self.counts["attempts"] += 1
+        self.counts[purpose] += 1
+        self.labels[label] += purpose is Purpose.FIRST
         if succeeded:
-            self._histogram.add(answer.seconds)
+            self.histogram.add(answer.seconds)
         else:
-            self._failures[answer.name] += 1
-            self._counts["wrongly_refused"] += answer.refused
+            self.failures[answer.name] += 1
+            self.counts["wrongly_refused"] += answer.refused
         if purpose is not Purpose.DUPLICATE:
-            self._counts["acknowledged"] += succeeded
-            self._counts["given_up"] += last and not succeeded
+            self.counts["acknowledged"] += succeeded
+            self.counts["given_up"] += last and not succeeded
 
     def forgery(self, kind: str, answer: Answer, *, succeeded: bool) -> None:
         """Count a forged attempt."""
-        self._counts[Purpose.FORGERY] += 1
-        self._forgeries[kind] += answer.refused
-        self._counts["refused"] += answer.refused
-        self._counts["accepted_forgery"] += succeeded
-        self._counts["undecided"] += not (answer.refused or succeeded)
+        self.counts[Purpose.FORGERY] += 1
+        self.forgeries[kind] += answer.refused
+        self.counts["refused"] += answer.refused
+        self.counts["accepted_forgery"] += succeeded
+        self.counts["undecided"] += not (answer.refused or succeeded)
+
+    def include(self, other: "Tally") -> None:
+        """Count also what another tally has counted so far."""
+        for ours, theirs in (
+            (self.counts, other.counts),
+            (self.failures, other.failures),
+            (self.labels, other.labels),
+            (self.forgeries, other.forgeries),
+        ):
+            ours.update(theirs)
+        self.histogram.include(other.histogram)
 
     def report(self) -> Report:
         """Return the counts so far."""
-        counts = self._counts
+        counts = self.counts
         return Report(
             sent=counts[Purpose.FIRST],
             attempts=counts["attempts"],
@@ -126,8 +137,8 @@ class Tally:
             refused=counts["refused"],
             accepted_forgery=counts["accepted_forgery"],
             undecided=counts["undecided"],
-            failures=dict(self._failures),
-            by_label=+self._labels,
-            by_forgery=+self._forgeries,
-            latency=self._histogram.summary(),
+            failures=dict(self.failures),
+            by_label=+self.labels,
+            by_forgery=+self.forgeries,
+            latency=self.histogram.summary(),
         )

@@ -5,25 +5,29 @@ import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from broker.log import Log, Partition
+from hookline.demo import folder as files
 from hookline.demo import show as showing
-from hookline.demo.audit import Stored
+from hookline.demo.books import Stored
 from hookline.demo.collect import stored_of
 from hookline.demo.folder import Folder, opened
 from hookline.demo.show import Options, Outcome, Show
+from hookline.demo.sites import PLACES, new_sites
 from hookline.demo.summary import rows, verdict
 from hookline.demo.view import View
-from providers.registry import cloud
 from schemas.records import StoredRecord
-from schemas.topics import COMMANDS, RESULTS, WEBHOOKS
+from schemas.topics import COMMANDS, INBOUND, RESULTS, WEBHOOKS
 
 ALL_WELL = "All well: what was acknowledged is in the log"
+NOTHING_MIXED = f"Nothing mixed: events, replies and confirmations of {len(PLACES)} accounts"
+Collect = Callable[[Log], Awaitable[Mapping[str, Stored]]]
 
 
 async def started(*words: str) -> Process:
@@ -73,6 +77,15 @@ async def test_the_demo_ends_by_itself_with_a_clean_summary(tmp_path: Path) -> N
     assert replies is not None
     assert int(replies[1]) == int(replies[2]) >= 3
     assert ALL_WELL in output
+    assert NOTHING_MIXED in output
+    for place in PLACES:
+        figures = re.search(
+            rf"^{place.account} \(.+\): sent (\d+), acknowledged (\d+), stored (\d+), replies \d+ of \d+",
+            output,
+            re.MULTILINE,
+        )
+        assert figures is not None, place
+        assert int(figures[1]) == int(figures[2]) == int(figures[3]) > 0
     pasted = await asyncio.to_thread((tmp_path / "request" / "paste.txt").read_text)
     assert {line for line in pasted.splitlines() if line.startswith("curl -i")} <= set(output.splitlines())
     assert pasted.count("curl -i") == 1
@@ -149,7 +162,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
         yield found
 
 
-async def short_demo(folder: Folder, collect: Callable[[Log], Awaitable[Stored]], patch: pytest.MonkeyPatch) -> Outcome:
+async def short_demo(folder: Folder, collect: Collect, patch: pytest.MonkeyPatch) -> Outcome:
     """Run the demo for a second or two in this process, where a blocked loop is an error."""
     patch.setattr(showing, "stored_of", collect)
 
@@ -159,7 +172,8 @@ async def short_demo(folder: Folder, collect: Callable[[Log], Awaitable[Stored]]
     def paint(_view: View) -> None:
         """Nothing is drawn."""
 
-    return await Show(cloud("telnyx"), folder, Options(rate=40, seconds=1.5, refresh=0.2)).run(ready, paint)
+    options = Options(rate=40, seconds=1.5, refresh=0.2)
+    return await Show(new_sites(), folder, options).run(ready, paint)
 
 
 async def test_a_run_in_this_process_is_clean(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,10 +197,93 @@ async def test_a_record_that_is_gone_is_noticed(
 ) -> None:
     """One record less in any topic, and the demo says what is missing instead of `all well`."""
 
-    async def collect(log: Log) -> Stored:
+    async def collect(log: Log) -> Mapping[str, Stored]:
         hiding: Any = Hiding(log, topic)
         return await stored_of(hiding)
 
     outcome = await short_demo(folder, collect, monkeypatch)
     assert not outcome.clean
     assert any(f"1 {words}" in line for line in verdict(outcome)), verdict(outcome)
+
+
+class Moving:
+    """A log that shows the first record of `main` in one topic under `second`: what a mix-up looks like to readers."""
+
+    def __init__(self, log: Log, topic: str) -> None:
+        self._log, self._topic = log, topic
+        self._moved: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the log has."""
+        return getattr(self._log, name)
+
+    async def read(self, partition: Partition, offset: int, end: int) -> AsyncIterator[StoredRecord]:
+        """Yield the records, the one and its repeats under the other account."""
+        async for record in self._log.read(partition, offset, end):
+            ours = record.topic == self._topic and record.header("ce_account") == b"main"
+            if ours and self._moved in (None, record.header("ce_id")):
+                self._moved = record.header("ce_id")
+                others = [header for header in record.headers if header[0] != "ce_account"]
+                yield replace(record, headers=(("ce_account", b"second"), *others))
+            else:
+                yield record
+
+
+@pytest.mark.parametrize(
+    ("topic", "words"),
+    [
+        (WEBHOOKS.name, "1 webhooks of main are in the log under second"),
+        (INBOUND.name, "1 events, commands or results of second name messages of main"),
+        (COMMANDS.name, "1 messages of main were answered by commands of second"),
+        (RESULTS.name, "1 commands of main have a result of second"),
+    ],
+)
+async def test_a_record_under_another_account_is_noticed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, topic: str, words: str
+) -> None:
+    """One record in any topic, and the demo says what mixed instead of `all well`."""
+
+    async def collect(log: Log) -> Mapping[str, Stored]:
+        moving: Any = Moving(log, topic)
+        return await stored_of(moving)
+
+    outcome = await short_demo(folder, collect, monkeypatch)
+    assert not outcome.clean
+    assert words in outcome.audit.mixed
+
+
+def configured(patch: pytest.MonkeyPatch, change: Callable[[Sequence[str], Sequence[str]], Sequence[str]]) -> None:
+    """Let the demo write other lines for `second`: what `change` makes of those of `main` and of its own."""
+    written = files.write_config
+
+    def changed(where: Folder, accounts: Mapping[str, Sequence[str]], ports: Sequence[int]) -> None:
+        written(where, {**accounts, "second": change(accounts["main"], accounts["second"])}, ports)
+
+    patch.setattr(files, "write_config", changed)
+
+
+async def test_replies_through_the_wrong_account_are_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second account calls the API of the first with its key: every call succeeds, and all is wrong."""
+
+    def crossed(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
+        calls = [line for line in first if line.startswith(("api_key", "base_url"))]
+        return [*(line for line in second if not line.startswith(("api_key", "base_url"))), *calls]
+
+    configured(monkeypatch, crossed)
+    outcome = await short_demo(folder, stored_of, monkeypatch)
+    assert not outcome.clean
+    assert any(re.fullmatch(r"\d+ replies of second were sent through main", line) for line in outcome.audit.mixed)
+
+
+async def test_an_account_that_believes_another_is_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second account trusts the key of the first too: genuine webhooks of the first get in at its URL."""
+
+    def trusting(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
+        keys = [line.partition("[")[2].rstrip("]") for line in (*second, *first) if line.startswith("public_keys")]
+        return [*(line for line in second if not line.startswith("public_keys")), f"public_keys = [{', '.join(keys)}]"]
+
+    configured(monkeypatch, trusting)
+    outcome = await short_demo(folder, stored_of, monkeypatch)
+    assert not outcome.clean
+    assert outcome.view.report.accepted_forgery > 0
+    assert any(re.fullmatch(r"second: \d+ forged webhooks are in the log", line) for line in outcome.audit.lines())

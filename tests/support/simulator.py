@@ -38,6 +38,7 @@ class SmallCloud:
     calls: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
     signed_at: list[float] = field(default_factory=list)
     next_answer: ApiAnswer = field(default_factory=lambda: ApiAnswer(status=200, body=b"{}"))
+    known: frozenset[Misbehavior] = frozenset()
 
     def environment(self) -> Mapping[str, str]:
         """Return one variable."""
@@ -48,8 +49,8 @@ class SmallCloud:
         return (f'base_url = "{base_url}"', f'public_keys = ["{reference("SMALL_PUBLIC_KEY")}"]')
 
     def misbehave(self, kind: Misbehavior, times: int) -> bool:  # noqa: ARG002 - the protocol has it
-        """Know none."""
-        return False
+        """Know what it is told to know."""
+        return kind in self.known
 
     def headers(self, request: Request, now: float, forgery: Forgery | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the protocol has it
         """Return the word, or another for a forgery."""

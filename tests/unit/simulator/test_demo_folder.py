@@ -1,5 +1,6 @@
 """The demo's folder: what it writes, what it removes, what it leaves alone."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,28 @@ def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
     """Written again, they stay so."""
     with files.opened(tmp_path / "demo") as folder:
         for value in ("one", "two"):
-            files.write_keys(folder, {"SOME_KEY": value})
-    path = tmp_path / "demo" / "keys" / "SOME_KEY"
+            files.write_keys(folder, "main", {"SOME_KEY": value})
+    path = tmp_path / "demo" / "keys" / "main" / "SOME_KEY"
     assert path.read_text() == "two\n"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_two_accounts_at_one_provider_have_keys_of_their_own(tmp_path: Path) -> None:
+    """The same variable of both is in two files, and each is referred to by its account."""
+    with files.opened(tmp_path) as folder:
+        for account in ("main", "second"):
+            files.write_keys(folder, account, {"SOME_KEY": f"of {account}"})
+    for account in ("main", "second"):
+        path = files.key_reference(account, "SOME_KEY").removeprefix("file:")
+        assert (tmp_path / path).read_text() == f"of {account}\n"
+
+
+def test_every_account_has_its_table(tmp_path: Path) -> None:
+    """One configuration serves them all."""
+    with files.opened(tmp_path) as folder:
+        files.write_config(folder, {"one": ['provider = "x"'], "two": ['provider = "y"', "polls = []"]}, (1, 2))
+    accounts = tomllib.loads((tmp_path / "hookline.toml").read_text())["accounts"]
+    assert accounts == {"one": {"provider": "x"}, "two": {"provider": "y", "polls": []}}
 
 
 def test_the_next_run_removes_the_data_of_the_last(tmp_path: Path) -> None:
@@ -45,7 +64,7 @@ def test_our_own_configuration_is_replaced(tmp_path: Path) -> None:
     """Repeated runs in one folder work."""
     for port in (1111, 2222):
         with files.opened(tmp_path) as folder:
-            files.write_config(folder, ['provider = "x"'], (port, port + 1))
+            files.write_config(folder, {"main": ['provider = "x"']}, (port, port + 1))
     assert 'listen = "127.0.0.1:2222"' in (tmp_path / "hookline.toml").read_text()
 
 

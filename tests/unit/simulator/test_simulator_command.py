@@ -5,18 +5,23 @@ import asyncio
 import base64
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from hookline.errors import CommandError
 from hookline.simulator import command
+from hookline.simulator.api import CloudApi
 from hookline.simulator.keyfile import seed_from
 from hookline.simulator.latency import Latency
 from hookline.simulator.run import Plan, simulate
+from hookline.simulator.serving import ApiPlan, serve_alone, served
 from hookline.simulator.tally import Report
 from hookline.simulator.wording import duration, live_text, summary_rows
-from tests.support.simulator import SmallCloud, receiver
+from providers.simulation import ApiAnswer, Misbehavior
+from tests.support.simulator import SmallCloud, outgoing, receiver
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -39,7 +44,7 @@ def test_a_url_that_is_not_http_is_refused(url: str, capsys: pytest.CaptureFixtu
     assert "is not an http:// or https:// URL" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [("--rate", "0"), ("--rate", "nan"), ("--count", "0"), ("--concurrency", "-1")])
+@pytest.mark.parametrize("option", [("--rate", "0"), ("--rate", "nan"), ("--count", "-1"), ("--concurrency", "-1")])
 def test_a_number_that_makes_no_sense_is_refused(option: tuple[str, str]) -> None:
     """Zero, nothing and less than that."""
     with pytest.raises(SystemExit):
@@ -143,3 +148,105 @@ def test_the_summary_names_the_latencies() -> None:
     """Median, 99th percentile and the slowest."""
     report = Report(latency=Latency(3, 0.001, 0.002, 0.5))
     assert ("answer time", "p50 1.0 ms, p99 2.0 ms, slowest 500.0 ms") in summary_rows(report)
+
+
+def refused(*words: str) -> str:
+    """Return why a call is refused."""
+    with pytest.raises(CommandError) as error:
+        command.check(parsed(*words))
+    return str(error.value)
+
+
+URL = ("--url", "http://127.0.0.1:9/")
+API = ("--api", "127.0.0.1:0")
+
+
+def test_options_that_do_not_go_together_are_refused() -> None:
+    """Each with the option that is missing."""
+    assert "--url says where to send" in refused()
+    assert "--url says where to send" in refused(*API)
+    assert "--count 0 sends nothing" in refused(*URL, "--count", "0")
+    assert "for this machine alone" in refused("--api", "0.0.0.0:80", "--count", "0")
+    assert "--api HOST:PORT serves it" in refused(*URL, "--misbehave", "slow")
+    assert "--url says where" in refused(*API, "--count", "0", "--misbehave", "duplicates")
+    for words in ((*URL,), (*URL, *API), (*API, "--count", "0"), (*URL, "--misbehave", "duplicates:3")):
+        command.check(parsed(*words))
+
+
+@pytest.mark.parametrize("option", [("--api", "127.0.0.1"), ("--api", "x:y"), ("--api", ":80"), ("--api", "a:1/b")])
+def test_an_address_that_is_none_is_refused(option: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It ends as a wrong call."""
+    with pytest.raises(SystemExit):
+        parsed(*option)
+    assert "is not HOST:PORT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["odd", "slow:0", "slow:x", ""])
+def test_a_misbehavior_that_is_none_is_refused(word: str) -> None:
+    """Neither the kind nor the number may be anything."""
+    with pytest.raises(SystemExit):
+        parsed(*URL, *API, "--misbehave", word)
+
+
+def test_misbehaviors_are_gathered() -> None:
+    """Each with its number, 1 if none is named."""
+    arguments = parsed(*URL, *API, "--misbehave", "slow", "--misbehave", "rate_limit:3")
+    assert arguments.misbehave == [("slow", 1), ("rate_limit", 3)]
+
+
+async def test_the_first_events_are_doubled_if_asked() -> None:
+    """As many as asked, on top of the traffic."""
+    async with receiver() as received:
+        plan = Plan(url=received.url, rate=2000, count=6, duplicates=2, forgeries=False)
+        result = await simulate(SmallCloud(), plan, nothing)
+    assert (result.report.sent, result.report.duplicates, len(received.bodies)) == (6, 2, 8)
+
+
+async def test_the_api_is_served_beside_a_run() -> None:
+    """A call gives a delivery report, which goes where the traffic goes; the run ends by a signal."""
+    cloud = SmallCloud(next_answer=ApiAnswer(status=200, body=b"{}", effect="m1", follow_ups=(outgoing("report"),)))
+    tasks: list[asyncio.Task[None]] = []
+    arrived = asyncio.Event()
+
+    async def call(base_url: str) -> None:
+        async with aiohttp.ClientSession() as session, session.post(f"{base_url}/messages") as answer:
+            assert answer.status == 429
+        async with aiohttp.ClientSession() as session, session.post(f"{base_url}/messages") as answer:
+            assert answer.status == 200
+        await arrived.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def believe(*_: object) -> int:
+        arrived.set()
+        return 200
+
+    async with receiver(believe) as received:
+        api = ApiPlan(
+            host="127.0.0.1",
+            port=0,
+            misbehaviors=[(Misbehavior.RATE_LIMIT, 1)],
+            told=lambda base_url: tasks.append(asyncio.create_task(call(base_url))),
+        )
+        plan = Plan(url=received.url, rate=1, count=0)
+        result = await simulate(cloud, plan, nothing, partial(served, cloud, api))
+        await asyncio.gather(*tasks)
+    assert (received.bodies, result.report.clean) == ([b"report:1"], True)
+
+
+async def test_the_api_is_served_alone_until_a_signal() -> None:
+    """Nothing is delivered."""
+    api = ApiPlan(host="127.0.0.1", port=0, told=lambda _base_url: os.kill(os.getpid(), signal.SIGTERM))
+    async with asyncio.timeout(10.0):
+        await serve_alone(SmallCloud(), api)
+
+
+async def test_an_api_that_cannot_be_served_is_told() -> None:
+    """A port that is taken, and a misbehavior that the cloud does not know."""
+    taken = CloudApi(SmallCloud())
+    port = int((await taken.start()).rsplit(":", 1)[1])
+    with pytest.raises(CommandError, match="cannot listen there"):
+        await serve_alone(SmallCloud(), ApiPlan(host="127.0.0.1", port=port, told=print))
+    await taken.stop()
+    odd = ApiPlan(host="127.0.0.1", port=0, misbehaviors=[(Misbehavior.STALE_VERSION, 1)], told=print)
+    with pytest.raises(CommandError, match="stale_version"):
+        await serve_alone(SmallCloud(), odd)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hookline.simulator.deliveries import Deliveries, body_digest
+from hookline.simulator.deliveries import Deliveries, content_digest
 from hookline.simulator.engine import Engine, Limits
 from hookline.simulator.tally import Report
 from providers.simulation import Forgery, Outgoing, RetryPlan
@@ -203,7 +203,7 @@ async def test_the_ledger_holds_what_was_acknowledged_and_what_was_forged() -> N
     deliveries = Deliveries()
     await deliver(outgoing("good"), outgoing("bad", forgery=Forgery.UNSIGNED), deliveries=deliveries)
     assert [entry.body for entry in deliveries.acknowledged] == [b"good:1"]
-    assert deliveries.forged == {body_digest(b"bad:1")}
+    assert deliveries.forged == {content_digest(b"bad:1")}
 
 
 async def test_a_cloud_that_breaks_is_told_at_the_end() -> None:

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline.simulator.agenda import Agenda
-from hookline.simulator.deliveries import Deliveries, body_digest
+from hookline.simulator.deliveries import Deliveries, content_digest
 from hookline.simulator.latency import Histogram
 from hookline.simulator.pacing import Pacer
 from hookline.simulator.tally import Answer, Purpose, Tally
+from providers.simulation import Outgoing
 from tests.support.simulator import outgoing
 
 statuses = st.sampled_from([200, 204, 301, 400, 401, 403, 404, 500, 503])
@@ -80,10 +81,35 @@ def test_the_ledger_counts_what_it_cannot_hold() -> None:
 def test_a_body_that_was_genuine_too_is_not_looked_for_as_a_forgery() -> None:
     """A captured body with an old timestamp is stored rightly, by its genuine delivery."""
     deliveries = Deliveries()
-    deliveries.forge(b"both")
-    deliveries.forge(b"forged alone")
+    deliveries.forge(outgoing(), b"both")
+    deliveries.forge(outgoing(), b"forged alone")
     deliveries.acknowledge(outgoing(), b"both")
-    assert deliveries.forged == {body_digest(b"forged alone")}
+    assert deliveries.forged == {content_digest(b"forged alone")}
+
+
+def test_webhooks_by_get_are_told_apart_by_their_queries() -> None:
+    """They have no bodies; a body of the same bytes is another thing."""
+    deliveries = Deliveries()
+    for query in ("a=1", "a=2", "a=1"):
+        deliveries.acknowledge(Outgoing(label="got", body=lambda _: b"", method="GET", query=query), b"")
+    assert [(entry.method, entry.query) for entry in deliveries.acknowledged] == [("GET", "a=1"), ("GET", "a=2")]
+    assert content_digest(b"", "a=1") != content_digest(b"a=1")
+    assert content_digest(b"a=1", "ignored=1") == content_digest(b"a=1")
+
+
+def test_tallies_add_up() -> None:
+    """The figures of several accounts together, answer times too."""
+    first, second, total = Tally(), Tally(), Tally()
+    first.genuine("kind", Purpose.FIRST, Answer(0.5, 200), succeeded=True, last=True)
+    second.genuine("kind", Purpose.FIRST, Answer(0.1, 503), succeeded=False, last=True)
+    second.forgery("old", Answer(0.1, 401), succeeded=False)
+    for tally in (first, second):
+        total.include(tally)
+    report = total.report()
+    assert (report.sent, report.acknowledged, report.given_up, report.refused) == (2, 1, 1, 1)
+    assert (report.by_label, report.failures, report.by_forgery) == ({"kind": 2}, {"503": 1}, {"old": 1})
+    assert (report.latency.count, report.latency.slowest) == (1, 0.5)
+    assert first.report().sent == 1
 
 
 async def test_the_agenda_gives_what_is_due_first() -> None:

@@ -1,0 +1,1 @@
+"""Syniverse's cloud for the simulator: its events, its store of resources, its token, its answers."""
