@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from providers.contract import NO_SETTINGS, Account, Provider, Request, Settings
+from providers.simulation import Cloud
 from schemas.events import Event
 from schemas.vocabulary import Ingress
 from schemas.webhook import Webhook
@@ -95,12 +96,13 @@ def _no_vectors() -> Sequence[Vector]:
 class ProviderCase:
     """A provider and what the suite needs to hold it.
 
-    `folder` has its README. `examples` are files that others published, None where nobody did; `shown` makes a
-    sample of a file. `twins` are pairs of a push and a polled item that tell of one event. `unusable` are settings
-    under which nobody could be proved. `credentials` are settings that let its client be made.
+    `cloud` makes its simulated cloud. `folder` has its README. `examples` are files that others published, None where
+    nobody did; `shown` makes a sample of a file. `twins` are pairs of a push and a polled item that tell of one event.
+    `unusable` are settings under which nobody could be proved. `credentials` are settings that let its client be made.
     """
 
     provider: Provider
+    cloud: Callable[[bytes | None], Cloud]
     folder: Path
     ways: tuple[Way, ...]
     fixtures: Path

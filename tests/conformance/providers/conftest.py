@@ -7,7 +7,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support.conformance")
 
-from providers.registry import PROVIDERS  # noqa: E402 - the line above has to come before the suite is imported
+from providers.registry import CLOUDS, PROVIDERS  # noqa: E402 - the line above has to come before the suite is imported
 from tests.support.provider_cases import ProviderCase  # noqa: E402 - the same
 
 
@@ -41,3 +41,4 @@ def _registered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     case: ProviderCase | None = getattr(request.cls, "case", None)
     if case is not None:
         monkeypatch.setitem(cast("dict[str, Any]", PROVIDERS), case.provider.name, case.provider)
+        monkeypatch.setitem(cast("dict[str, Any]", CLOUDS), case.provider.name, case.cloud)

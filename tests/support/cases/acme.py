@@ -9,6 +9,7 @@ from typing import Any
 
 from providers.contract import Request, Secret, Settings, Verdict
 from tests.support.fourth import PROVIDER
+from tests.support.fourth.simulation import AcmeCloud
 from tests.support.provider_cases import (
     FIXTURES,
     NOW,
@@ -89,6 +90,7 @@ _ONE_SECRET = Way(
 
 ACME_CASE = ProviderCase(
     provider=PROVIDER,
+    cloud=AcmeCloud,
     folder=ROOT / "tests" / "support" / "fourth",
     ways=(_ONE_SECRET, replace(_ONE_SECRET, name="one_of_two", settings=_secrets("an older one", SECRET))),
     fixtures=FIXTURES / "acme" / "events",

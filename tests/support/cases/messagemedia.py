@@ -10,6 +10,7 @@ from typing import Any
 
 from providers import messagemedia
 from providers.contract import Request, Secret, Settings, Verdict
+from providers.messagemedia.simulation.cloud import MessageMediaCloud
 from tests.support.messagemedia_webhooks import KEY_ID, OTHER_KEY_ID, key_table, signed_headers
 from tests.support.provider_cases import (
     FIXTURES,
@@ -149,6 +150,7 @@ _BY_SECRET = Way(
 
 MESSAGEMEDIA_CASE = ProviderCase(
     provider=messagemedia.PROVIDER,
+    cloud=MessageMediaCloud,
     folder=ROOT / "providers" / "messagemedia",
     ways=(
         _BY_SIGNATURE,

@@ -9,6 +9,7 @@ from typing import Any
 from providers import syniverse
 from providers.contract import Request, Secret, Settings
 from providers.syniverse.paths import MESSAGES
+from providers.syniverse.simulation.cloud import SyniverseCloud
 from tests.support.provider_cases import (
     FIXTURES,
     ROOT,
@@ -112,6 +113,7 @@ _BY_PASSWORD = Way(
 
 SYNIVERSE_CASE = ProviderCase(
     provider=syniverse.PROVIDER,
+    cloud=SyniverseCloud,
     folder=ROOT / "providers" / "syniverse",
     ways=(
         _BY_PASSWORD,

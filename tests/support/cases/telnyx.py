@@ -7,6 +7,7 @@ from typing import Any
 
 from providers import telnyx
 from providers.contract import Request, Secret, Verdict
+from providers.telnyx.simulation.cloud import TelnyxCloud
 from tests.support.provider_cases import (
     FIXTURES,
     ROOT,
@@ -88,6 +89,7 @@ _FALSE: Mapping[str, Prove] = {"other_key": _by_another, "other_time": _over_the
 
 TELNYX_CASE = ProviderCase(
     provider=telnyx.PROVIDER,
+    cloud=TelnyxCloud,
     folder=ROOT / "providers" / "telnyx",
     ways=(
         Way(
