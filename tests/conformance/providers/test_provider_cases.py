@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hookline.calling.catalogue import operations_of_provider
 from providers.registry import PROVIDERS
 from tests.support.cases import CASES
 from tests.support.conformance.facts import sections_of
@@ -56,6 +57,15 @@ def test_all_providers_tell_the_same_story() -> None:
     told = {name: told_by(case) for name, case in CASES.items()}
     assert [name for name, story in told.items() if story != told["telnyx"]] == []
     assert len(told["telnyx"]) == 5
+
+
+def test_the_matrix_has_every_provider_and_counts_their_operations() -> None:
+    """The one on the front page."""
+    matrix = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## The three providers\n")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in matrix.splitlines() if line[:1] == "|"]
+    assert rows[0][1:] == [provider.title for provider in PROVIDERS.values()]
+    counts = [str(len(operations_of_provider(provider))) for provider in PROVIDERS.values()]
+    assert next(row for row in rows if row[0] == "operations")[1:] == counts
 
 
 def test_the_page_on_adding_a_provider_has_the_sections_of_the_readme() -> None:
