@@ -49,6 +49,12 @@ class ReadingOfBodies(OfProvider):
         mine = {event.id for event in self.case.events(sample)}
         assert mine.isdisjoint(event.id for event in self.case.events(sample, account="other"))
 
+    def test_broken_bodies_are_told_apart(self) -> None:
+        """Each is an event of its own: none hides another."""
+        bodies = (b"{", b"[", b"\xff\xfe", b'"', b"<a/>", b"<b/>", b"[1]", b"[2]")
+        ids = {event.id for body in bodies for event in self.case.events(Sample(name="broken", body=body))}
+        assert len(ids) == len(bodies)
+
     def test_a_push_and_a_poll_give_one_id(self) -> None:
         """Two ways to the same news do no harm (P8). A polled item may leave out what only a push can know."""
         for pushed, polled in self.case.twins:
