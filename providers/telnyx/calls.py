@@ -1,6 +1,7 @@
 """What all calls to Telnyx share: bodies, answers, pages."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -86,7 +87,7 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
-    return moment_text(value) if hasattr(value, "tzinfo") else str(value)
+    return moment_text(value) if isinstance(value, datetime) else str(value)
 
 
 def one_of(answer: Answer, model: type[M], name: str) -> M:
