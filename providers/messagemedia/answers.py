@@ -5,9 +5,10 @@ Source: README of this folder, section 6.
 
 from collections.abc import Mapping
 
+from providers.bodies import parse_object
 from providers.contract import SendReceipt, SendStatus
 from providers.fields import EMPTY, Json, items, text
-from providers.rest.answers import Answer, json_of, pause_of
+from providers.rest.answers import Answer, pause_of
 from schemas.events import ProviderError
 from schemas.vocabulary import FailureClass
 
@@ -20,7 +21,7 @@ _TOO_EARLY_OR_TOO_MANY = frozenset({425, 429})
 
 def errors_of(body: bytes) -> tuple[ProviderError, ...]:
     """Return the error of `{"message", "details"}`; nothing where the body says nothing."""
-    answer = _object(json_of(body))
+    answer = parse_object(body).root
     title = text(answer, "message")
     detail = "; ".join(item for item in items(answer, "details") if isinstance(item, str)) or None
     return () if title is None and detail is None else (ProviderError(title=title, detail=detail),)
@@ -45,7 +46,7 @@ def receipt_of(answer: Answer, now: float) -> SendReceipt:
 
 
 def _accepted(answer: Answer) -> SendReceipt:
-    messages = items(_object(answer.json()), "messages")
+    messages = items(parse_object(answer.body).root, "messages")
     message_id = text(_object(messages[0]), "message_id") if messages else None
     if message_id is None:
         return SendReceipt(status=SendStatus.UNKNOWN, http_status=answer.status, reason="no_message_id")

@@ -36,7 +36,10 @@ class Blacklist:
 
     @operation("POST", BLACKLIST_PATH)
     async def add(self, numbers: Sequence[str]) -> tuple[str, ...]:
-        """Put 1 to 10 numbers on the blacklist, E.164, and return them. Raises LimitError, ApiError."""
+        """Put 1 to 10 numbers on the blacklist, E.164, and return them.
+
+        Raises LimitError, ApiError.
+        """
         limits.check_numbers("numbers", numbers, limits.MOST_BLACKLISTED)
         # Numbers that are on it already are answered with success.
         answer = await self._calls.change(
@@ -46,13 +49,19 @@ class Blacklist:
 
     @operation("DELETE", f"{BLACKLIST_PATH}/{{number}}")
     async def remove(self, number: str) -> None:
-        """Take a number off the blacklist. Raises NotFoundError where it is not on it."""
+        """Take a number off the blacklist.
+
+        Raises NotFoundError where it is not on it.
+        """
         limits.check_number("number", number)
         await self._calls.change("blacklist.remove", "DELETE", f"{BLACKLIST_PATH}/{number}", repeatable=True)
 
     @operation("GET", f"{_AUTHORISED_PATH}/{{numbers}}")
     async def is_authorised(self, numbers: Sequence[str]) -> tuple[Authorisation, ...]:
-        """Tell of each number whether the account may write to it. Raises LimitError, ApiError."""
+        """Tell of each number whether the account may write to it.
+
+        Raises LimitError, ApiError.
+        """
         limits.check_numbers("numbers", numbers)
         answer = await self._calls.get("blacklist.is_authorised", f"{_AUTHORISED_PATH}/{','.join(numbers)}")
         return tuple(map(Authorisation.of, list_of(answer, "blacklist.is_authorised", "numbers")))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from providers.bodies import parse_object
 from providers.fields import Json
 from providers.rest.answers import Answer
 from providers.rest.errors import UnreadableAnswerError
@@ -43,10 +44,10 @@ class Calls:
 
 def object_of(answer: Answer, name: str) -> Json:
     """Return the JSON object that an answer holds. Raises UnreadableAnswerError; `name` is the operation."""
-    value = answer.json()
-    if not isinstance(value, dict):
+    parsed = parse_object(answer.body)
+    if parsed.failure is not None:
         raise UnreadableAnswerError(f"{name}: the answer is no JSON object")
-    return value
+    return parsed.root
 
 
 def list_of(answer: Answer, name: str, member: str | None = None) -> Sequence[object]:

@@ -181,7 +181,10 @@ def _count(name: str, values: Sequence[object], most: int | None) -> None:
         raise LimitError(f"{name}: {len(values)}, where {f'1 to {most}' if most else 'at least 1'} can be named")
 
 
-def _length(name: str, value: str, least: int, most: int) -> None:
+def _length(name: str, value: object, least: int, most: int) -> None:
+    # A table that was read from JSON may hold anything.
+    if not isinstance(value, str):
+        raise LimitError(f"{name}: not a text")
     if not least <= len(value) <= most:
         raise LimitError(f"{name}: {len(value)} characters, where {least} to {most} are allowed")
 

@@ -80,7 +80,10 @@ class AccountOperations:
 
     @operation("GET", f"{MESSAGES_PATH}/{{message_id}}")
     async def get_message(self, message_id: str) -> Message:
-        """Return a message and its status. Raises NotFoundError, also for what is older than 45 days."""
+        """Return a message and its status.
+
+        Raises NotFoundError, also for what is older than 45 days.
+        """
         return Message.of(object_of(await self.calls.get("get_message", _message(message_id)), "get_message"))
 
     @operation("PUT", f"{MESSAGES_PATH}/{{message_id}}")
@@ -94,7 +97,10 @@ class AccountOperations:
 
     @operation("GET", "/v1/messaging/credits")
     async def get_credits(self) -> Credits:
-        """Return the prepaid credit that is left, in a shape that is not published. Raises ApiError."""
+        """Return the prepaid credit that is left, in a shape that is not published.
+
+        Raises ApiError.
+        """
         return Credits.of((await self.calls.get("get_credits", "/v1/messaging/credits")).json())
 
     @operation("GET", REPLIES.path)
@@ -105,7 +111,10 @@ class AccountOperations:
 
     @operation("POST", f"{REPLIES.path}/confirmed")
     async def confirm_replies(self, reply_ids: Sequence[str]) -> None:
-        """Confirm 1 to 100 replies by their reply ids: they are then marked, some time later. Raises LimitError."""
+        """Confirm 1 to 100 replies by their reply ids: they are then marked, some time later.
+
+        Raises LimitError.
+        """
         await REPLIES.confirm(self.calls, reply_ids)
 
     @operation("GET", DELIVERY_REPORTS.path)
@@ -116,7 +125,10 @@ class AccountOperations:
 
     @operation("POST", f"{DELIVERY_REPORTS.path}/confirmed")
     async def confirm_delivery_reports(self, delivery_report_ids: Sequence[str]) -> None:
-        """Confirm 1 to 100 delivery reports by their ids: they are then marked, some time later. Raises LimitError."""
+        """Confirm 1 to 100 delivery reports by their ids: they are then marked, some time later.
+
+        Raises LimitError.
+        """
         await DELIVERY_REPORTS.confirm(self.calls, delivery_report_ids)
 
     async def _send(self, name: str, messages: Sequence[NewMessage]) -> tuple[Message, ...]:

@@ -7,6 +7,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from providers.bodies import parse_object
 from providers.contract import Account
 from providers.fields import text
 from providers.messagemedia import access
@@ -14,8 +15,7 @@ from providers.messagemedia.blacklist_poll import BlacklistPoll
 from providers.messagemedia.client import MessageMediaClient
 from providers.messagemedia.queues import DELIVERY_REPORTS, OFF_BY_DEFAULT, PAGE, REPLIES, Queue
 from providers.polling import poll_every, wanted_polls
-from providers.rest.answers import json_of
-from providers.rest.errors import UnreadableAnswerError
+from providers.rest.errors import RefusedError, UnreadableAnswerError
 from providers.rest.verbatim import items_of
 from providers.roles import Poll, PollBatch, Polled
 
@@ -86,8 +86,7 @@ class QueuePoll:
 
     def _key(self, item: bytes) -> str:
         """Return an item's id; of one without, a digest in its place, which no confirmation names."""
-        value = json_of(item)
-        found = text(value, self._queue.id_name) if isinstance(value, dict) else None
+        found = text(parse_object(item).root, self._queue.id_name)
         return found or f"{_NAMELESS}{hashlib.sha256(item).hexdigest()}"
 
     async def _after_stale(self, page: Sequence[Item]) -> float | None:
@@ -106,7 +105,29 @@ class QueuePoll:
     async def _confirm(self, keys: Iterable[str]) -> None:
         ids = [key for key in keys if not key.startswith(_NAMELESS)] if self._confirms else []
         for start in range(0, len(ids), PAGE):
-            await self._queue.confirm(self._client.calls, ids[start : start + PAGE])
+            await self._confirm_what_is_taken(ids[start : start + PAGE])
+
+    async def _confirm_what_is_taken(self, ids: Sequence[str]) -> None:
+        """Confirm a page. One id that the provider refuses must not keep the others in the queue: they go by halves."""
+        try:
+            await self._queue.confirm(self._client.calls, ids)
+        except RefusedError as error:
+            if error.status != 400 or len(ids) == 1:
+                raise
+            await self._confirm_halves(ids, error)
+
+    async def _confirm_halves(self, ids: Sequence[str], refusal: RefusedError) -> None:
+        middle = len(ids) // 2
+        refused = 0
+        for half in (ids[:middle], ids[middle:]):
+            try:
+                await self._confirm_what_is_taken(half)
+            except RefusedError as error:
+                if error.status != 400:
+                    raise
+                refused += 1
+        if refused == 2:
+            raise refusal
 
 
 # No id of the provider's begins so: they are UUIDs.

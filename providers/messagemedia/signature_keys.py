@@ -52,17 +52,26 @@ class SignatureKeys:
 
     @operation("GET", f"{_PATH}/{{key_id}}")
     async def get(self, key_id: str) -> SignatureKey:
-        """Return one key, without its public key. Raises NotFoundError."""
+        """Return one key, without its public key.
+
+        Raises NotFoundError.
+        """
         return _key("signature_keys.get", await self._calls.get("signature_keys.get", _one(key_id)))
 
     @operation("GET", _ENABLED)
     async def get_enabled(self) -> SignatureKey:
-        """Return the key that is enabled. Raises NotFoundError where none is."""
+        """Return the key that is enabled.
+
+        Raises NotFoundError where none is.
+        """
         return _key("signature_keys.get_enabled", await self._calls.get("signature_keys.get_enabled", _ENABLED))
 
     @operation("PATCH", _ENABLED)
     async def enable(self, key_id: str) -> SignatureKey:
-        """Enable a key, which disables the one that was enabled. Raises NotFoundError."""
+        """Enable a key, which disables the one that was enabled.
+
+        Raises NotFoundError.
+        """
         limits.check_id("key_id", key_id)
         body = {"key_id": key_id}
         name = "signature_keys.enable"
@@ -75,7 +84,10 @@ class SignatureKeys:
 
     @operation("DELETE", f"{_PATH}/{{key_id}}")
     async def delete(self, key_id: str) -> None:
-        """Delete a key. Raises NotFoundError, also where a repeat of a lost answer finds it gone."""
+        """Delete a key.
+
+        Raises NotFoundError, also where a repeat of a lost answer finds it gone.
+        """
         await self._calls.change("signature_keys.delete", "DELETE", _one(key_id), repeatable=True)
 
 

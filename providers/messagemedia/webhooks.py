@@ -91,7 +91,10 @@ class Webhooks:
 
     @operation("DELETE", f"{_PATH}/{{webhook_id}}")
     async def delete(self, webhook_id: str) -> None:
-        """Delete a webhook. Raises NotFoundError, also where a repeat of a lost answer finds it gone."""
+        """Delete a webhook.
+
+        Raises NotFoundError, also where a repeat of a lost answer finds it gone.
+        """
         await self._calls.change("webhooks.delete", "DELETE", _one(webhook_id), repeatable=True)
 
 

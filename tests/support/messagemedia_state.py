@@ -2,13 +2,17 @@
 
 import itertools
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+from providers.messagemedia.polls import polls
+from providers.roles import Poll, PollBatch
+from tests.support.messagemedia_api import account_at
 
 _QUEUES = {"delivery_reports": "delivery_report_id", "replies": "reply_id"}
 _PAGE = 100
@@ -29,8 +33,9 @@ def report(number: int) -> dict[str, Any]:
 class FakeMessageMedia:
     """What the account holds.
 
-    `lag` is how many checks still show what was confirmed; `losing` forgets confirmations. `skipped` numbers are on the
-    blacklist and not in the list. `keys_off` answers the key endpoints as for an account without the feature.
+    `lag` is how many checks still show what was confirmed; `losing` forgets confirmations; `unknown` ids are refused
+    when they are confirmed. `skipped` numbers are on the blacklist and not in the list. `keys_off` answers the key
+    endpoints as for an account without the feature.
     """
 
     queues: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _QUEUES})
@@ -41,6 +46,7 @@ class FakeMessageMedia:
     lag: int = 0
     losing: bool = False
     keys_off: bool = False
+    unknown: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     confirmed: list[list[str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -89,7 +95,7 @@ class FakeMessageMedia:
     async def _confirm(self, request: web.Request) -> web.Response:
         name = request.path.split("/")[2]
         ids = (await request.json())[f"{_QUEUES[name]}s"]
-        if not 1 <= len(ids) <= _PAGE:
+        if not 1 <= len(ids) <= _PAGE or self.unknown & set(ids):
             return web.json_response({"message": "Bad Request", "details": ["1 to 100 ids"]}, status=400)
         self.confirmed.append(ids)
         if not self.losing:
@@ -169,3 +175,26 @@ async def fake_messagemedia(**state: Any) -> AsyncGenerator[FakeMessageMedia]:
     async with TestServer(fake.app(), host="127.0.0.1") as server:
         fake.url = str(server.make_url("/")).rstrip("/")
         yield fake
+
+
+@asynccontextmanager
+async def polling(name: str, **state: Any) -> AsyncGenerator[tuple[FakeMessageMedia, Poll]]:
+    """Give an account with that state, and one poll of it."""
+    async with fake_messagemedia(**state) as fake:
+        (poll,) = polls(account_at(fake.url, polls=(name,), poll_every=30.0))
+        try:
+            yield fake, poll
+        finally:
+            await poll.close()
+
+
+async def until_empty(poll: Poll, most: int = 50) -> Sequence[PollBatch]:
+    """Check and store as long as the poll asks to be asked again at once, and return all batches."""
+    batches = []
+    for _ in range(most):
+        batch = await poll.check()
+        batches.append(batch)
+        await poll.stored(batch)
+        if batch.again_after is None:
+            return batches
+    raise AssertionError("never empty")

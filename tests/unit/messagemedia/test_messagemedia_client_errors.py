@@ -198,6 +198,14 @@ async def test_wrong_key_is_not_called_off_by_default() -> None:
     assert "off by default" not in str(caught.value)
 
 
+async def test_half_an_emoji_does_not_cost_the_page() -> None:
+    """JSON's grammar allows half a surrogate pair: the replies around it are read all the same."""
+    body = b'{"replies":[{"reply_id":"r1","content":"Hi \\ud83d"},{"reply_id":"r2"}]}'
+    async with api_answering(Reply(body)) as api, client_of(api.url) as client:
+        found = await client.check_replies()
+    assert [(one.reply_id, one.content) for one in found] == [("r1", "Hi \ufffd"), ("r2", None)]
+
+
 async def test_calls_for_a_sub_account() -> None:
     """Calls for a sub-account carry its id and the parent's key; the parent's own calls do not."""
     async with api_answering(Reply({"replies": []})) as api, client_of(api.url) as client:

@@ -43,6 +43,8 @@ REFUSED: dict[str, tuple[Ask, str]] = {
     "many metadata": (send(metadata={str(one): "v" for one in range(11)}), "metadata"),
     "long metadata key": (send(metadata={"k" * 101: "v"}), "metadata"),
     "long metadata value": (send(metadata={"k": "v" * 257}), "metadata"),
+    "metadata that is no text": (send(metadata={"k": 7}), "metadata"),
+    "header that is no text": (create(headers={"x": 7}), "headers"),
     "media without MMS": (send(media=["https://files.example/a.png"]), "media"),
     "subject without MMS": (send(format="SMS", subject="Hi"), "subject"),
     "long subject": (send(format="MMS", subject="x" * 65), "subject"),

@@ -69,6 +69,14 @@ def test_a_target_that_a_proxy_changed_is_found(target: str, more: dict[str, str
     assert any(words in finding.title and "outer_path" in finding.advice for finding in found)
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"callback_url": null}', b'{"callback_url": "http://["}', b"[]", b"{", b"[" * 100_000]
+)
+def test_a_body_without_a_callback_url_is_no_guess(body: bytes) -> None:
+    """Whatever stands there, the explanation comes to its end."""
+    assert "No common change" in titles(explained(signed_over(b"something else", body=body)))
+
+
 def test_a_wrong_outer_path_is_found() -> None:
     """The request came with the right path, and the setting spoils it."""
     found = explained(request_of(BODY), account_of(key_table(), outer_path="/elsewhere"))

@@ -307,6 +307,14 @@ def test_a_pointer_escapes_the_name_that_it_goes_through() -> None:
     assert b"eA==" not in event.provider_data.raw
 
 
+def test_files_under_two_names_are_both_left_out() -> None:
+    """The account's own name for them goes into the very list that the usual one names."""
+    value = {"reply_id": "1", "source_number": "x", "attachments": {"content": {"list": "QUFB"}, "base64": "QkJC"}}
+    (event,) = events_of(value, {"field_names": {"attachments": "attachments.content.list"}})
+    assert event.provider_data is not None
+    assert event.provider_data.value()["attachments"] == {}
+
+
 def test_of_endless_lists_the_first_hundred_are_read() -> None:
     """No message has so many; the raw record keeps all."""
     value = fixture_value("reply_mms") | {

@@ -1,62 +1,31 @@
-"""What is polled: check, store, confirm, until the queue is empty; the blacklist by comparison."""
+"""What is polled: check, store, confirm, until the queue is empty."""
 
 import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from providers.contract import AccountError
-from providers.messagemedia import blacklist_poll
-from providers.messagemedia.blacklist_poll import BlacklistPoll
 from providers.messagemedia.polls import FIRST_PAUSE, PATIENCE, REMEMBERED, QueuePoll, polls
 from providers.messagemedia.queues import DELIVERY_REPORTS, REPLIES
-from providers.rest.errors import ApiError, AuthenticationError, UnreadableAnswerError
-from providers.roles import Poll, PollBatch
+from providers.rest.errors import ApiError, AuthenticationError, RefusedError, UnreadableAnswerError
+from providers.roles import PollBatch
 from tests.support.messagemedia_api import Reply, account_at, api_answering, client_of, example
-from tests.support.messagemedia_state import FakeMessageMedia, fake_messagemedia, report
+from tests.support.messagemedia_state import fake_messagemedia, polling, report, until_empty
 
 PATH = "/v1/delivery_reports"
-BLACKLIST = "/v1/number_authorisation/mt/blacklist"
 
 
-@asynccontextmanager
-async def polling(name: str, **state: Any) -> AsyncGenerator[tuple[FakeMessageMedia, Poll]]:
-    """Give an account with that state, and one poll of it."""
-    async with fake_messagemedia(**state) as fake:
-        (poll,) = polls(account_at(fake.url, polls=(name,), poll_every=30.0))
-        try:
-            yield fake, poll
-        finally:
-            await poll.close()
-
-
-def reports(count: int, first: int = 1) -> dict[str, list[Any]]:
+def reports(count: int) -> dict[str, list[Any]]:
     """Return queues with so many reports."""
-    return {"delivery_reports": [report(number) for number in range(first, first + count)], "replies": []}
+    return {"delivery_reports": [report(number) for number in range(1, count + 1)], "replies": []}
 
 
 def ids_of(batch: PollBatch) -> list[str]:
     """Return the report ids of a batch."""
     return [json.loads(item.body)["delivery_report_id"] for item in batch.items]
-
-
-def numbers_of(batch: PollBatch) -> list[tuple[str, bool]]:
-    """Return what a batch of the blacklist says."""
-    return [(value["number"], value["listed"]) for value in (json.loads(item.body) for item in batch.items)]
-
-
-async def until_empty(poll: Poll, most: int = 50) -> Sequence[PollBatch]:
-    """Check and store as long as the poll asks to be asked again at once, and return all batches."""
-    batches = []
-    for _ in range(most):
-        batch = await poll.check()
-        batches.append(batch)
-        await poll.stored(batch)
-        if batch.again_after is None:
-            return batches
-    raise AssertionError("never empty")
 
 
 async def test_check_store_confirm_until_empty() -> None:
@@ -155,6 +124,26 @@ async def test_queue_of_somebody_else_is_read_alone() -> None:
     assert fake.confirmed == []
 
 
+async def test_refused_id_keeps_nobody_else_in_the_queue() -> None:
+    """The others of its page are confirmed, and it is not asked for again."""
+    state = {"queues": reports(100), "unknown": {"report-37", "report-38"}}
+    async with polling("delivery_reports", **state) as (fake, poll):
+        await poll.stored(await poll.check())
+        assert (await poll.check()).items == ()
+    confirmed = [one for ids in fake.confirmed for one in ids]
+    assert sorted(confirmed) == sorted(f"report-{number}" for number in range(1, 101) if number not in {37, 38})
+
+
+async def test_refusal_of_every_id_is_an_error() -> None:
+    """Where nothing at all is taken the confirmation has failed, and the batch comes again."""
+    state = {"queues": reports(3), "unknown": {"report-1", "report-2", "report-3"}}
+    async with polling("delivery_reports", **state) as (_, poll):
+        batch = await poll.check()
+        with pytest.raises(RefusedError):
+            await poll.stored(batch)
+        assert await poll.check() == batch
+
+
 async def test_failed_confirmation_brings_the_batch_again() -> None:
     """Where confirming fails the items come again, to be stored under the same ids."""
     line = "POST /v1/delivery_reports/confirmed"
@@ -180,6 +169,31 @@ async def test_item_without_an_id_is_given_once() -> None:
         assert (await poll.check()).items == ()
     assert [json.loads(item.body) for item in batch.items] == broken
     assert fake.confirmed == [["report-1"]]
+
+
+async def test_half_an_emoji_does_not_stay_in_the_queue() -> None:
+    """A text that was cut in the middle of an emoji is stored as it came, and confirmed by its id."""
+    item = b'{"reply_id":"r1","content":"Hi \\ud83d"}'
+    async with api_answering(Reply(b'{"replies":[' + item + b"]}"), Reply(None, 202)) as api:
+        poll = QueuePoll(client_of(api.url), REPLIES, 30.0)
+        batch = await poll.check()
+        await poll.stored(batch)
+        await poll.close()
+    assert [found.body for found in batch.items] == [item]
+    assert api.seen[1].json == {"reply_ids": ["r1"]}
+
+
+@given(body=st.binary() | st.builds(lambda inner: b'{"replies":[' + inner + b"]}", st.binary()))
+@settings(deadline=None)
+def test_page_of_any_bytes_is_items_or_an_error(body: bytes) -> None:
+    """Whatever a check answers, it is cut into items with a key each, or refused as no answer."""
+    poll = QueuePoll(client_of("http://127.0.0.1:9"), REPLIES, 30.0)
+    try:
+        found = poll._keyed(body)
+    except UnreadableAnswerError:
+        return
+    assert len({key for key, _ in found}) == len(found)
+    assert all(item in body for _, item in found)
 
 
 async def test_item_shown_twice_is_given_once() -> None:
@@ -217,142 +231,6 @@ async def test_answer_that_is_none(body: bytes) -> None:
         with pytest.raises(UnreadableAnswerError, match="off by default"):
             await poll.check()
         await poll.close()
-
-
-async def test_blacklist_is_given_whole_at_first() -> None:
-    """The first look gives every number on it, page after page, and the next look nothing."""
-    async with polling("blacklist", blacklist=[f"+614915{number:05}" for number in range(250)]) as (fake, poll):
-        (batch,) = await until_empty(poll)
-        assert (await poll.check()).items == ()
-    assert numbers_of(batch) == [(f"+614915{number:05}", True) for number in range(250)]
-    assert {item.target for item in batch.items} == {BLACKLIST}
-    assert fake.asked == [f"GET {BLACKLIST}"] * 6
-
-
-async def test_blacklist_gives_changes_alone() -> None:
-    """Later looks give who came and who left."""
-    async with polling("blacklist", blacklist=["+61491570156", "+61491570157"]) as (fake, poll):
-        await until_empty(poll)
-        fake.blacklist = ["+61491570157", "+61491570110"]
-        (batch,) = await until_empty(poll)
-    assert numbers_of(batch) == [("+61491570110", True), ("+61491570156", False)]
-
-
-async def test_number_that_the_list_skipped_has_not_left() -> None:
-    """A list that changed while it was read says nothing certain: the provider is asked by name."""
-    async with polling("blacklist", blacklist=["+61491570156", "+61491570157"]) as (fake, poll):
-        await until_empty(poll)
-        fake.blacklist, fake.skipped = [], ["+61491570156"]
-        (batch,) = await until_empty(poll)
-    assert numbers_of(batch) == [("+61491570157", False)]
-
-
-async def test_number_that_cannot_be_asked_for_stays_listed() -> None:
-    """Where nobody says that a number may be written to it counts as listed, and is asked for again."""
-    line = "GET /v1/number_authorisation/is_authorised/+61491570156"
-    async with fake_messagemedia(blacklist=["+61491570156"], failing={line}) as fake:
-        poll = BlacklistPoll(client_of(fake.url), 30.0)
-        await until_empty(poll)
-        fake.blacklist = ["+61491570157"]
-        assert numbers_of((await until_empty(poll))[0]) == [("+61491570157", True)]
-        fake.failing.clear()
-        assert numbers_of((await until_empty(poll))[0]) == [("+61491570156", False)]
-        await poll.close()
-
-
-async def test_entry_that_is_no_number_leaves_without_asking() -> None:
-    """The provider takes nothing but E.164 in a question: an odd entry is compared alone."""
-    async with polling("blacklist", blacklist=["Shop", "+61491570156"]) as (fake, poll):
-        await until_empty(poll)
-        fake.blacklist = ["+61491570156"]
-        (batch,) = await until_empty(poll)
-    assert numbers_of(batch) == [("Shop", False)]
-    assert not any("is_authorised" in line for line in fake.asked)
-
-
-async def test_blacklist_comes_in_bounded_batches() -> None:
-    """Many changes are given batch after batch from one reading of the list."""
-    async with polling("blacklist", blacklist=[f"+614915{number:05}" for number in range(1001)]) as (fake, poll):
-        batches = await until_empty(poll)
-    assert [len(batch.items) for batch in batches] == [500, 500, 1]
-    assert [batch.again_after for batch in batches] == [0.0, 0.0, None]
-    assert len(fake.asked) == 11
-
-
-async def test_blacklist_batch_that_is_not_stored_comes_again() -> None:
-    """Only what is durable counts as known."""
-    async with polling("blacklist", blacklist=["+61491570156"]) as (_, poll):
-        batch = await poll.check()
-        assert await poll.check() == batch
-
-
-async def test_blacklist_that_cannot_be_read_changes_nothing() -> None:
-    """An error, or an answer that is no list, is never taken for a list that everybody has left."""
-    listed = Reply({"numbers": ["+61491570156"]})
-    async with api_answering(listed, Reply({}), Reply({"numbers": None}), listed) as api:
-        poll = BlacklistPoll(client_of(api.url), 30.0)
-        await poll.stored(await poll.check())
-        for _ in range(2):
-            with pytest.raises(UnreadableAnswerError):
-                await poll.check()
-        assert (await poll.check()).items == ()
-        await poll.close()
-
-
-async def test_blacklist_that_is_too_long_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a list that is cut nobody can be said to have left it."""
-    async with polling("blacklist", blacklist=["+61491570157", "+61491570158"]) as (fake, poll):
-        await until_empty(poll)
-        monkeypatch.setattr(blacklist_poll, "MOST_NUMBERS", 200)
-        fake.blacklist = [f"+614915{number:05}" for number in range(300)]
-        (batch,) = await until_empty(poll)
-    assert numbers_of(batch) == [(f"+614915{number:05}", True) for number in range(200)]
-
-
-async def test_endless_blacklist_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list whose pages never stop is read as far as the bound."""
-    monkeypatch.setattr(blacklist_poll, "MOST_NUMBERS", 3)
-    pages = [Reply({"numbers": ["+61491570156"], "pagination": {"page": str(place)}}) for place in range(9)]
-    async with api_answering(*pages) as api:
-        poll = BlacklistPoll(client_of(api.url), 30.0)
-        assert numbers_of(await poll.check()) == [("+61491570156", True)]
-        await poll.close()
-    assert len(api.seen) == 3
-
-
-async def test_page_that_is_named_twice_ends_the_blacklist() -> None:
-    """The published page names a next one that may be itself: the list is then whole."""
-    page = Reply({"numbers": ["+61491570156"], "pagination": {"page": "0"}})
-    async with api_answering(page) as api:
-        poll = BlacklistPoll(client_of(api.url), 30.0)
-        assert numbers_of(await poll.check()) == [("+61491570156", True)]
-        await poll.close()
-    assert [seen.target.partition("?")[2] for seen in api.seen] == ["", "token=0"]
-
-
-async def test_long_blacklist_takes_several_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check reads a bounded number of pages and asks to go on at once; the changes come when all is read."""
-    monkeypatch.setattr(blacklist_poll, "PAGES", 2)
-    async with polling("blacklist", blacklist=[f"+614915{number:05}" for number in range(450)]) as (fake, poll):
-        batches = await until_empty(poll)
-    assert [(len(batch.items), batch.again_after) for batch in batches] == [(0, 0.0), (0, 0.0), (450, None)]
-    assert len(fake.asked) == 5
-
-
-async def test_broken_look_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an error the list is read from its first page: a token may have lost its meaning."""
-    monkeypatch.setattr(blacklist_poll, "PAGES", 1)
-    first = Reply({"numbers": ["+61491570156"], "pagination": {"page": "t"}})
-    last = Reply({"numbers": ["+61491570157"]})
-    async with api_answering(first, Reply(b"", 400), first, last) as api:
-        poll = BlacklistPoll(client_of(api.url), 30.0)
-        await poll.check()
-        with pytest.raises(ApiError):
-            await poll.check()
-        (found,) = [batch for batch in await until_empty(poll) if batch.items]
-        await poll.close()
-    assert len(found.items) == 2
-    assert [seen.target.partition("?")[2] for seen in api.seen] == ["", "token=t", "", "token=t"]
 
 
 async def test_polls_are_opt_in() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
+from hypothesis import given
+from hypothesis import strategies as st
 
 from providers.contract import AccountError, SendReceipt, SendStatus
 from providers.messagemedia.answers import receipt_of
@@ -220,3 +222,24 @@ def test_callback_that_is_no_url() -> None:
     """It would spoil every command: the account is refused instead."""
     with pytest.raises(AccountError, match="callback_url"):
         sender(account_at("https://api.messagemedia.com", callback_url="hooks.example"))
+
+
+@given(
+    status=st.integers(100, 599),
+    body=st.binary() | st.builds(lambda inner: b'{"messages":[' + inner + b"]}", st.binary()),
+    wait=st.text(max_size=12),
+)
+def test_answer_of_any_bytes_has_a_meaning(status: int, body: bytes, wait: str) -> None:
+    """Whatever is answered, it is one of the four outcomes; accepted is nothing without an id."""
+    found = receipt_of(Answer(status, {"retry-after": wait}, body), NOW)
+    assert found.http_status == status
+    assert (found.status is SendStatus.ACCEPTED) == (found.message_id is not None)
+    assert found.status is not SendStatus.RETRY or status in {425, 429, 503}
+
+
+@pytest.mark.parametrize(
+    "value", [None, 7, "text", [], {"messages": 7}, {"messages": ["m1"]}, {"messages": [{"message_id": 7}]}]
+)
+def test_success_of_another_shape_is_unknown(value: object) -> None:
+    """The message is out, and nobody knows its id."""
+    assert receipt(202, value).reason == "no_message_id"

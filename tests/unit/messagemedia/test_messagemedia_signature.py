@@ -351,6 +351,23 @@ def test_arbitrary_requests_never_raise(headers: dict[str, str], method: str, ta
     assert not checker.explain(request, NOW)[-1].ok
 
 
+@pytest.mark.parametrize("letter", [0xDCFF, 0xD800])
+def test_targets_of_odd_bytes_are_refused(letter: int) -> None:
+    """Bytes that are no UTF-8 are signed as they stand, so here they are changed ones."""
+    request = request_of(BODY, signed_headers(BODY), target=f"/webhooks/main?a={chr(letter)}")
+    checker = verifier(account_of())
+    assert checker.verify(request, NOW).verdict is Verdict.SIGNATURE_MISMATCH
+    assert not checker.explain(request, NOW)[-1].ok
+
+
+def test_a_target_of_bytes_that_are_no_utf8_verifies_as_it_stands() -> None:
+    """The signature covers the bytes."""
+    date = http_date_of(NOW)
+    signature = sign(b"POST /webhooks/main?a=\xff HTTP/1.1" + date.encode() + BODY)
+    headers = changed(x_messagemedia_signature=signature)
+    assert verdict_of(request_of(BODY, headers, target="/webhooks/main?a=\udcff")) is Verdict.VERIFIED
+
+
 def test_no_key_and_no_secret_is_not_configured() -> None:
     """An account that could prove nobody refuses to start."""
     with pytest.raises(AccountError) as caught:
