@@ -35,7 +35,7 @@ class Model:
         given = {
             item.name: found
             for item, hint in parts_of(cls)
-            if (found := _read(hint, source.get(json_name(item)))) is not None
+            if (found := value_as(hint, source.get(json_name(item)))) is not None
         }
         return cls(raw=source, **given)
 
@@ -80,8 +80,8 @@ def parts_of(cls: type[Model]) -> tuple[tuple[Field[Any], Any], ...]:
 _PARTS: dict[type, tuple[tuple[Field[Any], Any], ...]] = {}
 
 
-def _read(hint: Any, value: Any) -> Any:
-    """Return a value as its hint says, None where it is not that."""
+def value_as(hint: Any, value: Any) -> Any:
+    """Return a JSON value as a type says, None where it is not that."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         hint = next(arg for arg in get_args(hint) if arg is not type(None))
@@ -98,7 +98,7 @@ def _read(hint: Any, value: Any) -> Any:
 def _items(hint: Any, value: object) -> tuple[Any, ...] | None:
     if not isinstance(value, list):
         return None
-    return tuple(found for item in value if (found := _read(hint, item)) is not None)
+    return tuple(found for item in value if (found := value_as(hint, item)) is not None)
 
 
 def _plain(expected: Any, value: object) -> Any:

@@ -10,22 +10,22 @@ from providers.syniverse.tokens import DEFAULT_TOKEN_PATH
 
 
 def client(account: Account, tempo: Tempo | None = None) -> SyniverseClient:
-    """Return the client of an account.
+    """Return the client of an account. Without a `token_file` it regenerates no token: a new one would be lost.
 
-    Raises AccountError where the token is missing, a setting is none, or a token could be regenerated and not kept:
-    the receiver, the polls and the senders all use it, and the old one dies with the first regeneration.
+    Raises AccountError where the token is missing, or a setting is none.
     """
     settings = account.settings
     token = settings.get("token")
     if not isinstance(token, Secret) or not token.value.strip():
         raise AccountError(f"account {account.name!r} has no token: it can receive, but not call Syniverse")
     _check(account, token)
+    keeps = settings.get("token_file")
     try:
         return SyniverseClient(
             token,
-            consumer_key=settings.get("consumer_key"),
-            consumer_secret=settings.get("consumer_secret"),
-            token_file=settings.get("token_file"),
+            consumer_key=settings.get("consumer_key") if keeps else None,
+            consumer_secret=settings.get("consumer_secret") if keeps else None,
+            token_file=keeps,
             token_validity=_validity(account),
             base_url=base_url_of(account),
             token_path=str(settings.get("token_path") or DEFAULT_TOKEN_PATH),
@@ -33,6 +33,17 @@ def client(account: Account, tempo: Tempo | None = None) -> SyniverseClient:
         )
     except LimitError as error:
         raise AccountError(f"account {account.name!r}: {error}") from error
+
+
+def caller(account: Account, tempo: Tempo | None = None) -> SyniverseClient:
+    """Return the client of an account that calls by itself, and has to go on when its token dies.
+
+    Raises AccountError where a token could be regenerated and not kept: the old one dies with the first regeneration,
+    for the senders, the polls and the receiver alike.
+    """
+    if account.settings.get("consumer_key") and not account.settings.get("token_file"):
+        raise AccountError(f"account {account.name!r}: with consumer_key it needs a token_file to keep a new token in")
+    return client(account, tempo)
 
 
 def base_url_of(account: Account) -> str:
@@ -47,8 +58,6 @@ def base_url_of(account: Account) -> str:
 def _check(account: Account, token: Secret) -> None:
     if not token.value.strip().isascii() or not token.value.strip().isprintable() or " " in token.value.strip():
         raise AccountError(f"account {account.name!r}: {token.origin} holds characters that no token has")
-    if account.settings.get("consumer_key") and not account.settings.get("token_file"):
-        raise AccountError(f"account {account.name!r}: with consumer_key it needs a token_file to keep a new token in")
 
 
 def _validity(account: Account) -> int | None:

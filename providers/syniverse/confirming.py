@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from providers.contract import Account
 from providers.rest.errors import RefusedError
 from providers.roles import Confirmation
-from providers.syniverse.access import client
+from providers.syniverse.access import caller
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.marking import Marker
 from schemas.events import Event, InboundMessage
@@ -60,4 +60,4 @@ def confirmer(account: Account) -> SyniverseConfirmer | None:
     """
     if account.settings.get("confirm") is False or account.settings.get("token") is None:
         return None
-    return SyniverseConfirmer(client(account))
+    return SyniverseConfirmer(caller(account))

@@ -69,10 +69,10 @@ class MessageRequests(Stateful[MessageRequest, MessageRequestFilters]):
         name = self._operation("counts")
         return Counts.of(object_of(await self._api.read(name, self._item(id)), name))
 
-    @operation("GET", "{collection}/{id}/messages")
+    @operation("GET", "{collection}/{request_id}/messages")
     def messages(  # noqa: PLR0913 - each is a parameter of the list
         self,
-        id: str,
+        request_id: str,
         filters: MessageFilters | None = None,
         *,
         sort: str | None = None,
@@ -85,7 +85,7 @@ class MessageRequests(Stateful[MessageRequest, MessageRequestFilters]):
         Raises LimitError; reading raises ApiError.
         """
         query = list_query(filters, sort, extra, self._api.clock())
-        path = f"{self._item(id)}/messages"
+        path = f"{self._item(request_id)}/messages"
         name = self._operation("messages")
         return self._api.pages(Message, Listing(name=name, path=path, query=query, offset=offset, limit=limit))
 
@@ -211,7 +211,7 @@ class Members(Generic[R, F]):
     """What belongs to an item: the contacts of a group, the sender ids of a channel."""
 
     def __init__(self, api: Api, kind: Kind[R, F], field: str) -> None:
-        """`kind.path` has `{id}` for the owner; `field` is what a request calls the list of ids."""
+        """`kind.path` has `{owner_id}` for whom they belong to; `field` is what a request calls the list of ids."""
         self._api = api
         self._kind = kind
         self._field = field
@@ -219,18 +219,18 @@ class Members(Generic[R, F]):
         self.models: Mapping[str, type] = {"filters": kind.filters}
 
     @operation("POST", "{collection}")
-    async def add(self, id: str, members: Sequence[str]) -> Partial:
+    async def add(self, owner_id: str, members: Sequence[str]) -> Partial:
         """Add members by their ids.
 
         `errors` of the answer names those that were not added; the others were. Raises ApiError.
         """
         body = {self._field: [*members]}
-        return Partial.of(await self._api.post(f"{self._kind.name}.add", self._of(id), body))
+        return Partial.of(await self._api.post(f"{self._kind.name}.add", self._of(owner_id), body))
 
     @operation("GET", "{collection}")
     def list(  # noqa: PLR0913 - each is a parameter of the list
         self,
-        id: str,
+        owner_id: str,
         filters: F | None = None,
         *,
         sort: str | None = None,
@@ -243,16 +243,18 @@ class Members(Generic[R, F]):
         Raises LimitError; reading raises ApiError.
         """
         query = list_query(filters, sort, extra, self._api.clock())
-        listing = Listing(name=f"{self._kind.name}.list", path=self._of(id), query=query, offset=offset, limit=limit)
+        listing = Listing(
+            name=f"{self._kind.name}.list", path=self._of(owner_id), query=query, offset=offset, limit=limit
+        )
         return self._api.pages(self._kind.record, listing)
 
     @operation("DELETE", "{collection}/{member_id}")
-    async def remove(self, id: str, member_id: str) -> None:
+    async def remove(self, owner_id: str, member_id: str) -> None:
         """Remove one member, which stays for itself.
 
         Raises ApiError.
         """
-        await self._api.remove(f"{self._kind.name}.remove", f"{self._of(id)}/{part(member_id)}")
+        await self._api.remove(f"{self._kind.name}.remove", f"{self._of(owner_id)}/{part(member_id)}")
 
-    def _of(self, id: str) -> str:
-        return self.path.replace("{id}", part(id))
+    def _of(self, owner_id: str) -> str:
+        return self.path.replace("{owner_id}", part(owner_id))

@@ -43,7 +43,7 @@ _LIST = frozenset({"list"})
 CONTACTS = Kind("contacts", f"{SCG}/contacts", Contact, ContactFilters, _ALL)
 GROUPS = Kind("contact_groups", f"{SCG}/contact_groups", ContactGroup, ContactGroupFilters, _ALL)
 GROUP_MEMBERS = Kind(
-    "contact_group_members", f"{SCG}/contact_groups/{{id}}/contacts", Contact, ContactFilters, frozenset()
+    "contact_group_members", f"{SCG}/contact_groups/{{owner_id}}/contacts", Contact, ContactFilters, frozenset()
 )
 REQUESTS = Kind("message_requests", MESSAGE_REQUESTS, MessageRequest, MessageRequestFilters, _NO_PUT)
 MESSAGE = Kind("messages", MESSAGES, Message, MessageFilters, _NO_PUT)
@@ -52,7 +52,7 @@ CLASSES = Kind("sender_id_classes", f"{SCG}/messaging/sender_id_classes", Sender
 TYPES = Kind("sender_id_types", f"{SCG}/messaging/sender_id_types", SenderIdWord, Filters, _READ)
 CHANNELS = Kind("channels", f"{SCG}/messaging/channels", Channel, ChannelFilters, _ALL)
 CHANNEL_SENDERS = Kind(
-    "channel_sender_ids", f"{SCG}/messaging/channels/{{id}}/sender_ids", SenderId, SenderIdFilters, frozenset()
+    "channel_sender_ids", f"{SCG}/messaging/channels/{{owner_id}}/sender_ids", SenderId, SenderIdFilters, frozenset()
 )
 TEMPLATES = Kind("templates", f"{SCG}/messaging/message_templates", MessageTemplate, TemplateFilters, _ALL)
 KEYWORDS = Kind("keywords", f"{SCG}/messaging/keywords", Keyword, KeywordFilters, _ALL)

@@ -1,13 +1,12 @@
-# ruff: noqa: RUF009 - given() and its like are dataclasses.field()
 """What the resources of messaging hold. Source: specification, sections 3.1 to 3.3, 11, 12."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from providers.rest.models import Model
-from providers.syniverse.records import Record, given, hidden, joined
+from providers.syniverse.records import Given, GivenList, Record, hidden, joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +53,14 @@ class _Sending(Record):
     translate: bool | None = None
     src_language: str | None = None
     dst_language: str | None = None
-    body_extensions: tuple[Mapping[str, Any], ...] = ()
+    body_extensions: tuple[Any, ...] = ()
     options: Mapping[str, Any] | None = None
     content_type: str | None = None
-    state: str | None = given()
-    channel_id: str | None = given()
-    failure_code: str | None = given()
-    failure_details: str | None = given()
-    failover_reference: str | None = given()
+    state = Given(str)
+    channel_id = Given(str)
+    failure_code = Given(str)
+    failure_details = Given(str)
+    failover_reference = Given(str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +73,18 @@ class MessageRequest(_Sending):
 
     to: tuple[str, ...] = ()
     group_mms: bool | None = None
-    message_type: str | None = given()
-    scheduled: bool | None = given()
-    request_start_time: datetime | None = given()
-    recipient_count: int | None = given()
-    sent_count: int | None = given()
-    delivered_count: int | None = given()
-    read_count: int | None = given()
-    click_thru_count: int | None = given()
-    converted_count: int | None = given()
-    canceled_count: int | None = given()
-    failed_count: int | None = given()
-    media_requested_count: int | None = given()
+    message_type = Given(str)
+    scheduled = Given(bool)
+    request_start_time = Given(datetime)
+    recipient_count = Given(int)
+    sent_count = Given(int)
+    delivered_count = Given(int)
+    read_count = Given(int)
+    click_thru_count = Given(int)
+    converted_count = Given(int)
+    canceled_count = Given(int)
+    failed_count = Given(int)
+    media_requested_count = Given(int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,28 +106,28 @@ class Message(_Sending):
     """One message to (MT) or from (MO) one person. To send one, fill `from_`, `to` and what a request has too."""
 
     to: str | None = None
-    message_request_id: str | None = given()
-    external_message_request_id: str | None = given()
-    direction: str | None = given()
-    customer_sender_id: str | None = given()
-    from_address: str | None = given()
-    to_address: str | None = given()
-    protocol_error: str | None = given()
-    sent_date: datetime | None = given()
-    delivered_date: datetime | None = given()
-    converted_date: datetime | None = given()
-    reply_to: str | None = given()
-    type: str | None = given()
-    contact_id: str | None = given()
-    price: float | None = given()
-    destination_country: str | None = given()
-    sender_id_alias: str | None = given()
-    fragment_count: int | None = given()
-    fragments_info: tuple[Fragment, ...] = given(())
-    group_to: tuple[str, ...] = given(())
-    number_type: str | None = given()
-    external_transaction_ids: tuple[str, ...] = given(())
-    conversion_info_source: str | None = given()
+    message_request_id = Given(str)
+    external_message_request_id = Given(str)
+    direction = Given(str)
+    customer_sender_id = Given(str)
+    from_address = Given(str)
+    to_address = Given(str)
+    protocol_error = Given(str)
+    sent_date = Given(datetime)
+    delivered_date = Given(datetime)
+    converted_date = Given(datetime)
+    reply_to = Given(str)
+    type = Given(str)
+    contact_id = Given(str)
+    price = Given(float)
+    destination_country = Given(str)
+    sender_id_alias = Given(str)
+    fragment_count = Given(int)
+    fragments_info = GivenList(Fragment)
+    group_to = GivenList(str)
+    number_type = Given(str)
+    external_transaction_ids = GivenList(str)
+    conversion_info_source = Given(str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,15 +150,15 @@ class SenderId(Record):
     register_number: str | None = None
     register_method: str | None = None
     verification_code: str | None = hidden()
-    state: str | None = given()
-    alias: str | None = given()
-    suspend_reason: str | None = given()
-    billing: str | None = given()
-    start_date: datetime | None = given()
-    end_date: datetime | None = given()
-    shortcode_address_type: str | None = given()
-    restriction_id: str | None = given()
-    register_provider: str | None = given()
+    state = Given(str)
+    alias = Given(str)
+    suspend_reason = Given(str)
+    billing = Given(str)
+    start_date = Given(datetime)
+    end_date = Given(datetime)
+    shortcode_address_type = Given(str)
+    restriction_id = Given(str)
+    register_provider = Given(str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +181,8 @@ class Channel(Record):
     description: str | None = None
     priority: str | None = None
     message_templates: tuple[str, ...] = ()
-    ownership: str | None = given()
-    country: str | None = given()
+    ownership = Given(str)
+    country = Given(str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +192,7 @@ class MessageTemplate(Record):
     designation: str | None = None
     name: str | None = None
     pattern: str | None = None
-    ownership: str | None = given()
+    ownership = Given(str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,17 +222,17 @@ class Attachment(Record):
     name: str | None = None
     type: str | None = None
     filename: str | None = None
-    size: int | None = given()
-    state: str | None = given()
-    content_url: str | None = field(default=None, repr=False, metadata={"read_only": True})
-    designation: str | None = given()
+    size = Given(int)
+    state = Given(str)
+    content_url = Given(str)
+    designation = Given(str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken(Record):
     """Leave to reach one resource for a while. Its `id` is the token itself."""
 
-    id: str | None = field(default=None, repr=False, metadata={"read_only": True})
+    id = Given(str)
     resource: str | None = None
     resource_id: str | None = None
     expiry_time: datetime | None = None

@@ -1,12 +1,10 @@
-# ruff: noqa: RUF009 - given() and its like are dataclasses.field()
 """Contacts, their groups and their consent. Source: specification, sections 3.4 and 12."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from providers.syniverse.records import Record, given
+from providers.syniverse.records import Given, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +32,11 @@ class Contact(Record):
     social_handles: str | None = None
     timezone: str | None = None
     gender: str | None = None
-    address_list: tuple[Mapping[str, Any], ...] = ()
-    account_list: tuple[Mapping[str, Any], ...] = ()
-    device_list: tuple[Mapping[str, Any], ...] = ()
-    interest_list: tuple[Mapping[str, Any], ...] = ()
-    demographic_list: tuple[Mapping[str, Any], ...] = ()
+    address_list: tuple[Any, ...] = ()
+    account_list: tuple[Any, ...] = ()
+    device_list: tuple[Any, ...] = ()
+    interest_list: tuple[Any, ...] = ()
+    demographic_list: tuple[Any, ...] = ()
     fast_access_1: str | None = None
     fast_access_2: str | None = None
     fast_access_3: str | None = None
@@ -69,9 +67,9 @@ class ContactGroup(Record):
     name: str | None = None
     description: str | None = None
     criteria: str | None = None
-    type: str | None = given()
-    state: str | None = given()
-    member_count: int | None = given()
+    type = Given(str)
+    state = Given(str)
+    member_count = Given(int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +80,19 @@ class ConsentStatus(Record):
     address: str | None = None
     sender_id: str | None = None
     consent_status: str | None = None
-    from_address: str | None = given()
-    opt_in_type: str | None = given()
-    opt_out_type: str | None = given()
+    from_address = Given(str)
+    opt_in_type = Given(str)
+    opt_out_type = Given(str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentEntry(Record):
     """One line of the history of consent. `source` is MESSAGE, CARRIER or COMPANY."""
 
-    msisdn: str | None = given()
-    sender_id: str | None = given()
-    source: str | None = given()
-    status: str | None = given()
-    timestamp: datetime | None = given()
-    message: str | None = given()
-    keyword: str | None = given()
+    msisdn = Given(str)
+    sender_id = Given(str)
+    source = Given(str)
+    status = Given(str)
+    timestamp = Given(datetime)
+    message = Given(str)
+    keyword = Given(str)

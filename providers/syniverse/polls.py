@@ -26,7 +26,7 @@ from providers.rest.errors import UnreadableAnswerError
 from providers.rest.transport import Call, Tempo
 from providers.rest.verbatim import items_of
 from providers.roles import Poll, PollBatch, Polled
-from providers.syniverse.access import client
+from providers.syniverse.access import caller
 from providers.syniverse.answers import object_of
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.filters import range_of
@@ -173,7 +173,7 @@ def polls(account: Account, tempo: Tempo | None = None) -> Sequence[Poll]:
     patience = Patience(every=poll_every(account), lookback=poll_lookback(account))
     found: list[Poll] = []
     for name in dict.fromkeys(wanted_polls(account, NAMES)):
-        own = client(account, tempo)
+        own = caller(account, tempo)
         marks = name == "inbound" and account.settings.get("confirm") is not False
         marker = Marker(own.messages) if marks else None
         found.append(SyniversePoll(own, WATCHES[name], patience, tempo or Tempo(), marker))

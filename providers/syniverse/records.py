@@ -1,25 +1,52 @@
-# ruff: noqa: RUF009 - given() and its like are dataclasses.field()
 """What every resource of Syniverse holds, and how it is read and written. One class serves both.
 
-A field that the provider sets itself is `given`: it is read, and never sent. `joined` fields are one text with commas
-in a request; answers hold a list or that text. Fields that are not here go out by an operation's `extra`, and come in
-by `raw`. Times are read from milliseconds or ISO 8601, and written as ISO 8601, which the API takes (2.10, 2.11).
+A field that the provider sets itself is `Given`: it is read, and cannot be sent. `joined` fields are one text with
+commas in a request; answers hold a list or that text. Fields that are not here go out by an operation's `extra`, and
+come in by `raw`. Times are read from milliseconds or ISO 8601, and written as ISO 8601, which the API takes (2.11).
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from providers.rest.models import Model, json_name, parts_of, to_json
+from providers.rest.models import Model, json_name, parts_of, to_json, value_as
+
+T = TypeVar("T")
 
 _SEPARATORS = re.compile(r"[,\s]+")
 
 
-def given(default: Any = None) -> Any:
-    """Return a field that the provider alone sets."""
-    return field(default=default, metadata={"read_only": True})
+class Given(Generic[T]):
+    """A field that the provider alone sets, read from `raw`: None where it is absent or of another type."""
+
+    def __init__(self, hint: type[T]) -> None:
+        self._hint = hint
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, item: Model, owner: type) -> T | None:
+        found: T | None = value_as(self._hint, item.raw.get(self._name))
+        return found
+
+
+class GivenList(Generic[T]):
+    """The same of a list, which is empty where it is absent."""
+
+    def __init__(self, hint: type[T]) -> None:
+        self._hint = hint
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, item: Model, owner: type) -> tuple[T, ...]:
+        found: object = item.raw.get(self._name)
+        values = (value_as(self._hint, value) for value in found) if isinstance(found, list) else ()
+        return tuple(value for value in values if value is not None)
 
 
 def joined() -> Any:
@@ -36,12 +63,13 @@ def hidden() -> Any:
 class Record(Model):
     """What every resource has. `version_number` grows by one with each change; `update` takes care of it."""
 
-    id: str | None = given()
-    application_id: int | None = given()
-    company_id: int | None = given()
-    created_date: datetime | None = given()
-    last_updated_date: datetime | None = given()
-    version_number: int | None = given()
+    raw: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    id = Given(str)
+    application_id = Given(int)
+    company_id = Given(int)
+    created_date = Given(datetime)
+    last_updated_date = Given(datetime)
+    version_number = Given(int)
 
 
 R = TypeVar("R", bound=Record)
@@ -84,9 +112,7 @@ def written(item: Record, extra: Mapping[str, object] | None = None) -> dict[str
     found: dict[str, Any] = to_json(item)
     for part, _ in parts_of(type(item)):
         name = json_name(part)
-        if part.metadata.get("read_only"):
-            found.pop(name, None)
-        elif part.metadata.get("joined") and name in found:
+        if part.metadata.get("joined") and name in found:
             found[name] = ",".join(found[name])
     found.update(to_json(extra or {}))
     return found

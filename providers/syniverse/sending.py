@@ -15,7 +15,7 @@ from providers.rest.answers import json_of
 from providers.rest.errors import ApiError, LimitError, NotConnectedError, RefusedError
 from providers.rest.models import to_json
 from providers.rest.transport import Call, Tempo
-from providers.syniverse.access import client
+from providers.syniverse.access import caller
 from providers.syniverse.answers import STALE, TOKEN_BUSY
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.limits import check_recipient, prefixed
@@ -153,7 +153,7 @@ def sender(account: Account) -> SyniverseSender:
 
     Raises AccountError where it cannot call Syniverse, or its `sender` says neither sender_id: nor channel:.
     """
-    return SyniverseSender(client(account, Tempo(retries=0)), _sender_setting(account))
+    return SyniverseSender(caller(account, Tempo(retries=0)), _sender_setting(account))
 
 
 def _sender_setting(account: Account) -> str | None:

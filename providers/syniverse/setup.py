@@ -10,7 +10,7 @@ from typing import Any
 from providers.contract import Account, Secret
 from providers.rest.errors import UnreadableAnswerError
 from providers.roles import SetupRequest, SetupStep, StepKind
-from providers.syniverse.access import client
+from providers.syniverse.access import caller
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.event_manager import TOPIC, Delivery, EventManager, Subscription
 from schemas.times import Clock, from_clock
@@ -101,7 +101,7 @@ class SyniverseSetup:
 
 def setup(account: Account, request: SetupRequest) -> SyniverseSetup:
     """Return the setup of an account. Raises AccountError where it cannot call Syniverse."""
-    own = client(account)
+    own = caller(account)
     return SyniverseSetup(own, account, request, own.clock)
 
 

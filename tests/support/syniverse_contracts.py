@@ -130,20 +130,20 @@ CONTRACTS = [
     gone("contact_groups", "/contact_groups"),
     Contract(
         "contact_group_members.add",
-        {"id": "g1", "members": ["c1", "c2"]},
+        {"owner_id": "g1", "members": ["c1", "c2"]},
         (Reply(200, {}),),
         (("POST", "/contact_groups/g1/contacts", {}),),
         ({"contacts": ["c1", "c2"]},),
     ),
     Contract(
         "contact_group_members.list",
-        {"id": "g1", "filters": ContactFilters(first_name=("Ada",))},
+        {"owner_id": "g1", "filters": ContactFilters(first_name=("Ada",))},
         (EMPTY,),
         (("GET", "/contact_groups/g1/contacts", {"first_name": "Ada", "offset": "0"}),),
     ),
     Contract(
         "contact_group_members.remove",
-        {"id": "g1", "member_id": "c1"},
+        {"owner_id": "g1", "member_id": "c1"},
         (DONE,),
         (("DELETE", "/contact_groups/g1/contacts/c1", {}),),
     ),
@@ -188,7 +188,7 @@ CONTRACTS = [
     Contract("message_requests.counts", {"id": "r1"}, (ITEM,), (("GET", f"{REQUESTS}/r1", {}),)),
     Contract(
         "message_requests.messages",
-        {"id": "r1", "filters": MessageFilters(state=("FAILED",))},
+        {"request_id": "r1", "filters": MessageFilters(state=("FAILED",))},
         (EMPTY,),
         (("GET", f"{REQUESTS}/r1/messages", {"state": "FAILED", "offset": "0"}),),
     ),
@@ -256,15 +256,17 @@ CONTRACTS = [
     gone("channels", CHANNELS),
     Contract(
         "channel_sender_ids.add",
-        {"id": "ch1", "members": ["s1"]},
+        {"owner_id": "ch1", "members": ["s1"]},
         (Reply(200, {}),),
         (("POST", f"{CHANNELS}/ch1/sender_ids", {}),),
         ({"sender_ids": ["s1"]},),
     ),
-    Contract("channel_sender_ids.list", {"id": "ch1"}, (EMPTY,), (("GET", f"{CHANNELS}/ch1/sender_ids", UNSENT),)),
+    Contract(
+        "channel_sender_ids.list", {"owner_id": "ch1"}, (EMPTY,), (("GET", f"{CHANNELS}/ch1/sender_ids", UNSENT),)
+    ),
     Contract(
         "channel_sender_ids.remove",
-        {"id": "ch1", "member_id": "s1"},
+        {"owner_id": "ch1", "member_id": "s1"},
         (DONE,),
         (("DELETE", f"{CHANNELS}/ch1/sender_ids/s1", {}),),
     ),

@@ -95,3 +95,13 @@ def test_a_new_configuration_needs_one_variable() -> None:
 def test_the_provider_is_registered() -> None:
     """Under its own name."""
     assert PROVIDERS["syniverse"] is PROVIDER
+
+
+def test_the_readme_has_the_sections_that_every_provider_has() -> None:
+    """The same headings in the same order, so that people find their way."""
+    folder = Path(__file__).parents[3] / "providers"
+    headings = [
+        [line for line in (folder / name / "README.md").read_text(encoding="utf-8").splitlines() if line[:3] == "## "]
+        for name in ("syniverse", "telnyx")
+    ]
+    assert headings[0] == headings[1]

@@ -6,9 +6,9 @@ import pytest
 
 from providers.contract import AccountError, Secret
 from providers.credentials import SecretError
-from providers.rest.errors import ApiError, LimitError, NotConnectedError
+from providers.rest.errors import ApiError, AuthenticationError, LimitError, NotConnectedError
 from providers.rest.operations import operations_of
-from providers.syniverse.access import base_url_of, client
+from providers.syniverse.access import base_url_of, caller, client
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.filters import (
     KeywordFilters,
@@ -202,7 +202,6 @@ async def test_account_gives_its_client() -> None:
         ({"token": Secret("two words", "env:X")}, "env:X holds characters"),
         ({"base_url": "ftp://x"}, "base_url"),
         ({"base_url": "http://[x"}, "base_url"),
-        ({"consumer_key": KEY, "consumer_secret": SECRET}, "token_file"),
         ({"consumer_key": KEY, "token_file": "x"}, "go together"),
         ({"token_validity": "soon"}, "token_validity"),
     ],
@@ -211,6 +210,19 @@ def test_account_that_cannot_call(settings: dict[str, Any], words: str) -> None:
     """An account says at the start what it lacks."""
     with pytest.raises(AccountError, match=words):
         client(FakeApi("http://x").account(**settings))
+
+
+async def test_account_that_keeps_no_token_regenerates_none() -> None:
+    """Without a file the new token would be lost, and the old one dead: one call asks nothing, a sender is refused."""
+    async with fake_api() as api:
+        account = api.account(consumer_key=KEY, consumer_secret=SECRET)
+        async with client(account, quick()) as syniverse:
+            api.handler = lambda _: refusal(401, "401")
+            with pytest.raises(AuthenticationError):
+                await syniverse.contacts.get("c1")
+    assert len(api.seen) == 1
+    with pytest.raises(AccountError, match="token_file"):
+        caller(account)
 
 
 def test_default_host() -> None:

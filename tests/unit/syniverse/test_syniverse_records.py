@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.rest.models import parts_of
 from providers.syniverse.answers import errors_of, regeneration_errors_of
 from providers.syniverse.models import Keyword, Message, MessageRequest, SenderId
 from providers.syniverse.people import Contact
@@ -24,6 +25,19 @@ def test_what_the_provider_sets_is_never_sent() -> None:
     """An item that was read can be written again: ids, dates, states and counters stay out."""
     item = read(MessageRequest, {"id": "r1", "version_number": 3, "state": "COMPLETED", "body": "x", "sent_count": 1})
     assert written(item) == {"body": "x"}
+
+
+def test_what_the_provider_sets_cannot_be_given() -> None:
+    """An option that would be dropped is none: neither the program nor the shell can write it."""
+    with pytest.raises(TypeError):
+        Contact(id="c1")  # type: ignore[call-arg] # that is the test
+    assert not {"id", "version_number", "state"} & {item.name for item, _ in parts_of(MessageRequest)}
+
+
+def test_two_items_are_equal_if_all_of_them_is() -> None:
+    """What the provider set counts too."""
+    assert read(Contact, {"id": "c1"}) == read(Contact, {"id": "c1"})
+    assert read(Contact, {"id": "c1"}) != read(Contact, {"id": "c2"})
 
 
 def test_joined_lists_are_texts_in_requests_and_both_in_answers() -> None:

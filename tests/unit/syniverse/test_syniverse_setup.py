@@ -49,7 +49,9 @@ class EventManagerCloud:
 
 def setup_of(api: FakeApi, url: str = URL, **settings: Any) -> SyniverseSetup:
     """Return the setup of an account."""
-    return setup(api.account(**settings), SetupRequest(url=url, keep=lambda name, _: f"file:{name}"))
+    # Nothing is kept: Event Manager shows no secret.
+    keep: Any = None
+    return setup(api.account(**settings), SetupRequest(url=url, keep=keep))
 
 
 async def planned(api: FakeApi, cloud: Any, **settings: Any) -> Sequence[SetupStep]:
@@ -185,10 +187,11 @@ async def test_subscription_has_to_cover_all(subscriptions: list[dict[str, Any]]
 
 async def test_published_list_of_subscriptions_is_read() -> None:
     """The example has one event type of our topic."""
+    published = example("ess_topic_subscriptions_list")
 
     def cloud(seen: Seen) -> Reply:
         if seen.path.endswith("topic-subscriptions"):
-            return Reply(200, example("ess_topic_subscriptions_list"))
+            return Reply(200, published)
         return Reply(200, [{"del-cfg-id": 1266, "del-cfg-nm": NAME, "addr": URL}])
 
     async with fake_api() as api:

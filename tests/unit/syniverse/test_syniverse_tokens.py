@@ -105,9 +105,10 @@ async def test_fifty_refusals_at_once_are_one_regeneration(tmp_path: Path) -> No
 async def test_fifty_refusals_that_cannot_be_helped_are_one_regeneration() -> None:
     """A key that is not accepted is tried once, and not again for a while; all calls say what their refusal was."""
     clock = FakeClock()
+    published = example("token_refresh_500")
 
     def handler(request: Seen) -> Reply:
-        return Reply(500, example("token_refresh_500")) if request.path == REFRESH else refusal(401, "401")
+        return Reply(500, published) if request.path == REFRESH else refusal(401, "401")
 
     async with fake_api() as api, api.client(**REFRESHING, tempo=quick(clock=clock)) as client:
         api.handler = handler
@@ -254,6 +255,15 @@ async def test_two_processes_regenerate_once(tmp_path: Path) -> None:
 async def test_file_that_cannot_be_written_is_found_out_before_the_old_token_dies(tmp_path: Path) -> None:
     """Where a new token could not be kept none is asked for."""
     async with fake_api() as api, api.client(**REFRESHING, token_file=tmp_path / "nowhere" / "token") as client:
+        api.handler = Gateway()
+        with pytest.raises(AuthenticationError):
+            await client.contacts.get("c1")
+    assert refreshes(api) == []
+
+
+async def test_disk_that_takes_no_new_file_is_found_out_likewise(tmp_path: Path) -> None:
+    """The claim can be made and the token not be kept: a name whose temporary one is too long stands for it."""
+    async with fake_api() as api, api.client(**REFRESHING, token_file=tmp_path / ("t" * 248)) as client:
         api.handler = Gateway()
         with pytest.raises(AuthenticationError):
             await client.contacts.get("c1")
