@@ -125,7 +125,7 @@ class Show:
             await self._until_stopped()
             self._phase = "finishing what is on its way"
             await _cancelled(*traffic)
-            settled = await settle(parts.quiet, parts.broken, self._hurry)
+            settled = await settle(parts.quiet, parts.broken, parts.log, self._hurry)
             self._phase = "ended"
             await _cancelled(*tasks)
         await asyncio.to_thread(paint, self._view(parts))

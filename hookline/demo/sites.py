@@ -42,6 +42,7 @@ PLACES: tuple[Place, ...] = (
     Place("main", "telnyx"),
     # The same provider, and its people write to the same number of ours: only the account tells them apart.
     Place("second", "telnyx"),
+    Place("mm", "messagemedia"),
     Place("scg", "syniverse", files=("token_file",)),
 )
 """The demo's accounts; a person's own message goes to the first."""

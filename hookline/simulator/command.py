@@ -54,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"go wrong in so many calls or deliveries (default: 1): {', '.join(Misbehavior)}; can be repeated",
     )
     parser.add_argument(
+        "--slow", type=positive, default=5.0, metavar="SECONDS", help="how long a slow call takes (default: 5)"
+    )
+    parser.add_argument(
         "--key-file",
         type=Path,
         metavar="FILE",
@@ -124,7 +127,7 @@ def _api_plan(cloud: Cloud, arguments: argparse.Namespace) -> ApiPlan | None:
 
     host, port = arguments.api
     faults = [(kind, times) for kind, times in arguments.misbehave if kind is not Misbehavior.DUPLICATES]
-    return ApiPlan(host=host, port=port, misbehaviors=faults, told=told)
+    return ApiPlan(host=host, port=port, misbehaviors=faults, slow=arguments.slow, told=told)
 
 
 def _cloud(provider: str, key_file: Path | None) -> Cloud:

@@ -14,18 +14,22 @@ from providers.simulation import Cloud, Misbehavior
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPlan:
-    """Where the API is served, what it does wrong and how often, and who is told its base URL."""
+    """Where the API is served, what it does wrong and how often, and who is told its base URL.
+
+    A call that is told to be slow waits `slow` seconds.
+    """
 
     host: str
     port: int
     misbehaviors: Sequence[tuple[Misbehavior, int]] = ()
+    slow: float = 5.0
     told: Callable[[str], None]
 
 
 @asynccontextmanager
 async def served(cloud: Cloud, plan: ApiPlan, engine: Engine | None) -> AsyncGenerator[None]:
     """Serve the API inside. Raises CommandError where it cannot be served or misbehave as planned."""
-    api = CloudApi(cloud, engine)
+    api = CloudApi(cloud, engine, slow=plan.slow)
     for kind, times in plan.misbehaviors:
         if not api.misbehave(kind, times):
             raise CommandError(f"this cloud cannot misbehave in this way: {kind}")

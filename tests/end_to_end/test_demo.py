@@ -14,12 +14,13 @@ import pytest
 
 from broker.log import Log, Partition
 from hookline.demo import folder as files
+from hookline.demo import settle as settling
 from hookline.demo import show as showing
 from hookline.demo.books import Stored
 from hookline.demo.collect import stored_of
 from hookline.demo.folder import Folder, opened
 from hookline.demo.show import Options, Outcome, Show
-from hookline.demo.sites import PLACES, new_sites
+from hookline.demo.sites import PLACES, Place, new_sites
 from hookline.demo.summary import rows, verdict
 from hookline.demo.view import View
 from schemas.records import StoredRecord
@@ -27,6 +28,9 @@ from schemas.topics import COMMANDS, INBOUND, RESULTS, WEBHOOKS
 
 ALL_WELL = "All well: what was acknowledged is in the log"
 NOTHING_MIXED = f"Nothing mixed: events, replies and confirmations of {len(PLACES)} accounts"
+TWO = PLACES[:2]
+"""The two accounts at Telnyx: a run with them alone has no polls to wait for."""
+
 Collect = Callable[[Log], Awaitable[Mapping[str, Stored]]]
 
 
@@ -162,7 +166,9 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
         yield found
 
 
-async def short_demo(folder: Folder, collect: Collect, patch: pytest.MonkeyPatch) -> Outcome:
+async def short_demo(
+    folder: Folder, collect: Collect, patch: pytest.MonkeyPatch, places: Sequence[Place] = TWO
+) -> Outcome:
     """Run the demo for a second or two in this process, where a blocked loop is an error."""
     patch.setattr(showing, "stored_of", collect)
 
@@ -173,12 +179,12 @@ async def short_demo(folder: Folder, collect: Collect, patch: pytest.MonkeyPatch
         """Nothing is drawn."""
 
     options = Options(rate=40, seconds=1.5, refresh=0.2)
-    return await Show(new_sites(), folder, options).run(ready, paint)
+    return await Show(new_sites(places), folder, options).run(ready, paint)
 
 
 async def test_a_run_in_this_process_is_clean(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reference for the tests below, and no call blocks the loop."""
-    outcome = await short_demo(folder, stored_of, monkeypatch)
+    """The reference for the tests below, with all accounts, and no call blocks the loop."""
+    outcome = await short_demo(folder, stored_of, monkeypatch, PLACES)
     assert outcome.clean, verdict(outcome)
     assert ("lost", "0 webhooks, 0 events") in rows(outcome)
 
@@ -252,22 +258,30 @@ async def test_a_record_under_another_account_is_noticed(
     assert words in outcome.audit.mixed
 
 
-def configured(patch: pytest.MonkeyPatch, change: Callable[[Sequence[str], Sequence[str]], Sequence[str]]) -> None:
-    """Let the demo write other lines for `second`: what `change` makes of those of `main` and of its own."""
+Accounts = Mapping[str, Sequence[str]]
+"""The lines of each account in the configuration."""
+
+
+def configured(patch: pytest.MonkeyPatch, change: Callable[[Accounts], Accounts]) -> None:
+    """Let the demo write what `change` makes of the accounts."""
     written = files.write_config
 
-    def changed(where: Folder, accounts: Mapping[str, Sequence[str]], ports: Sequence[int]) -> None:
-        written(where, {**accounts, "second": change(accounts["main"], accounts["second"])}, ports)
+    def changed(where: Folder, accounts: Accounts, ports: Sequence[int]) -> None:
+        written(where, {**accounts, **change(accounts)}, ports)
 
     patch.setattr(files, "write_config", changed)
+
+
+def with_calls_of(other: Sequence[str], own: Sequence[str], *settings: str) -> Sequence[str]:
+    """Return an account's own lines, with those settings as the other account has them."""
+    return [*(line for line in own if not line.startswith(settings)), *(x for x in other if x.startswith(settings))]
 
 
 async def test_replies_through_the_wrong_account_are_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second account calls the API of the first with its key: every call succeeds, and all is wrong."""
 
-    def crossed(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
-        calls = [line for line in first if line.startswith(("api_key", "base_url"))]
-        return [*(line for line in second if not line.startswith(("api_key", "base_url"))), *calls]
+    def crossed(accounts: Accounts) -> Accounts:
+        return {"second": with_calls_of(accounts["main"], accounts["second"], "api_key", "base_url")}
 
     configured(monkeypatch, crossed)
     outcome = await short_demo(folder, stored_of, monkeypatch)
@@ -278,12 +292,37 @@ async def test_replies_through_the_wrong_account_are_noticed(folder: Folder, mon
 async def test_an_account_that_believes_another_is_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second account trusts the key of the first too: genuine webhooks of the first get in at its URL."""
 
-    def trusting(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
-        keys = [line.partition("[")[2].rstrip("]") for line in (*second, *first) if line.startswith("public_keys")]
-        return [*(line for line in second if not line.startswith("public_keys")), f"public_keys = [{', '.join(keys)}]"]
+    def trusting(accounts: Accounts) -> Accounts:
+        own = [line for line in accounts["second"] if not line.startswith("public_keys")]
+        lines = [line for name in ("second", "main") for line in accounts[name] if line.startswith("public_keys")]
+        keys = ", ".join(line.partition("[")[2].rstrip("]") for line in lines)
+        return {"second": [*own, f"public_keys = [{keys}]"]}
 
     configured(monkeypatch, trusting)
     outcome = await short_demo(folder, stored_of, monkeypatch)
     assert not outcome.clean
     assert outcome.view.report.accepted_forgery > 0
     assert any(re.fullmatch(r"second: \d+ forged webhooks are in the log", line) for line in outcome.audit.lines())
+
+
+async def test_what_nobody_confirms_is_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider keeps what it told, and the demo waits for the confirmations in vain."""
+    monkeypatch.setattr(settling, "PATIENCE", 1.0)
+    kept = ("confirm", "polls")
+    silent = ("confirm = false", "polls = []")
+    configured(monkeypatch, lambda accounts: {"scg": with_calls_of(silent, accounts["scg"], *kept)})
+    outcome = await short_demo(folder, stored_of, monkeypatch, [place for place in PLACES if place.account == "scg"])
+    assert not outcome.settled
+    assert any(re.fullmatch(r"scg: \d+ items were not confirmed", line) for line in outcome.audit.lines())
+
+
+async def test_confirmations_at_the_wrong_cloud_are_noticed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two accounts at MessageMedia, of which one confirms at the cloud of the other."""
+    monkeypatch.setattr(settling, "PATIENCE", 3.0)
+    calls = ("api_key", "api_secret", "base_url")
+    configured(monkeypatch, lambda accounts: {"other": with_calls_of(accounts["mm"], accounts["other"], *calls)})
+    places = [PLACES[0], *(Place(name, "messagemedia") for name in ("mm", "other"))]
+    outcome = await short_demo(folder, stored_of, monkeypatch, places)
+    assert not outcome.clean
+    wanted = r"\d+ confirmations at mm were of what it never had"
+    assert any(re.fullmatch(wanted, line) for line in outcome.audit.mixed), outcome.audit.lines()

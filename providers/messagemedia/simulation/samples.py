@@ -23,7 +23,9 @@ FOREIGN_REPLY = _json(
     destination_number="$destinationAddress",
     source_number="$sourceAddress",
     message_content="$esc.json($replyContent)",
+    retry_count="$retryCount",
 )
+"""A template of an integration: it names no message, and counts the retries."""
 
 NESTED_REPLY = (
     '{"content":{"original":"$esc.json($mtContent)","reply":"$esc.json($moContent)"},'

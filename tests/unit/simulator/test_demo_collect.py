@@ -141,6 +141,7 @@ async def test_what_may_be_replaced_is_known_by_its_key(tmp_path: Path) -> None:
     deliveries, stop = Deliveries(), event_body("received_stop")
     deliveries.acknowledge(delivered(stop), stop)
     found = expected_of(SmallCloud(), deliveries, (), MAIN, NOW)
+    assert found.keys
     assert found.keys == {one.id: partition_key(one) for one in events_of(stop) if isinstance(one, ConsentChanged)}
 
 
