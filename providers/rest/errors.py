@@ -21,8 +21,8 @@ import re
 from schemas.errors import HooklineError
 from schemas.events import ProviderError
 
-# Phone numbers and ids stand in some providers' words; an error's text goes into logs.
-_LONG_NUMBER = re.compile(r"\+?[0-9]{6,}", re.ASCII)
+# Providers quote what they refuse, phone numbers among it; an error's text goes into logs. Their own codes are shorter.
+_NUMBER = re.compile(r"\+?[0-9]{6,}", re.ASCII)
 
 
 class ApiError(HooklineError):
@@ -64,7 +64,7 @@ class RefusedError(ApiError):
         self.code = next((error.code for error in errors if error.code), None)
         self.retry_after = retry_after
         # Details are left out: they quote numbers and texts.
-        words = _LONG_NUMBER.sub("...", "; ".join(error.title for error in errors if error.title))
+        words = _NUMBER.sub("[number]", "; ".join(error.title for error in errors if error.title))
         code = f", code {self.code}" if self.code else ""
         super().__init__(f"{what}: status {status}{code}{f': {words}' if words else ''}")
 
