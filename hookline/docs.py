@@ -164,7 +164,7 @@ def _metric_name(name: str, kind: str) -> str:
     return f"{name}_total" if kind == "counter" else f"{name}_info" if kind == "info" else name
 
 
-_KINDS: Mapping[Any, str] = {str: "text", int: "whole number", float: "number", bool: "flag"}
+_KINDS: Mapping[Any, str] = {Path: "path", str: "text", int: "whole number", float: "number", bool: "flag"}
 _TABLE_HEAD = "| key | kind | default | what |\n|---|---|---|---|"
 _CONFIGURATION_HEAD = """# Configuration
 

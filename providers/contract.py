@@ -201,8 +201,10 @@ class Setting:
     `literal` allows the value itself in place of a reference: a public key is nobody's secret. `proves` says that
     senders are proved with it: an account that receives needs it, one that sends alone does not. With `fields` the
     value may be a table of those settings (`kind` is then `dict`), and where it is `secret` a reference too. With
-    `kind` `dict` and without `fields` it is a table of texts. `choices` are the only texts allowed. `example` is
-    written into a new configuration, as a comment if it is `optional`.
+    `kind` `dict` and without `fields` it is a table of texts. `kind` `Path` is a path, relative to the configuration;
+    `{account}` in its default is the account's name. With `number_as_text` a number counts as the text of its digits.
+    `choices` are the only texts allowed. `example` is written into a new configuration, as a comment if it is
+    `optional`.
     """
 
     name: str
@@ -215,6 +217,7 @@ class Setting:
     default: Any = None
     portal: str = ""
     fields: "tuple[Setting, ...]" = ()
+    number_as_text: bool = False
     choices: tuple[str, ...] = ()
     example: Any = None
     optional: bool = False

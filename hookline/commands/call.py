@@ -29,21 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the account, the operation, and the operation's own options."""
     add_config(parser)
     parser.add_argument("account", metavar="ACCOUNT", help="an account of the configuration")
-    parser.add_argument("operation", metavar="OPERATION", nargs="?", help="without it all are listed")
-    parser.add_argument("fields", metavar="--FIELD VALUE", nargs=argparse.REMAINDER, help="what the operation takes")
+    parser.add_argument(
+        "words",
+        metavar="OPERATION --FIELD VALUE",
+        nargs=argparse.REMAINDER,
+        help="an operation and what it takes; without one all are listed",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List the operations, or call one."""
-    words: list[str] = arguments.fields
-    _take_config(arguments, words)
+    words = _without_config(arguments)
     config = configured(arguments)
     account = account_of(config, arguments.account)
     operations = operations_for(account)
-    if arguments.operation is None:
+    if not words or words[0].startswith("-"):
         print(_listing(account, operations), end="")
         return 0
-    return _call(config, account, _found(operations, arguments.operation), words)
+    return _call(config, account, _found(operations, words[0]), words[1:])
 
 
 def account_of(config: Config, name: str) -> Account:
@@ -84,13 +87,18 @@ async def _perform(client: ApiClient, operation: Operation, what: Asked) -> None
         await client.close()
 
 
-def _take_config(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """Let `--config FILE` stand behind the operation too."""
-    for at, word in enumerate(words):
-        if word == "--config" and at + 1 < len(words):
-            arguments.config = Path(words[at + 1])
+def _without_config(arguments: argparse.Namespace) -> list[str]:
+    """Return the words without `--config FILE`, which may stand anywhere among them, and take it."""
+    left: list[str] = []
+    words = iter(arguments.words)
+    for word in words:
+        if word == "--config":
+            arguments.config = Path(next(words, ""))
         elif word.startswith("--config="):
             arguments.config = Path(word.partition("=")[2])
+        else:
+            left.append(word)
+    return left
 
 
 def _found(operations: Mapping[str, Operation], name: str) -> Operation:

@@ -56,9 +56,18 @@ class AccountReader:
         known = {setting.name: setting for setting in provider.settings}
         note_unknown(table, {**known, "provider": None, "tenant": None}, path, self.problems)
         settings = {key: self._setting(name, item, table[key]) for key, item in known.items() if key in table}
-        defaults = {key: item.default for key, item in known.items() if item.default is not None}
+        defaults = {key: self._default(name, item) for key, item in known.items() if item.default is not None}
         given = {key: value for key, value in settings.items() if value is not None}
         return Account(name=name, provider=provider.name, tenant=tenant, settings={**defaults, **given})
+
+    def _default(self, account: str, setting: Setting) -> Any:
+        if setting.kind is not Path:
+            return setting.default
+        return self._path(str(setting.default).format(account=account))
+
+    def _path(self, text: str) -> str:
+        """Return a path of the configuration: a relative one begins at its file."""
+        return str((self.folder / text).absolute())
 
     def _provider(self, table: Mapping[str, object], path: KeyPath) -> Provider | None:
         if "provider" not in table:
@@ -81,7 +90,7 @@ class AccountReader:
             return self._item(account, setting, value, path)
         if not isinstance(value, list):
             # One alone is a list of one, but only where nobody could take its letters for items.
-            if not setting.fields:
+            if not (setting.fields or setting.secret):
                 self.problems.add(path, f"{name_of(path)}: expected a list in square brackets, found {kind_of(value)}")
                 return None
             found = self._item(account, setting, value, path)
@@ -91,14 +100,21 @@ class AccountReader:
     def _item(self, account: str, setting: Setting, value: object, path: KeyPath) -> Any:
         if isinstance(value, dict) and (setting.fields or setting.kind is dict):
             return self._table(account, setting, value, path)
-        kind = str if setting.secret else setting.kind
+        if setting.number_as_text and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        kind = str if setting.secret or setting.kind is Path else setting.kind
         found = check_plain(kind, value, path, self.problems)
-        if isinstance(found, str) and setting.choices and found not in setting.choices:
+        if isinstance(found, str):
+            return self._word(account, setting, found, path)
+        check_number(found, 0, path, self.problems)
+        return found
+
+    def _word(self, account: str, setting: Setting, found: str, path: KeyPath) -> Any:
+        if setting.choices and found not in setting.choices:
             self.problems.add(path, f"{name_of(path)}: {found!r} is not one of {', '.join(setting.choices)}")
             return None
-        if not isinstance(found, str):
-            check_number(found, 0, path, self.problems)
-            return found
+        if setting.kind is Path:
+            return self._path(found)
         if is_reference(found):
             secret = self._resolved(account, setting, found, path)
             return secret if setting.secret or secret is None else secret.value

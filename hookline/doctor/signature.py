@@ -20,6 +20,9 @@ class Explanation:
         return self.verification.verdict is Verdict.VERIFIED
 
 
+_ANOTHER_ACCOUNTS = frozenset({Verdict.SIGNATURE_MISMATCH, Verdict.UNKNOWN_KEY, Verdict.WRONG_SECRET})
+"""What a request gets that was meant for another account of the same provider."""
+
 _LEFT_OUT = Finding(
     ok=False,
     title="The raw topic holds no passwords and no secret headers, so this line cannot prove its sender again.",
@@ -39,7 +42,7 @@ def explain(
     findings = (*captured.notes, *verifier.explain(captured.request, now))
     if captured.recorded and verification.verdict is Verdict.MISSING_SECRET:
         findings = (_LEFT_OUT, *findings)
-    if verification.verdict is Verdict.SIGNATURE_MISMATCH:
+    if verification.verdict in _ANOTHER_ACCOUNTS:
         owner = tuple(_owner(others or {}, captured.request, now))
         findings = (*owner, *_cut(verifier, captured.request, now), *findings)
     return Explanation(verification, findings)

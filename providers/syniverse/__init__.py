@@ -1,5 +1,7 @@
 """Syniverse Communications Gateway (SCG). `README.md` beside this file tells what is known and from where."""
 
+from pathlib import Path
+
 from providers.contract import Provider, Setting, Words
 from providers.polling import poll_settings
 from providers.syniverse.access import base_url_of, client
@@ -56,14 +58,16 @@ _RECEIVING = (
         "company_ids",
         "companies whose events are taken; none given: of all",
         many=True,
-        example=["1500"],
+        number_as_text=True,
+        example=[1500],
         optional=True,
     ),
     Setting(
         "application_ids",
         "applications whose events are taken; none given: of all",
         many=True,
-        example=["1704"],
+        number_as_text=True,
+        example=[1704],
         optional=True,
     ),
     Setting(
@@ -101,7 +105,12 @@ _CALLING = (
         example="env:SYNIVERSE_CONSUMER_SECRET",
         optional=True,
     ),
-    Setting("token_file", "file that keeps a regenerated token, one for all processes; needed with consumer_key"),
+    Setting(
+        "token_file",
+        "file that keeps a regenerated token, one for all processes that use the account",
+        kind=Path,
+        default="var/{account}.token",
+    ),
     Setting(
         "token_validity", "seconds that a regenerated token lives, 900 or more; 0 is for ever", kind=int, default=0
     ),

@@ -119,7 +119,7 @@ def test_secrets_are_in_no_repr(desk: Desk) -> None:
         (["[accounts.'a b']", "provider = 'telnyx'"], ["1: account name 'a b': use letters, digits"]),
         (["[accounts]", "a = 1"], ["2: accounts.a: expected a table [accounts.NAME], found a whole number"]),
         (["[accounts.a]", "provider = 'telnyx'", "public_key = 'x'"], ["3: unknown key 'public_key' in [accounts.a]"]),
-        (["[accounts.a]", "provider = 'telnyx'", "public_keys = 'x'"], ["3: accounts.a.public_keys: expected a list"]),
+        (["[accounts.a]", "provider = 'telnyx'", "polls = 'opt_outs'"], ["3: accounts.a.polls: expected a list"]),
         (["[accounts.a]", "provider = 'telnyx'", "tolerance = nan"], ["3: accounts.a.tolerance: expected a number of"]),
         (["[[consumers.auto_reply.rules]]", "name = 'a'"], ["1: consumers.auto_reply.rules[0]: 'keywords' is missing"]),
         (
