@@ -1,15 +1,15 @@
 """The pages that set the providers side by side: their words and ours, and every operation of their APIs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
 from hookline.calling.catalogue import operations_of_provider
 from hookline.calling.kinds import bare, is_model, kind_of
+from hookline.calling.parser import offered_parts
 from providers.contract import Provider, Words
 from providers.registry import PROVIDERS
-from providers.rest.models import parts_of
-from providers.rest.operations import Operation, Parameter
+from providers.rest.operations import Operation
 from schemas.vocabulary import Consent, DeliveryStatus, FailureClass, RequestStatus
 
 _Table = Callable[[Words], Mapping[str, StrEnum]]
@@ -53,14 +53,15 @@ def _operations(provider: Provider) -> str:
 
 def _operation_row(operation: Operation) -> str:
     endpoint = operation.endpoint
-    options = ", ".join(_options(operation.parameters)) or "nothing"
+    options = ", ".join(_options(operation)) or "nothing"
     return f"| `{operation.name}` | `{endpoint.method} {endpoint.path}` | {operation.summary} | {options} |"
 
 
-def _options(parameters: Sequence[Parameter]) -> Iterable[str]:
-    for parameter in parameters:
+def _options(operation: Operation) -> Iterable[str]:
+    for parameter in operation.parameters:
         if is_model(parameter.hint):
-            yield from (_option(item.name, hint, required=False) for item, hint in parts_of(bare(parameter.hint)))
+            parts = offered_parts(operation, bare(parameter.hint))
+            yield from (_option(item.name, hint, required=False) for item, hint in parts)
         else:
             yield _option(parameter.name, parameter.hint, required=parameter.required)
 

@@ -13,10 +13,20 @@ def operations_of_provider(provider: Provider) -> Mapping[str, Operation]:
 
 
 def _sample(provider: Provider) -> Account:
-    """Return an account whose credentials are words of ours, so that a client can be made."""
-    settings: dict[str, Any] = {item.name: item.default for item in provider.settings if item.default is not None}
-    settings |= {item.name: _secret(item) for item in provider.settings if item.secret and not item.fields}
-    return Account(name="sample", provider=provider.name, settings=settings)
+    """Return an account whose credentials are words of ours, so that a client can be made.
+
+    Texts without a default are such a word too: one credential may ask for another setting, as for a file.
+    """
+    settings: dict[str, Any] = {item.name: _value(item) for item in provider.settings if not item.fields}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return Account(name="sample", provider=provider.name, settings=given)
+
+
+def _value(setting: Setting) -> Any:
+    if setting.secret:
+        return _secret(setting)
+    is_text = setting.kind is str and not setting.many and not setting.choices
+    return "sample" if is_text and setting.default is None else setting.default
 
 
 def _secret(setting: Setting) -> Any:

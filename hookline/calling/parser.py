@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hookline.calling.kinds import Kind, bare, is_model, kind_of
-from providers.rest.models import parts_of
+from providers.rest.models import Model, parts_of
 from providers.rest.operations import Operation, Parameter
 
 
@@ -46,16 +46,18 @@ def asked(operation: Operation, parser: argparse.ArgumentParser, words: Sequence
     arguments: dict[str, Any] = {}
     for parameter in operation.parameters:
         if is_model(parameter.hint):
-            arguments[parameter.name] = _model_of(parser, parameter, found)
+            arguments[parameter.name] = _model_of(parser, operation, parameter, found)
         else:
             _take(parser, arguments, parameter.name, kind_of(parameter.hint), found)
     return Asked(arguments, found.page, found.max_items, found.output)
 
 
-def _model_of(parser: argparse.ArgumentParser, parameter: Parameter, found: argparse.Namespace) -> Any:
+def _model_of(
+    parser: argparse.ArgumentParser, operation: Operation, parameter: Parameter, found: argparse.Namespace
+) -> Any:
     cls = bare(parameter.hint)
     fields: dict[str, Any] = {}
-    for item, hint in parts_of(cls):
+    for item, hint in offered_parts(operation, cls):
         _take(parser, fields, item.name, kind_of(hint), found)
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
@@ -78,11 +80,18 @@ def _flat(operation: Operation) -> list[tuple[str, Any, bool]]:
     flat: list[tuple[str, Any, bool]] = []
     for parameter in operation.parameters:
         if is_model(parameter.hint):
-            parts = parts_of(bare(parameter.hint))
+            parts = offered_parts(operation, bare(parameter.hint))
             flat += [(item.name, hint, parameter.required and _is_required(item)) for item, hint in parts]
         else:
             flat.append((parameter.name, parameter.hint, parameter.required))
     return flat
+
+
+def offered_parts(operation: Operation, cls: type[Model]) -> Sequence[tuple[Field[Any], Any]]:
+    """Return the fields of a model that are options: none that the provider alone sets, none that is a parameter."""
+    taken = {parameter.name for parameter in operation.parameters}
+    parts = [(item, hint) for item, hint in parts_of(cls) if not item.metadata.get("read_only")]
+    return [(item, hint) for item, hint in parts if item.name not in taken]
 
 
 def _is_required(item: Field[Any]) -> bool:

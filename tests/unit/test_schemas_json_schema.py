@@ -1,7 +1,5 @@
 """The JSON Schema documents: up to date, and true of what is written."""
 
-from typing import Any
-
 import orjson
 import pytest
 from hypothesis import given
@@ -11,22 +9,7 @@ from schemas.envelope import schema_uri
 from schemas.events import EVENT_CLASSES, Event
 from schemas.json_schema import FOLDER, documents, schema_of
 from tests.support.events import events
-
-TYPES = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
-
-
-def complaints(schema: dict[str, Any], value: Any, place: str = "$") -> list[str]:
-    """Return where the value breaks the schema: the few keywords that our documents use."""
-    expected = TYPES.get(schema.get("type", ""))
-    if expected is not None and not isinstance(value, expected):
-        return [f"{place}: {type(value).__name__} is no {schema['type']}"]
-    if expected is list:
-        return [c for at, item in enumerate(value) for c in complaints(schema["items"], item, f"{place}[{at}]")]
-    if expected is not dict:
-        return []
-    missing = [f"{place}: without {name}" for name in schema.get("required", []) if name not in value]
-    known = schema.get("properties", {})
-    return missing + [c for n in value.keys() & known.keys() for c in complaints(known[n], value[n], f"{place}.{n}")]
+from tests.support.json_schema import complaints
 
 
 def test_the_documents_are_up_to_date() -> None:

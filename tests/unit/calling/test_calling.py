@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ class Parcel(Model):
     weight: float | None = None
     tags: tuple[str, ...] = ()
     from_: str | None = None
+    id: str | None = field(default=None, metadata={"read_only": True})
 
 
 class Group:
@@ -32,11 +33,18 @@ class Group:
 
     path = "/parcels"
     models: Mapping[str, Any] = {"parcel": Parcel}
-    offers = frozenset({"create"})
+    offers = frozenset({"create", "rename"})
 
     @operation("POST", "{collection}")
     async def create(self, parcel: Model) -> Model:
         """Create one."""
+        return parcel
+
+    @operation("PATCH", "{collection}/{id}/{name}")
+    async def rename(self, id: str, name: str, parcel: Model) -> Model:  # noqa: A002 - the provider calls it so
+        """Give one another name."""
+        assert id
+        assert name
         return parcel
 
     @operation("DELETE", "{collection}/{id}")
@@ -86,7 +94,7 @@ def ask(*words: str, name: str = "change") -> Asked:
 
 def test_operations_are_found_with_those_of_groups() -> None:
     """A group offers what it names, under its own path."""
-    assert list(OPERATIONS) == ["change", "parcels.create"]
+    assert list(OPERATIONS) == ["change", "parcels.create", "parcels.rename"]
     assert OPERATIONS["parcels.create"].endpoint.path == "/parcels"
     assert OPERATIONS["change"].summary == "Change a thing."
 
@@ -142,6 +150,17 @@ def test_the_fields_of_a_model_are_options_each() -> None:
     """And what was not given is not set."""
     found = ask("--name", "box", "--tags", "a", "b", "--from", "here", name="parcels.create")
     assert found.arguments == {"parcel": Parcel(name="box", tags=("a", "b"), from_="here")}
+
+
+def test_a_field_that_is_a_parameter_is_offered_once() -> None:
+    """The parameter has it; the model has what is left."""
+    found = ask("--id", "a", "--name", "box", "--weight", "2", name="parcels.rename")
+    assert found.arguments == {"id": "a", "name": "box", "parcel": Parcel(weight=2.0)}
+
+
+def test_what_the_provider_alone_sets_is_no_option() -> None:
+    """It would never be sent."""
+    assert "--id" not in operation_parser("main", OPERATIONS["parcels.create"]).format_help()
 
 
 @pytest.mark.parametrize(

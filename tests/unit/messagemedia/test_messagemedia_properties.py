@@ -16,7 +16,7 @@ WORDS = st.text(max_size=8) | st.sampled_from(
     ["$replyId", "$x", "STOP", "delivered", "reply", "opt_out", "220", "", " "]
 )
 JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=6,
 )

@@ -241,22 +241,6 @@ def test_provider_is_whole() -> None:
     assert any('webhook_api_version "2"' in step for step in PROVIDER.portal_steps)
 
 
-def test_readme_has_the_fixed_sections() -> None:
-    """Who looks for a fact about a provider finds it under the same heading as elsewhere."""
-    text = (Path(telnyx.__file__).parent / "README.md").read_text(encoding="utf-8")
-    assert [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")] == [
-        "Sources",
-        "What is verified",
-        "Events",
-        "Identity",
-        "Deadlines and retries",
-        "Sending",
-        "Opt-out",
-        "Oddities",
-        "Not done",
-    ]
-
-
 def test_readme_tells_of_every_setting() -> None:
     """A setting without documentation is a mistake."""
     text = (Path(telnyx.__file__).parent / "README.md").read_text(encoding="utf-8")
