@@ -24,7 +24,7 @@ $(VENV)/.runtime: deploy/lock/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: deploy/lock/dev.txt $(VENV)/.runtime
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r deploy/lock/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r deploy/lock/dev.txt
 	@touch $@
 
 run: setup
@@ -48,7 +48,7 @@ format: setup-dev
 # Newer versions within the ranges of pyproject.toml. Needs uv: pip install uv
 lock:
 	uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --python-version 3.11 --extra build pyproject.toml -o deploy/lock/runtime.txt
-	uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --python-version 3.11 --extra build --extra dev -c deploy/lock/runtime.txt pyproject.toml -o deploy/lock/dev.txt
+	uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --python-version 3.11 --extra build --extra dev --override deploy/lock/overrides.txt -c deploy/lock/runtime.txt pyproject.toml -o deploy/lock/dev.txt
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
