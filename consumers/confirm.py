@@ -24,13 +24,7 @@ from consumers.consumer import Consumer, TryLater
 from consumers.loop.tempo import Tempo
 from consumers.metrics import ConfirmOutcome, ConsumerMetrics
 from consumers.settings import ConfirmSettings
-from providers.rest.errors import (
-    ApiError,
-    AuthenticationError,
-    ProviderFaultError,
-    RateLimitedError,
-    RefusedError,
-)
+from providers.rest.errors import ApiError, AuthenticationError, RefusedError
 from providers.roles import Confirmation, Confirmer
 from schemas.envelope import Delivered
 
@@ -57,6 +51,8 @@ REMEMBERED = 10_000
 """Confirmations of one kind and account that are not made again, as when a push and a poll bring the same event."""
 
 _TURN = 0.2
+# A wrong address answers 404 as well: it says something of an item where that was asked for alone.
+_OF_THE_ITEM, _NOT_FOUND = frozenset({400, 422}), 404
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
 _log = structlog.get_logger(__name__)
@@ -177,9 +173,9 @@ class Batcher:
     async def _confirm(self, items: Sequence[Confirmation]) -> None:
         try:
             await self._confirmer.confirm(items)
-        except (AuthenticationError, RateLimitedError, ProviderFaultError):
-            raise
         except RefusedError as error:
+            if error.status not in _OF_THE_ITEM and not (error.status == _NOT_FOUND and len(items) == 1):
+                raise
             if len(items) > 1:
                 await self._confirm(items[: len(items) // 2])
                 await self._confirm(items[len(items) // 2 :])

@@ -8,6 +8,11 @@ from unittest import mock
 import pytest
 import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings
+
+# A busy machine makes a quick example slow; what must be quick has a test of its own.
+settings.register_profile("hookline", deadline=None)
+settings.load_profile("hookline")
 
 
 @pytest.fixture(autouse=True)

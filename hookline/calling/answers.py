@@ -12,7 +12,7 @@ import orjson
 from hookline.calling.parser import Asked
 from hookline.errors import CommandError
 from providers.rest.models import Model, to_json
-from providers.rest.pages import Pages
+from providers.rest.pages import Page, Pages
 
 Write = Callable[[str], Any]
 
@@ -39,7 +39,7 @@ def plain(value: Any) -> Any:
 
 async def _print_pages(pages: Pages[Any], asked: Asked, write: Write) -> None:
     if asked.page is not None:
-        page = await pages.page(_place(asked.page))
+        page = await _page(pages, asked.page)
         body = {"items": plain(page.items), "page": page.place, "next_page": page.next_place, "total": page.total}
         write(_text(body) + "\n")
         return
@@ -51,6 +51,15 @@ async def _print_pages(pages: Pages[Any], asked: Asked, write: Write) -> None:
         # Nothing before the first page is here: an error alone is no half of a list.
         write(("[\n" if number == 1 else ",\n") + _text(item))
     write("\n]\n" if number else "[]\n")
+
+
+async def _page(pages: Pages[Any], text: str) -> Page[Any]:
+    try:
+        return await pages.page(_place(text))
+    except TypeError as error:
+        raise CommandError(
+            f"--page {text}: the pages of this list are named otherwise; the first tells the next"
+        ) from error
 
 
 def _place(text: str) -> int | str:

@@ -21,7 +21,6 @@ from hookline.configuration.config import Config, ConfigError
 from hookline.errors import CommandError
 from providers.contract import Account, AccountError, ApiClient
 from providers.registry import provider
-from providers.rest.errors import RefusedError
 from providers.rest.operations import Operation
 
 
@@ -71,12 +70,7 @@ def _call(config: Config, account: Account, operation: Operation, words: Sequenc
     except AccountError as error:
         reasons = "; ".join(f"{item.place}: {item.reason}" for item in missing)
         raise CommandError(reasons or str(error)) from error
-    try:
-        asyncio.run(_perform(client, operation, what))
-    except RefusedError as error:
-        # The error's own text is fit for logs; whoever called reads all that the provider says.
-        details = [each.detail for each in error.errors if each.detail]
-        raise CommandError("\n".join((str(error), *details))) from error
+    asyncio.run(_perform(client, operation, what))
     return 0
 
 

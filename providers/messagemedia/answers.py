@@ -39,7 +39,7 @@ def receipt_of(answer: Answer, now: float) -> SendReceipt:
     return SendReceipt(
         status=status,
         http_status=answer.status,
-        retry_after=pause_of(answer.headers, now),
+        retry_after=pause_of(answer.status, answer.headers, now),
         errors=errors,
         reason=reason,
     )

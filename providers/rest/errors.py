@@ -21,8 +21,8 @@ import re
 from schemas.errors import HooklineError
 from schemas.events import ProviderError
 
-# Providers quote what they refuse, phone numbers among it; an error's text goes into logs. Their own codes are shorter.
-_NUMBER = re.compile(r"\+?[0-9]{6,}", re.ASCII)
+# What any provider here calls a code; a number of a person is longer.
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 
 
 class ApiError(HooklineError):
@@ -53,7 +53,8 @@ class RefusedError(ApiError):
     """The provider answered, and not with success.
 
     `status` is HTTP's, `code` the provider's own code of the first error, `errors` all that it said, `retry_after`
-    the seconds that it asks to wait.
+    the seconds that it asks to wait. The text has status and code alone: what providers say quotes numbers, texts and
+    sometimes credentials, and an error's text goes into logs.
     """
 
     def __init__(
@@ -63,10 +64,8 @@ class RefusedError(ApiError):
         self.errors = errors
         self.code = next((error.code for error in errors if error.code), None)
         self.retry_after = retry_after
-        # Details are left out: they quote numbers and texts.
-        words = _NUMBER.sub("[number]", "; ".join(error.title for error in errors if error.title))
-        code = f", code {self.code}" if self.code else ""
-        super().__init__(f"{what}: status {status}{code}{f': {words}' if words else ''}")
+        code = f", code {self.code}" if self.code and _CODE.fullmatch(self.code) else ""
+        super().__init__(f"{what}: status {status}{code}")
 
 
 class AuthenticationError(RefusedError):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+MOST_PAGES = 100_000
+"""Pages of one list; what is longer is no list that anybody reads to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +36,20 @@ class Pages(Generic[T]):
         return await self._fetch(self._first if place is None else place)
 
     async def pages(self) -> AsyncIterator[Page[T]]:
-        """Yield every page; a provider that names a page twice ends the list. Raises ApiError."""
+        """Yield every page. Raises ApiError.
+
+        A provider that names a page twice ends the list, and so does one that gives the same page again under another
+        name, and one that goes on for ever.
+        """
         seen: set[Any] = set()
-        place = self._first
-        while place is not None and place not in seen:
+        place, last = self._first, None
+        while place is not None and place not in seen and len(seen) < MOST_PAGES:
             seen.add(place)
             page = await self._fetch(place)
+            if page.items and page.items == last:
+                return
             yield page
-            place = page.next_place
+            place, last = page.next_place, page.items
 
     async def _items(self) -> AsyncIterator[T]:
         async for page in self.pages():

@@ -165,7 +165,7 @@ class Transport:
             if not answer.whole and len(answer.body) <= ANSWER_LIMIT:
                 raise OutcomeUnknownError(f"{call.name}: the answer broke off")
             return answer
-        wait = pause_of(answer.headers, self._tempo.clock())
+        wait = pause_of(answer.status, answer.headers, self._tempo.clock())
         raise refused(answer.status, self._errors_of(answer.body), wait, call.name)
 
     def _pause(self, call: Call, error: Exception, tries: int) -> float | None:

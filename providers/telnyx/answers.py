@@ -37,7 +37,7 @@ def receipt_of(status: int, headers: Mapping[str, str], body: bytes, now: float)
         return _refused(status, errors)
     found, reason = again
     return SendReceipt(
-        status=found, http_status=status, retry_after=pause_of(headers, now), errors=errors, reason=reason
+        status=found, http_status=status, retry_after=pause_of(status, headers, now), errors=errors, reason=reason
     )
 
 

@@ -66,7 +66,7 @@ def _receipt(answer: Answer, now: float) -> SendReceipt:
         found = SendStatus.UNKNOWN if message_id is None else SendStatus.ACCEPTED
         return SendReceipt(status=found, http_status=status, message_id=message_id)
     if status in _NOT_BEGUN:
-        wait = pause_of(answer.headers, now)
+        wait = pause_of(answer.status, answer.headers, now)
         return SendReceipt(status=SendStatus.RETRY, http_status=status, retry_after=wait, errors=errors)
     if status >= 500:
         return SendReceipt(status=SendStatus.UNKNOWN, http_status=status, errors=errors)

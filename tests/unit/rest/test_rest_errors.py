@@ -50,17 +50,13 @@ def test_code_is_that_of_the_first_error_with_one() -> None:
     errors = (ProviderError(title="One"), ProviderError(code="42", title="Two"))
     error = refused(400, errors, None, "send")
     assert error.code == "42"
-    assert str(error) == "send: status 400, code 42: One; Two"
+    assert str(error) == "send: status 400, code 42"
 
 
-def test_text_holds_no_details_and_no_numbers() -> None:
-    """Details quote what was sent, and some titles quote numbers: neither goes into logs."""
-    errors = (
-        ProviderError(title="Number +13125550101 is wrong", detail="text: secret words"),
-        ProviderError(detail="x"),
-    )
-    text = str(refused(400, errors, None, "send"))
-    assert text == "send: status 400: Number [number] is wrong"
+def test_text_holds_nothing_that_the_provider_says() -> None:
+    """It quotes what was sent, numbers and credentials among it: that does not go into logs."""
+    errors = (ProviderError(code="no code at all: +1 312", title="Number +13125550101", detail="secret words"),)
+    assert str(refused(400, errors, None, "send")) == "send: status 400"
 
 
 def test_families() -> None:
@@ -85,10 +81,15 @@ def test_json_of_an_answer(body: bytes, value: object) -> None:
         ({"retry-after": "Mon, 99 Foo 2026"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": ""}, None),
-        ({"x-ratelimit-reset": "1767225605"}, 5.0),
         ({}, None),
     ],
 )
 def test_pause(headers: dict[str, str], seconds: float | None) -> None:
     """The pause that an answer asks for is a number, a date, or nothing that is believed."""
-    assert pause_of(headers, 1_767_225_600.0) == seconds
+    assert pause_of(503, headers, 1_767_225_600.0) == seconds
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 5.0), (503, None), (500, None), (200, None)])
+def test_rate_limit_header_is_a_wish_where_there_were_too_many_calls(status: int, seconds: float | None) -> None:
+    """It comes with every answer: elsewhere it says nothing of when to come again."""
+    assert pause_of(status, {"x-ratelimit-reset": "1767225605"}, 1_767_225_600.0) == seconds

@@ -299,11 +299,10 @@ async def test_error_codes_lose_their_prefix(name: str) -> None:
     """The same error is the same, with and without `SCG_ERROR_`."""
     async with fake_api() as api, api.client() as client:
         api.will(Reply(400, example(name)))
-        with pytest.raises(
-            RefusedError, match=r"contacts\.create: status 400, code 4001: Required parameter"
-        ) as caught:
+        with pytest.raises(RefusedError, match=r"contacts\.create: status 400, code 4001$") as caught:
             await client.contacts.create(Contact())
     assert caught.value.errors[0].code == "4001"
+    assert (caught.value.errors[0].title or "").startswith("Required parameter")
 
 
 @pytest.mark.parametrize(
@@ -322,6 +321,6 @@ async def test_number_that_the_provider_quotes_is_left_out_of_the_text() -> None
     """An error's text may be logged; its words as they came are in `errors`."""
     async with fake_api() as api, api.client() as client:
         api.will(refusal(400, "40024", "Bad recipient +12025550142"))
-        with pytest.raises(RefusedError, match=r"code 40024: Bad recipient \[number\]") as caught:
+        with pytest.raises(RefusedError, match=r"code 40024$") as caught:
             await client.contacts.create(Contact())
     assert caught.value.errors[0].title == "Bad recipient +12025550142"
