@@ -12,7 +12,7 @@ from providers.telnyx.simulation.optouts import OptOuts
 from providers.telnyx.simulation.profiles import Profiles
 from providers.telnyx.simulation.refusals import error, not_found
 from providers.telnyx.simulation.replays import Replays
-from providers.telnyx.simulation.sending import Sending
+from providers.telnyx.simulation.sending import Kind, Sending
 
 _BASE = "(?:/v2)?"
 _MESSAGES = f"{_BASE}/messages"
@@ -29,10 +29,10 @@ class Api:
         take, once = Sending(fiction, books, numbers), Replays().once
         self._routes = (
             *routes(_MESSAGES, post=once(take.taking(checks.MESSAGE))),
-            *routes(f"{_MESSAGES}/whatsapp", post=once(take.taking(checks.WHATSAPP, "WHATSAPP"))),
-            *routes(f"{_MESSAGES}/group_mms", post=once(take.taking(checks.GROUP, "group"))),
+            *routes(f"{_MESSAGES}/whatsapp", post=once(take.taking(checks.WHATSAPP, Kind.WHATSAPP))),
+            *routes(f"{_MESSAGES}/group_mms", post=once(take.taking(checks.GROUP, Kind.GROUP))),
             *routes(f"{_MESSAGES}/long_code", post=once(take.taking(checks.LONG_CODE))),
-            *routes(f"{_MESSAGES}/number_pool", post=once(take.taking(checks.NUMBER_POOL))),
+            *routes(f"{_MESSAGES}/number_pool", post=once(take.taking(checks.NUMBER_POOL, Kind.POOL))),
             *routes(f"{_MESSAGES}/short_code", post=once(take.taking(checks.SHORT_CODE))),
             # No key is declared for these: a repeated call is a second message, or a second order.
             *routes(f"{_MESSAGES}/schedule", post=take.taking(checks.MESSAGE)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from providers.api_calls import Call, Handler, json_answer
@@ -18,7 +19,15 @@ from providers.telnyx.simulation.telling import Teller
 
 _SENT_AFTER, _DONE_AFTER = 0.1, 0.5
 _LATEST_CANCEL = 60.0
-_GROUP, _WHATSAPP = "group", "WHATSAPP"
+
+
+class Kind(StrEnum):
+    """What sort of message a path takes."""
+
+    PLAIN = "plain"
+    POOL = "pool"
+    GROUP = "group"
+    WHATSAPP = "whatsapp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class Sending:
     books: Books
     numbers: Numbers
 
-    def taking(self, rules: Sequence[checks.Rule], kind: str = "") -> Handler:
+    def taking(self, rules: Sequence[checks.Rule], kind: Kind = Kind.PLAIN) -> Handler:
         """Return the handler of a path that takes messages under those rules."""
 
         def handle(call: Call) -> ApiAnswer:
@@ -61,8 +70,9 @@ class Sending:
         kept.cancel(cancelled, call.now)
         return json_answer(200, cancelled)
 
-    def _take(self, given: Json, kind: str, now: float) -> ApiAnswer:
-        ours = given.get("from") or self.numbers.pool()
+    def _take(self, given: Json, kind: Kind, now: float) -> ApiAnswer:
+        # A number pool chooses: what its path is given as sender is passed over.
+        ours = (given.get("from") if kind is not Kind.POOL else None) or self.numbers.pool()
         if ours is None:
             return wrong("40321", "messaging_profile_id")
         to = given["to"]
@@ -83,7 +93,7 @@ class Sending:
             return unassigned(ours)
         return next((blocked(ours, person) for person in people if self.books.is_blocked(person, now)), None)
 
-    def _made(self, message: Message, given: Json, kind: str, now: float) -> ApiAnswer:
+    def _made(self, message: Message, given: Json, kind: Kind, now: float) -> ApiAnswer:
         send_at = seconds_of(given.get("send_at"))
         fields = _fields(message, given, kind)
         status = "queued" if send_at is None else "scheduled"
@@ -93,7 +103,7 @@ class Sending:
         if send_at is not None:
             self.books.schedule(message.id, send_at)
         # The page of group messages shows the sender as a text in the answer.
-        shown = {**taken, "from": message.ours} if kind == _GROUP else taken
+        shown = {**taken, "from": message.ours} if kind is Kind.GROUP else taken
         follow_ups = told if send_at is None and _is_told(given) else ()
         return json_answer(200, {"data": shown}, follow_ups=follow_ups, effects=[message.id])
 
@@ -109,15 +119,15 @@ class Sending:
         ]
 
 
-def _type_of(given: Json, kind: str) -> str:
-    if kind == _WHATSAPP:
-        return _WHATSAPP
-    if kind == _GROUP:
+def _type_of(given: Json, kind: Kind) -> str:
+    if kind is Kind.WHATSAPP:
+        return "WHATSAPP"
+    if kind is Kind.GROUP:
         return "MMS"
     return str(given.get("type") or ("MMS" if given.get("media_urls") else "SMS"))
 
 
-def _fields(message: Message, given: Json, kind: str) -> dict[str, Any]:
+def _fields(message: Message, given: Json, kind: Kind) -> dict[str, Any]:
     """Return what the customer chose of a message, as all its payloads show it."""
     media: Sequence[str] = given.get("media_urls") or ()
     fields: dict[str, Any] = {
@@ -132,7 +142,7 @@ def _fields(message: Message, given: Json, kind: str) -> dict[str, Any]:
     }
     if given.get("send_at") is not None:
         fields["send_at"] = given["send_at"]
-    return {**fields, "group_message_id": message.id} if kind == _GROUP else fields
+    return {**fields, "group_message_id": message.id} if kind is Kind.GROUP else fields
 
 
 def _is_told(given: Json) -> bool:
