@@ -19,6 +19,10 @@ _MESSAGES = f"{_BASE}/messages"
 # Older texts have a slash in place of the first underscore; there is nothing at that path.
 _BULK_UPDATES = f"{_BASE}/messaging_numbers_bulk_updates"
 
+# What the pages of some paths do not have is passed over.
+_TIME = "send_at"
+_NOT_OF_WHATSAPP = ("text", "subject", "media_urls", "encoding", _TIME)
+
 
 class Api:
     """Answers every call. The version in front of a path may be left out: the simulator's base URL has none."""
@@ -29,11 +33,16 @@ class Api:
         take, once = Sending(fiction, books, numbers), Replays().once
         self._routes = (
             *routes(_MESSAGES, post=once(take.taking(checks.MESSAGE))),
-            *routes(f"{_MESSAGES}/whatsapp", post=once(take.taking(checks.WHATSAPP, Kind.WHATSAPP))),
-            *routes(f"{_MESSAGES}/group_mms", post=once(take.taking(checks.GROUP, Kind.GROUP))),
-            *routes(f"{_MESSAGES}/long_code", post=once(take.taking(checks.LONG_CODE))),
-            *routes(f"{_MESSAGES}/number_pool", post=once(take.taking(checks.NUMBER_POOL, Kind.POOL))),
-            *routes(f"{_MESSAGES}/short_code", post=once(take.taking(checks.SHORT_CODE))),
+            *routes(
+                f"{_MESSAGES}/whatsapp",
+                post=once(take.taking(checks.WHATSAPP, Kind.WHATSAPP, without=_NOT_OF_WHATSAPP)),
+            ),
+            *routes(
+                f"{_MESSAGES}/group_mms", post=once(take.taking(checks.GROUP, Kind.GROUP, without=("encoding", _TIME)))
+            ),
+            *routes(f"{_MESSAGES}/long_code", post=once(take.taking(checks.LONG_CODE, without=(_TIME,)))),
+            *routes(f"{_MESSAGES}/number_pool", post=once(take.taking(checks.NUMBER_POOL, without=("from", _TIME)))),
+            *routes(f"{_MESSAGES}/short_code", post=once(take.taking(checks.SHORT_CODE, without=(_TIME,)))),
             # No key is declared for these: a repeated call is a second message, or a second order.
             *routes(f"{_MESSAGES}/schedule", post=take.taking(checks.MESSAGE)),
             *routes(_BULK_UPDATES, post=numbers.order),

@@ -25,7 +25,6 @@ class Kind(StrEnum):
     """What sort of message a path takes."""
 
     PLAIN = "plain"
-    POOL = "pool"
     GROUP = "group"
     WHATSAPP = "whatsapp"
 
@@ -42,13 +41,14 @@ class Sending:
     books: Books
     numbers: Numbers
 
-    def taking(self, rules: Sequence[checks.Rule], kind: Kind = Kind.PLAIN) -> Handler:
-        """Return the handler of a path that takes messages under those rules."""
+    def taking(self, rules: Sequence[checks.Rule], kind: Kind = Kind.PLAIN, *, without: Sequence[str] = ()) -> Handler:
+        """Return the handler of a path that takes messages under those rules and passes over the fields `without`."""
 
         def handle(call: Call) -> ApiAnswer:
-            given = call.value()
-            if not isinstance(given, dict):
+            value = call.value()
+            if not isinstance(value, dict):
                 return error(400, "10023")
+            given = {name: field for name, field in value.items() if name not in without}
             refusal = checks.refusal_of(rules, given, call.now)
             return refusal or self._take(given, kind, call.now)
 
@@ -71,8 +71,7 @@ class Sending:
         return json_answer(200, cancelled)
 
     def _take(self, given: Json, kind: Kind, now: float) -> ApiAnswer:
-        # A number pool chooses: what its path is given as sender is passed over.
-        ours = (given.get("from") if kind is not Kind.POOL else None) or self.numbers.pool()
+        ours = given.get("from") or self.numbers.pool()
         if ours is None:
             return wrong("40321", "messaging_profile_id")
         to = given["to"]

@@ -229,6 +229,21 @@ def test_what_is_scheduled_waits(path: str) -> None:
     assert [one["to"][0]["status"] for one in found] == ["scheduled", "sent", "delivered"]
 
 
+@pytest.mark.parametrize("path", [path for path in SENDS if path])
+def test_other_paths_know_no_time(path: str) -> None:
+    """It is passed over, and the message goes out at once."""
+    answer = ask(TelnyxCloud(SEED), "POST", f"/messages{path}", {**SENDS[path], "send_at": IN_AN_HOUR})
+    assert value_of(answer)["data"]["to"][0]["status"] == "queued"
+    assert answer.follow_ups
+
+
+def test_a_whatsapp_message_has_no_text_of_its_own() -> None:
+    """Fields of other paths are passed over, whatever is in them."""
+    value = {**WHATSAPP, "text": "x", "media_urls": 5, "subject": 5}
+    message = value_of(ask(TelnyxCloud(SEED), "POST", "/messages/whatsapp", value))["data"]
+    assert (message["text"], message["media"], message["subject"]) == (None, [], "")
+
+
 def test_what_is_scheduled_can_be_cancelled_once() -> None:
     """The message comes without `data`; then it stays cancelled."""
     made = TelnyxCloud(SEED)
