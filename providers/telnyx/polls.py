@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 
 from providers.contract import Account
 from providers.polling import poll_every, poll_lookback, wanted_polls
@@ -33,10 +34,20 @@ class _Place:
     page: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """What a batch was: its page, the number of the next one, and the digests of all that was on it."""
+
+    place: _Place
+    following: int | None
+    digests: frozenset[bytes]
+
+
 class OptOutPoll:
     """Asks for the opt-outs since the last poll, page by page. Where it stands is kept in memory alone.
 
-    After a start it looks back `lookback` seconds; what is stored already comes again with the same bytes.
+    After a start it looks back `lookback` seconds; what is stored already comes again with the same bytes. Afterwards
+    an item of the overlap that was stored from the last span, byte for byte, is passed over.
     """
 
     name = "opt_outs"
@@ -48,6 +59,8 @@ class OptOutPoll:
         self._clock = clock
         self._known_until: datetime | None = None
         self._place: _Place | None = None
+        self._last_span = frozenset[bytes]()
+        self._this_span: set[bytes] = set()
 
     async def check(self) -> PollBatch:
         """Ask for one page. Raises ApiError."""
@@ -56,20 +69,23 @@ class OptOutPoll:
         answer = await self._transport.call(_call(place))
         items, meta = items_and_pages(answer, self.name)
         following = next_page(items, meta, place.page)
+        found = _verbatim(answer)
         return PollBatch(
-            items=tuple(Polled(OPT_OUTS, item) for item in _verbatim(answer)),
+            items=tuple(Polled(OPT_OUTS, item) for item in found if _digest(item) not in self._last_span),
             again_after=None if following is None else 0.0,
-            token=(place, following),
+            token=_Token(place, following, frozenset(map(_digest, found))),
         )
 
     async def stored(self, batch: PollBatch) -> None:
         """Move on to the next page, and to the next span of time after the last one."""
-        place, following = batch.token
-        if following is not None:
-            self._place = replace(place, page=following)
+        token: _Token = batch.token
+        self._this_span |= token.digests
+        if token.following is not None:
+            self._place = replace(token.place, page=token.following)
             return
         self._place = None
-        self._known_until = place.end
+        self._known_until = token.place.end
+        self._last_span, self._this_span = frozenset(self._this_span), set()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -81,6 +97,10 @@ class OptOutPoll:
             return _Place(now - timedelta(seconds=self._lookback), now)
         # A clock that was put back must not leave a gap.
         return _Place(min(self._known_until, now) - timedelta(seconds=OVERLAP), now)
+
+
+def _digest(item: bytes) -> bytes:
+    return blake2b(item, digest_size=16).digest()
 
 
 def _call(place: _Place) -> Call:

@@ -1,73 +1,29 @@
 """The simulator's traffic: small stories, together every kind of event that Telnyx sends."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from random import Random
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from providers.simulation import Forgery, Outgoing
-from providers.telnyx.simulation.bodies import Fields, Message, bare, envelope, inbound, outbound, stamp
+from providers.telnyx.simulation.bodies import Fields, bare, inbound, outbound, stamp
+from providers.telnyx.simulation.telling import AGENT, OURS, Teller
 
-OURS = "+17735550100"
-# Area codes of North America that are not ours; each has the hundred numbers 555-0100 to 555-0199.
-_AREAS = tuple(area for area in range(201, 990) if area % 100 != 11 and area != 773)
 _QUESTIONS = ("HOURS", "hours", "Are you open on Sunday?", "Do you have size 42?", "Is my order on the way?")
+_SECOND_THOUGHT = 0.5
 _FREE_TEXTS = ("Thanks!", "See you at noon", "Zażółć gęślą jaźń 🚀", "¿Qué tal?")
 
 Story = Sequence[Outgoing]
 
 
-@dataclass(slots=True)
-class Teller:
-    """Makes the parts of a story: fresh ids and numbers, and the time."""
-
-    random: Random
-    clock: Callable[[], float]
-    _told: int = field(default=0)
-
-    def id(self) -> str:
-        """Return a new UUID."""
-        return str(UUID(int=self.random.getrandbits(128), version=4))
-
-    def number(self) -> str:
-        """Return a number of fiction, another one each time until all are used."""
-        area, line = divmod(self._told, 100)
-        self._told += 1
-        return f"+1{_AREAS[area % len(_AREAS)]}55501{line:02d}"
-
-    def message(self, text: str | None, kind: str = "SMS", people: int = 1) -> Message:
-        """Return a new message between us and new people."""
-        theirs = tuple(self.number() for _ in range(people))
-        return Message(id=self.id(), ours=OURS, theirs=theirs, text=text, type=kind)
-
-    def tell(self, event_type: str, payload: Fields, after: float = 0.0, **more: Any) -> Outgoing:
-        """Return the delivery of one event in an envelope."""
-        message_id = payload.get("id")
-        return Outgoing(
-            label=event_type,
-            body=envelope(event_type, self.id(), self.clock() + after, payload),
-            after=after,
-            message_id=message_id if isinstance(message_id, str) else None,
-            **more,
-        )
-
-    def receive(self, message: Message, *, replied: bool = False, copies: int = 1, **more: Any) -> Outgoing:
-        """Return the delivery of `message.received`."""
-        payload = inbound(message, self.clock(), **more)
-        return self.tell("message.received", payload, copies=copies, expects_reply=replied)
-
-
-def traffic(random: Random, clock: Callable[[], float]) -> Iterator[Story]:
+def traffic(teller: Teller) -> Iterator[Story]:
     """Yield stories without end: rounds in which each kind comes once, shuffled anew."""
-    teller = Teller(random, clock)
     while True:
-        for story in random.sample(_STORIES, len(_STORIES)):
+        for story in teller.fiction.random.sample(_STORIES, len(_STORIES)):
             yield story(teller)
 
 
 def _question(teller: Teller) -> Story:
-    return [teller.receive(teller.message(teller.random.choice(_QUESTIONS)), replied=True)]
+    return [teller.receive(teller.message(teller.fiction.random.choice(_QUESTIONS)), replied=True)]
 
 
 def _hours_twice(teller: Teller) -> Story:
@@ -76,33 +32,39 @@ def _hours_twice(teller: Teller) -> Story:
 
 
 def _free_text(teller: Teller) -> Story:
-    return [teller.receive(teller.message(teller.random.choice(_FREE_TEXTS)), replied=True)]
+    return [teller.receive(teller.message(teller.fiction.random.choice(_FREE_TEXTS)), replied=True)]
 
 
 def _opt_out_words(teller: Teller) -> Story:
-    words = (("Stop", "STOP"), ("UNSTOP", "START"), ("help", "HELP"))
-    return [teller.receive(teller.message(text), autoresponse_type=kind) for text, kind in words]
+    """Tell of one who stops, one who stops and thinks better of it, and one who asks for help."""
+    first, second = teller.message("QUIT"), teller.message("UNSTOP")
+    return [
+        teller.opt(teller.message("Stop"), "STOP"),
+        teller.opt(first, "STOP"),
+        teller.opt(replace(second, theirs=first.theirs), "START", _SECOND_THOUGHT),
+        teller.opt(teller.message("help"), "HELP"),
+    ]
 
 
 def _picture(teller: Teller) -> Story:
     media = [
         {
-            "url": f"https://media.telnyx.com/{teller.id()}.jpg",
+            "url": f"https://media.telnyx.com/{teller.fiction.uuid()}.jpg",
             "content_type": "image/jpeg",
-            "sha256": teller.random.randbytes(32).hex(),
-            "size": teller.random.randrange(10_000, 400_000),
+            "sha256": teller.fiction.random.randbytes(32).hex(),
+            "size": teller.fiction.random.randrange(10_000, 400_000),
         }
     ]
     return [teller.receive(teller.message(None, "MMS"), replied=True, media=media)]
 
 
 def _group_inbound(teller: Teller) -> Story:
-    others = [{"phone_number": teller.number(), "status": "delivered"} for _ in range(2)]
+    others = [{"phone_number": teller.fiction.number(), "status": "delivered"} for _ in range(2)]
     return [teller.receive(teller.message("Sounds good, see you at noon!", "MMS"), replied=True, cc=others)]
 
 
 def _group_outbound(teller: Teller) -> Story:
-    message = teller.message("Hey team, check out this photo!", "MMS", teller.random.choice((2, 3)))
+    message = teller.message("Hey team, check out this photo!", "MMS", teller.fiction.random.choice((2, 3)))
     people = len(message.theirs)
     results = ["delivered", "delivery_failed", "unknown"][:people]
     group = {"group_message_id": message.id}
@@ -113,22 +75,22 @@ def _group_outbound(teller: Teller) -> Story:
 
 def _rcs(teller: Teller) -> Story:
     message = teller.message(None, "RCS")
-    agent = [{"agent_id": "e4448a5c0670c2a9", "agent_name": "Demo Agent"}]
+    agent = [{"agent_id": AGENT, "agent_name": "Demo Agent"}]
     bodies = (
         {"text": "Hello by RCS"},
         {"suggestion_response": {"postback_data": "visit", "text": "Explore the online store"}},
         {"location": {"latitude": 41.8781, "longitude": -87.6298}},
     )
-    return [teller.receive(message, replied=True, to=agent, body=teller.random.choice(bodies))]
+    return [teller.receive(message, replied=True, to=agent, body=teller.fiction.random.choice(bodies))]
 
 
 def _whatsapp(teller: Teller) -> Story:
     message = teller.message(None, "WHATSAPP")
     body = {
         "id": message.id,
-        "foreign_id": f"wamid.{teller.random.randbytes(12).hex()}",
+        "foreign_id": f"wamid.{teller.fiction.random.randbytes(12).hex()}",
         "from": message.theirs[0],
-        "from_user_id": f"US.{teller.random.randrange(10**19, 10**20)}",
+        "from_user_id": f"US.{teller.fiction.random.randrange(10**19, 10**20)}",
         "timestamp": str(int(teller.clock())),
         "type": "text",
         "text": {"body": "Is my order on the way?"},
@@ -169,13 +131,13 @@ def _read(teller: Teller) -> Story:
 
 def _click(teller: Teller) -> Story:
     click = {
-        "message_id": teller.id(),
+        "message_id": teller.fiction.uuid(),
         "record_type": "link_clicked",
         "time_clicked": stamp(teller.clock()),
-        "to": teller.number().lstrip("+"),
+        "to": teller.fiction.number().lstrip("+"),
         "url": "https://example.com/parcel",
     }
-    named = {**click, "message_id": teller.id()}
+    named = {**click, "message_id": teller.fiction.uuid()}
     return [
         Outgoing(label="link_clicked", body=bare({"data": click}), message_id=str(click["message_id"])),
         teller.tell("message.link_click", named),
@@ -183,9 +145,14 @@ def _click(teller: Teller) -> Story:
 
 
 def _registration(teller: Teller) -> Story:
-    campaign = {"campaignId": teller.id(), "type": "TELNYX_REVIEW", "status": "ACCEPTED"}
+    campaign = {"campaignId": teller.fiction.uuid(), "type": "TELNYX_REVIEW", "status": "ACCEPTED"}
     number = {"campaignId": campaign["campaignId"], "phoneNumber": OURS, "type": "ASSIGNMENT", "status": "success"}
-    flat = {"brandId": teller.id(), "campaignId": teller.id(), "status": "DORMANT", "type": "TELNYX_EVENT"}
+    flat = {
+        "brandId": teller.fiction.uuid(),
+        "campaignId": teller.fiction.uuid(),
+        "status": "DORMANT",
+        "type": "TELNYX_EVENT",
+    }
     return [
         teller.tell("10dlc.campaign.update", campaign),
         teller.tell("10dlc.phone_number.update", number, 0.2),
@@ -194,10 +161,10 @@ def _registration(teller: Teller) -> Story:
 
 
 def _account_news(teller: Teller) -> Story:
-    limit = {"configured_limit": "10.00", "current_cost": "10.02", "profile_id": teller.id()}
+    limit = {"configured_limit": "10.00", "current_cost": "10.02", "profile_id": teller.fiction.uuid()}
     flat = {
         "event_type": "whatsapp.template.approved",
-        "payload": {"record_type": "whatsapp_template", "template_id": teller.id(), "status": "APPROVED"},
+        "payload": {"record_type": "whatsapp_template", "template_id": teller.fiction.uuid(), "status": "APPROVED"},
     }
     return [
         teller.tell("messaging-profile.spend-limit-reached", limit),
@@ -212,11 +179,11 @@ def _echo(teller: Teller) -> Story:
 
 
 def _not_yet_known(teller: Teller) -> Story:
-    return [teller.tell("message.teleported", {"id": teller.id(), "to": teller.number()})]
+    return [teller.tell("message.teleported", {"id": teller.fiction.uuid(), "to": teller.fiction.number()})]
 
 
 def _forged(teller: Teller) -> Story:
-    forgery = teller.random.choice(tuple(Forgery))
+    forgery = teller.fiction.random.choice(tuple(Forgery))
     payload = inbound(teller.message("HOURS"), teller.clock())
     return [teller.tell("message.received", payload, forgery=forgery)]
 

@@ -73,6 +73,19 @@ async def test_next_poll_overlaps_the_last(clock: FakeClock) -> None:
     assert span(queries(server)[1]) == (first - OVERLAP, clock.now)
 
 
+async def test_what_the_last_span_held_is_passed_over(clock: FakeClock) -> None:
+    """An item of the overlap is stored once; the same block with other bytes is another item."""
+    other = ITEM.replace(b"1.50", b"1.5")
+    pages = listed(ITEM, page=1, pages=2), listed(other, page=2, pages=2), listed(ITEM, b'{"n":2}', other)
+    async with polling(clock, *pages, listed(), listed(ITEM)) as (poll, _):
+        found: list[list[bytes]] = []
+        for _turn in range(5):
+            batch = await poll.check()
+            await poll.stored(batch)
+            found.append([item.body for item in batch.items])
+    assert found == [[ITEM], [other], [b'{"n":2}'], [], [ITEM]]
+
+
 async def test_pages_of_one_span(clock: FakeClock) -> None:
     """More pages are asked for at once and in the span of the first, although time passes."""
     replies = listed(ITEM, page=1, pages=2), listed(ITEM, ITEM, page=2, pages=2), listed()

@@ -17,7 +17,7 @@ from providers.simulation import ApiAnswer, Forgery, Outgoing
 from providers.telnyx import PROVIDER
 from providers.telnyx.normalize import normalize
 from providers.telnyx.simulation.cloud import TelnyxCloud
-from providers.telnyx.simulation.stories import OURS
+from providers.telnyx.simulation.telling import OURS
 from schemas.events import (
     ConsentChanged,
     DeliveryUpdated,
@@ -87,6 +87,8 @@ def test_account_lines_are_an_account() -> None:
         "public_keys": ["env:TELNYX_PUBLIC_KEY"],
         "api_key": "env:TELNYX_API_KEY",
         "base_url": "http://127.0.0.1:1/v2",
+        "polls": ["opt_outs"],
+        "poll_every": 2,
     }
 
 
