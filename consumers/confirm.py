@@ -7,6 +7,10 @@ confirms again, which does no harm.
 
 What the provider will not take is found by halving the batch; the one that is left is counted, logged and given up:
 to ask again would stop everything behind it.
+
+One account must not stop the others. While a provider is in trouble its events wait without a call, for a while and
+up to a number; what is beyond is let go, as is everything of an account whose credentials are refused. Nothing is lost
+by that: what is not confirmed stays at the provider, and a poll shows it again.
 """
 
 import asyncio
@@ -30,12 +34,29 @@ from providers.rest.errors import (
 from providers.roles import Confirmation, Confirmer
 from schemas.envelope import Delivered
 
+LONGEST_AGE = 60.0
+"""Seconds that an event waits for others at most, whatever the configuration asks."""
+
+GIVE_UP_AFTER = 900.0
+"""Seconds for which an event is tried to be confirmed. It stays at the provider then, for its polls to show again."""
+
+MOST_WAITING = 2000
+"""Events of one account and kind that wait for a provider in trouble; those beyond are let go, for others' sake."""
+
+PARK_AFTER = 3
+PARKED = 300.0
+"""Seconds for which an account whose credentials were refused so often in a row is not tried again.
+
+Its events are let go meanwhile.
+"""
+
 CALL_WAIT = 90.0
 """Seconds that the confirmation of one batch may take, halves and retries included."""
 
 REMEMBERED = 10_000
 """Confirmations of one kind and account that are not made again, as when a push and a poll bring the same event."""
 
+_TURN = 0.2
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
 _log = structlog.get_logger(__name__)
@@ -46,7 +67,7 @@ def confirm(settings: ConfirmSettings, confirmers: Mapping[str, Confirmer], metr
     handler = _Confirm(settings, confirmers, metrics)
     # A batch that is to fill needs as many events in hand, of several accounts and kinds at once.
     largest = max((each.batch_size for each in confirmers.values()), default=1)
-    concurrency = min(4 * largest, 512)
+    concurrency = min(4 * largest * max(1, len(confirmers)), 2048)
     return Consumer(CONFIRM.name, CONFIRM.topics, handler.handle, has_effects=True, concurrency=concurrency)
 
 
@@ -72,16 +93,28 @@ class Batcher:
     def __init__(self, account: str, confirmer: Confirmer, max_age: float, metrics: ConsumerMetrics) -> None:
         self._account = account
         self._confirmer = confirmer
-        self._max_age = max_age
+        self._max_age = min(max_age, LONGEST_AGE)
         self._counters = metrics.confirmations(account)
         self._open: Batch | None = None
+        self._calling = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
+        # When each item that waits for a provider in trouble was tried first.
+        self._waiting: dict[str, float] = {}
         self._failures = 0
+        self._resume_at = 0.0
+        self._parked = False
 
     async def add(self, item: Confirmation) -> None:
         """Return when the item is confirmed, or given up. Raises TryLater."""
         if item.id in self._seen:
             return
+        pause = self._resume_at - _now()
+        if pause > 0:
+            self._wait(item, pause)
+            return
+        if self._open is None and self._calling:
+            # One call at a time: a slow provider must not hold the places of all accounts.
+            raise TryLater(_TURN, "call_under_way")
         batch = self._open
         if batch is not None and not batch.full.is_set():
             batch.add(item)
@@ -95,10 +128,11 @@ class Batcher:
         """Wait until the batch is full or old enough, make its call, and tell the others how it went."""
         try:
             await self._gather(batch)
-            async with asyncio.timeout(CALL_WAIT):
-                await self._confirm(tuple(batch.items))
+            await self._call(tuple(batch.items))
         except (ApiError, TimeoutError) as error:
             later = self._later(error)
+            for item in batch.items:
+                self._waiting.setdefault(item.id, _now())
             self._end(batch, later)
             raise later from error
         except BaseException:
@@ -106,7 +140,27 @@ class Batcher:
             self._end(batch, TryLater(0.0, "confirmation_interrupted"))
             raise
         self._failures = 0
+        self._parked = False
         self._end(batch, None)
+
+    async def _call(self, items: Sequence[Confirmation]) -> None:
+        self._calling += 1
+        try:
+            async with asyncio.timeout(CALL_WAIT):
+                await self._confirm(items)
+        finally:
+            self._calling -= 1
+
+    def _wait(self, item: Confirmation, pause: float) -> None:
+        """Let an item wait for a provider in trouble, or let it go. Raises TryLater."""
+        since = self._waiting.get(item.id)
+        full = since is None and len(self._waiting) >= MOST_WAITING
+        if self._parked or full or (since is not None and _now() - since > GIVE_UP_AFTER):
+            self._counters[ConfirmOutcome.GIVEN_UP].inc()
+            self._remember((item,))
+            return
+        self._waiting.setdefault(item.id, _now())
+        raise TryLater(pause, "provider_unwell")
 
     async def _gather(self, batch: Batch) -> None:
         try:
@@ -139,6 +193,7 @@ class Batcher:
     def _remember(self, items: Sequence[Confirmation]) -> None:
         for item in items:
             self._seen[item.id] = None
+            self._waiting.pop(item.id, None)
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
@@ -148,7 +203,12 @@ class Batcher:
         what = str(error) if isinstance(error, ApiError) else "took too long"
         _log.warning("confirmation_postponed", account=self._account, error=type(error).__name__, what=what)
         wish = error.retry_after if isinstance(error, RefusedError) else None
-        return TryLater(_PAUSES.pause(self._failures) if wish is None else wish, "provider_unwell")
+        pause = _PAUSES.pause(self._failures) if wish is None else wish
+        self._parked = isinstance(error, AuthenticationError) and self._failures >= PARK_AFTER
+        if self._parked:
+            _log.error("confirmations_parked", account=self._account, seconds=PARKED, what=what)
+        self._resume_at = _now() + (PARKED if self._parked else pause)
+        return TryLater(pause, "provider_unwell")
 
     @staticmethod
     def _end(batch: Batch, later: TryLater | None) -> None:
@@ -160,6 +220,10 @@ class Batcher:
         batch.done.set_exception(later)
         # Nobody may have waited with the leader; asyncio would complain about an exception that nobody took.
         batch.done.exception()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class _Confirm:

@@ -31,11 +31,15 @@ class CallOutcome(StrEnum):
 
 
 class ConfirmOutcome(StrEnum):
-    """What became of a confirmation; a postponed one is a whole batch that is tried again."""
+    """What became of a confirmation; a postponed one is a whole batch that is tried again.
+
+    GIVEN_UP: the provider was in trouble for too long; it still has what it waits for.
+    """
 
     CONFIRMED = "confirmed"
     REFUSED = "refused"
     POSTPONED = "postponed"
+    GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class SendSettings:
 class ConfirmSettings:
     """`[consumers.confirm]`: marking at the provider what is stored here."""
 
-    max_age: float = setting(1.0, "seconds that an event waits for others to be confirmed by the same call")
+    max_age: float = setting(1.0, "seconds that an event waits for others to be confirmed by the same call, at most 60")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

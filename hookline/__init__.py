@@ -6,6 +6,8 @@ The clients are usable alone:
 
     async with TelnyxClient("env:TELNYX_API_KEY") as telnyx:
         message = await telnyx.send(from_="+15550100", to="+15550101", text="Hello")
+
+What they take and give are classes of `hookline.telnyx`, `hookline.messagemedia` and `hookline.syniverse`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,23 +15,66 @@ from typing import TYPE_CHECKING, Any
 from hookline.version import __version__
 
 if TYPE_CHECKING:
+    from providers.contract import Secret
     from providers.messagemedia.client import MessageMediaClient
+    from providers.rest.errors import (
+        ApiError,
+        AuthenticationError,
+        ConflictError,
+        DeadlineError,
+        LimitError,
+        NotConnectedError,
+        NotFoundError,
+        OutcomeUnknownError,
+        ProviderFaultError,
+        RateLimitedError,
+        RefusedError,
+        UnreadableAnswerError,
+    )
+    from providers.rest.pages import Page, Pages
+    from providers.rest.transport import Tempo
     from providers.syniverse.client import SyniverseClient
     from providers.telnyx.client import TelnyxClient
 
-__all__ = ["MessageMediaClient", "SyniverseClient", "TelnyxClient", "__version__"]
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "ConflictError",
+    "DeadlineError",
+    "LimitError",
+    "MessageMediaClient",
+    "NotConnectedError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "Page",
+    "Pages",
+    "ProviderFaultError",
+    "RateLimitedError",
+    "RefusedError",
+    "Secret",
+    "SyniverseClient",
+    "TelnyxClient",
+    "Tempo",
+    "UnreadableAnswerError",
+    "__version__",
+]
 
-_CLIENTS = {
+_MODULES = {
     "MessageMediaClient": "providers.messagemedia.client",
+    "Page": "providers.rest.pages",
+    "Pages": "providers.rest.pages",
+    "Secret": "providers.contract",
     "SyniverseClient": "providers.syniverse.client",
     "TelnyxClient": "providers.telnyx.client",
+    "Tempo": "providers.rest.transport",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import a client when it is asked for: the command line starts without them."""
-    if name not in _CLIENTS:
+    """Import a name when it is asked for: the command line starts without the clients."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_CLIENTS[name]), name)
+    # What has no line of its own is an error.
+    return getattr(import_module(_MODULES.get(name, "providers.rest.errors")), name)

@@ -33,6 +33,14 @@ AT_ONCE = 16
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _STOP_WAIT = 2.0
+_CLOSE_WAIT = 3.0
+
+LEAST_PAUSE = 1.0
+"""Seconds from one check to the next, whatever the configuration asks, unless more is known to wait."""
+
+MOST_AT_ONCE = 1000
+"""Checks without a pause, one behind the other: a list that never ends must not keep a provider and us busy."""
+
 _HEADERS = (("content-type", "application/json"),)
 
 _log = structlog.get_logger(__name__)
@@ -57,6 +65,7 @@ class Poller:
         self._metrics = metrics
         self._clock = clock
         self._failures = 0
+        self._at_once = 0
         self.trouble: str | None = None
 
     @property
@@ -81,10 +90,20 @@ class Poller:
         if outcome is PollOutcome.OK:
             self._failures = 0
             self.trouble = None
-            return self._poll.every if pause is None else pause
+            return self._next(pause)
         self._failures += 1
         self.trouble = outcome.value
         return self._backoff(pause)
+
+    def _next(self, asked: float | None) -> float:
+        """Return the pause after a check that went well."""
+        usual = max(self._poll.every, LEAST_PAUSE)
+        self._at_once = self._at_once + 1 if asked is not None and asked < LEAST_PAUSE else 0
+        if self._at_once > MOST_AT_ONCE:
+            _log.warning("poll_never_ends", poll=self.name, checks=self._at_once)
+            self._at_once = 0
+            return usual
+        return usual if asked is None else asked
 
     async def close(self) -> None:
         """Close the poll's connections."""
@@ -163,13 +182,21 @@ class Polls:
         self._tasks = tuple(asyncio.create_task(each.run(), name=f"poll {each.name}") for each in self._pollers)
 
     async def stop(self) -> None:
-        """End at once; what was checked and not yet confirmed comes again with the next start."""
+        """End within two seconds; what was checked and not yet confirmed comes again with the next start."""
         tasks, self._tasks = self._tasks, ()
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP_WAIT)
-        await asyncio.gather(*(each.close() for each in self._pollers), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Close the connections to the providers, within a few seconds whatever they do."""
+        closing = [asyncio.create_task(each.close()) for each in self._pollers]
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=_CLOSE_WAIT)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*closing, return_exceptions=True)
 
     @property
     def troubles(self) -> Mapping[str, str]:

@@ -10,10 +10,13 @@ Faults. A sender's fault gets a 4xx, ours the provider's retry status (P3). A ve
 ours: the sender is asked to come again. A normalizer that raises costs the events and not the webhook (P11).
 
 Load. `max_in_flight` counts webhooks whose sender is proved, so over it strangers are refused as always and hold no
-place; checking their signatures is the price. One answer may be a 5xx to a stranger: where bodies on their way use
-up `max_body_bytes`, the one that wants more may be anybody's, and the fault is our lack of memory.
+place; checking their signatures is the price. One that its provider is asked about takes its place after that, and so
+many of each account are asked about at once: a slow API of one provider takes nothing from the others. One answer may
+be a 5xx to a stranger: where bodies on their way use up `max_body_bytes`, the one that wants more may be anybody's,
+and the fault is our lack of memory.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -36,6 +39,9 @@ from schemas.times import Clock, from_clock
 from schemas.webhook import Webhook
 
 PREFIX = "/webhooks/"
+
+MOST_READ_BACKS = 128
+"""Webhooks of one account that wait at once for what its provider says of them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +77,17 @@ class _Route:
     allow: str
     retry: Mapping[str, str]
     challenge: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A webhook whose sender is proved, with its events; `began` and `deadline` are monotonic times."""
+
+    webhook: Webhook
+    id: str
+    events: Sequence[Event]
+    began: float
+    deadline: float
 
 
 def _route(name: str, endpoint: Endpoint) -> _Route:
@@ -114,6 +131,7 @@ class Receiver:
         metrics.watch_bodies(lambda: self._room.readers)
         self._max_in_flight = settings.max_in_flight
         self._in_flight = 0
+        self._asking: Counter[str] = Counter()
 
     async def receive(self, request: BaseRequest, began: float) -> Response:
         """Return the answer to a request. `began` is the monotonic time at its first byte.
@@ -159,13 +177,23 @@ class Receiver:
             return self._not_proved(route, proof.verdict)
         if self._in_flight >= self._max_in_flight:
             return self._retry_later(route, Outcome.OVERLOADED)
+        taken = self._taken(route, self._webhook(route, seen, proof), began, deadline)
+        doubt = await self._doubt(route, taken)
+        if doubt is not None:
+            return doubt
         self._in_flight += 1
         self._metrics.in_flight.inc()
         try:
-            return await self._store(route, self._webhook(route, seen, proof), began, deadline)
+            return await self._store(route, taken)
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.dec()
+
+    def _taken(self, route: _Route, webhook: Webhook, began: float, deadline: float) -> _Taken:
+        webhook_id = webhook.id
+        endpoint = route.endpoint
+        events = events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics)
+        return _Taken(webhook, webhook_id, events, began, deadline)
 
     def _webhook(self, route: _Route, seen: Request, proof: Verification) -> Webhook:
         account = route.endpoint.account
@@ -183,46 +211,45 @@ class Receiver:
             traceparent=traceparent_of(seen.headers),
         )
 
-    async def _store(self, route: _Route, webhook: Webhook, began: float, deadline: float) -> Response:
-        webhook_id = webhook.id
-        endpoint = route.endpoint
-        events = events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics)
-        doubt = await self._doubt(route, webhook_id, events, deadline)
-        if doubt is not None:
-            return doubt
-        wait = min(route.policy.broker_wait, deadline - monotonic() - GRACE)
-        outcome = await self._publisher.publish(webhook, events, wait, webhook_id=webhook_id)
+    async def _store(self, route: _Route, taken: _Taken) -> Response:
+        wait = min(route.policy.broker_wait, taken.deadline - monotonic() - GRACE)
+        outcome = await self._publisher.publish(taken.webhook, taken.events, wait, webhook_id=taken.id)
         if not outcome.durable:
-            _log.warning("webhook_not_stored", account=route.name, webhook_id=webhook_id, reason=outcome.value)
+            _log.warning("webhook_not_stored", account=route.name, webhook_id=taken.id, reason=outcome.value)
             return self._retry_later(route, Outcome.UNAVAILABLE)
         self._metrics.stored(route.name)
-        millis = round((monotonic() - began) * 1000, 1)
-        _log.info("webhook_stored", account=route.name, webhook_id=webhook_id, events=len(events), ms=millis)
+        millis = round((monotonic() - taken.began) * 1000, 1)
+        _log.info("webhook_stored", account=route.name, webhook_id=taken.id, events=len(taken.events), ms=millis)
         return answer(route.policy.success_status, json=route.policy.success_body)
 
-    async def _doubt(self, route: _Route, webhook_id: str, events: Sequence[Event], deadline: float) -> Response | None:
+    async def _doubt(self, route: _Route, taken: _Taken) -> Response | None:
         """Return the answer to a webhook that the provider itself does not vouch for, None where it does.
 
         Whoever knows the password may not know what the provider's API says. Where that cannot be asked now, the
-        sender comes again.
+        sender comes again. So many wait for it at once for each account: a slow API takes no place of others.
         """
         corroborator = route.endpoint.corroborator
         if corroborator is None:
             return None
+        if self._asking[route.name] >= MOST_READ_BACKS:
+            return self._retry_later(route, Outcome.OVERLOADED)
         # Half of the time that is left: the log needs the other half.
-        wait = max(0.0, (deadline - monotonic()) / 2)
+        wait = max(0.0, (taken.deadline - monotonic()) / 2)
+        self._asking[route.name] += 1
         try:
-            found = await corroborator.corroborate(events, wait)
+            found = await corroborator.corroborate(taken.events, wait)
         except Exception as error:  # noqa: BLE001 - one that breaks its contract vouches for nothing
             return self._our_fault(route, Fault.VERIFY, error)
+        finally:
+            self._asking[route.name] -= 1
         match found:
             case Corroboration.CONFIRMED:
                 return None
             case Corroboration.CONTRADICTED:
-                _log.warning("webhook_contradicted", account=route.name, webhook_id=webhook_id)
+                _log.warning("webhook_contradicted", account=route.name, webhook_id=taken.id)
                 return self._not_proved(route, Verdict.CONTRADICTED)
             case Corroboration.UNKNOWN:
-                _log.warning("webhook_not_corroborated", account=route.name, webhook_id=webhook_id)
+                _log.warning("webhook_not_corroborated", account=route.name, webhook_id=taken.id)
                 return self._retry_later(route, Outcome.UNAVAILABLE)
 
     def _without_body(self, route: _Route, fault: BodyFault) -> Response:

@@ -27,6 +27,9 @@ _KEEPALIVE = 75.0
 # For the rest of a body that we refused. A sender that goes on sending is cut off then.
 _LINGER = 1.0
 _BACKLOG = 1024
+LONGEST_LINE = 64 * 1024
+"""Bytes of a request line. A webhook by GET carries two texts of 5000 characters, percent-encoded, in its query."""
+
 _HIGHEST_PORT = 65_535
 _POLL = 0.01
 _CUT = 0.2
@@ -100,6 +103,7 @@ class Server:
             self._receiver.refusals,
             self._settings.max_connections,
             access_log=None,
+            max_line_size=LONGEST_LINE,
             auto_decompress=False,  # a signature is over the bytes as sent
             keepalive_timeout=_KEEPALIVE,
             lingering_time=_LINGER,
@@ -120,6 +124,7 @@ class Server:
     async def close(self) -> None:
         """End the polls and close the connections to providers. To be called after `drain`, or instead of it."""
         await self._polls.stop()
+        await self._polls.close()
         for endpoint in self._endpoints.values():
             if endpoint.corroborator is not None:
                 await endpoint.corroborator.close()

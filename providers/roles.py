@@ -153,7 +153,7 @@ class SetupRequest:
 
 
 class Setup(Protocol):
-    """Prepares a provider to push to us. To run it again does no harm."""
+    """Prepares a provider to push to us. To run it again does no harm. It can be used again after `close`."""
 
     async def plan(self) -> Sequence[SetupStep]:
         """Ask the provider how things stand and return what is to be done. Changes nothing. Raises ApiError."""

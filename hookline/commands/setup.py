@@ -51,7 +51,15 @@ def run(arguments: argparse.Namespace) -> int:
         rotate=arguments.rotate,
         remove_old=arguments.remove_old,
     )
-    return asyncio.run(_run(_setup_of(config, account, request), account, apply=arguments.apply))
+    setup = _setup_of(config, account, request)
+    steps = asyncio.run(_planned(setup))
+    print(_plan_text(account, steps), end="", flush=True)
+    if not any(step.apply for step in steps):
+        print("Nothing to be done by us.")
+    elif arguments.apply or _agreed():
+        asyncio.run(_carry_out(setup, steps))
+        print("Done. To run it again shows what is left.")
+    return 0
 
 
 def _checked(text: str, account: str) -> str:
@@ -72,20 +80,12 @@ def _setup_of(config: Config, account: Account, request: SetupRequest) -> Setup:
         raise CommandError("; ".join(f"{item.place}: {item.reason}" for item in missing) or str(error)) from error
 
 
-async def _run(setup: Setup, account: Account, *, apply: bool) -> int:
+async def _planned(setup: Setup) -> Sequence[SetupStep]:
     try:
-        steps = await setup.plan()
-        print(_plan_text(account, steps), end="", flush=True)
-        if not any(step.apply for step in steps):
-            print("Nothing to be done by us.")
-            return 0
-        if not apply and not await asyncio.to_thread(_agreed):
-            return 0
-        await _carry_out(steps)
+        return await setup.plan()
     finally:
+        # The question to the operator may stand for long; the connections open again with the next call.
         await setup.close()
-    print("Done. To run it again shows what is left.")
-    return 0
 
 
 def _plan_text(account: Account, steps: Sequence[SetupStep]) -> str:
@@ -104,11 +104,13 @@ def _agreed() -> bool:
     return input("Carry it out? [y/N] ").strip().lower() in {"y", "yes"}
 
 
-async def _carry_out(steps: Sequence[SetupStep]) -> None:
-    for step in steps:
-        if step.apply is None:
-            continue
-        told = await step.apply()
-        print(f"{_MARKS[step.kind]} {step.what}: done", flush=True)
-        for line in told:
-            print(f"    {line}", flush=True)
+async def _carry_out(setup: Setup, steps: Sequence[SetupStep]) -> None:
+    try:
+        for step in steps:
+            if step.apply is not None:
+                told = await step.apply()
+                print(f"{_MARKS[step.kind]} {step.what}: done", flush=True)
+                for line in told:
+                    print(f"    {line}", flush=True)
+    finally:
+        await setup.close()

@@ -162,6 +162,8 @@ class Transport:
 
     def _checked(self, call: Call, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
+            if not answer.whole and len(answer.body) <= ANSWER_LIMIT:
+                raise OutcomeUnknownError(f"{call.name}: the answer broke off")
             return answer
         wait = pause_of(answer.headers, self._tempo.clock())
         raise refused(answer.status, self._errors_of(answer.body), wait, call.name)

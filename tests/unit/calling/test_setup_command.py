@@ -89,7 +89,7 @@ def test_it_is_safe_to_repeat(scripted: Scripted, capsys: pytest.CaptureFixture[
     cli.main(["setup", "main", "--url", URL, "--apply"])
     assert cli.main(["setup", "main", "--url", URL, "--apply"]) == 0
     assert "Nothing to be done by us" in capsys.readouterr().out
-    assert scripted.closed == 2
+    assert scripted.closed == 3
 
 
 def test_a_step_that_fails_ends_it_with_the_reason(scripted: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +97,7 @@ def test_a_step_that_fails_ends_it_with_the_reason(scripted: Scripted, capsys: p
     scripted.refuses = CommandError("the provider says no")
     assert cli.main(["setup", "main", "--url", URL, "--apply"]) == 1
     assert "the provider says no" in capsys.readouterr().err
-    assert scripted.closed == 1
+    assert scripted.closed == 2
 
 
 def test_steps_by_hand_are_told(scripted: Scripted, capsys: pytest.CaptureFixture[str]) -> None:

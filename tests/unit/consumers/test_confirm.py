@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.confirm import confirm
+from consumers.confirm import PARK_AFTER, confirm
 from consumers.consumer import Consumer, TryLater
 from consumers.settings import ConfirmSettings
 from providers.rest.errors import (
@@ -152,12 +152,80 @@ async def test_what_the_provider_refuses_is_found_by_halving_and_given_up(bench:
 async def test_trouble_at_the_provider_postpones_the_whole_batch(bench: Bench, trouble: ApiError) -> None:
     """Nobody's event is given up for it."""
     desk = Desk(troubles=[trouble])
+    bench.fill(*messages(3))
+    bench.run(consumer_of(bench, desk, max_age=0.1))
+    await until(lambda: len(desk.confirmed) == 3)
+    assert sorted(desk.confirmed) == ["main-0", "main-1", "main-2"]
+    assert bench.count("confirmations_total", account="main", outcome="postponed") == 1
+    assert bench.count("confirmations_total", account="main", outcome="given_up") == 0
+
+
+async def test_while_a_provider_is_in_trouble_it_is_left_alone(bench: Bench) -> None:
+    """What comes meanwhile waits without a call of its own."""
+    desk = Desk(troubles=[RateLimitedError(429, (), 30.0)])
     handle = consumer_of(bench, desk).handle
     found = await asyncio.gather(*(handle(delivered(each)) for each in messages(3)), return_exceptions=True)
+    with pytest.raises(TryLater) as later:
+        await handle(delivered(inbound(9, message_id="main-9")))
     assert [type(each) for each in found] == [TryLater] * 3
-    assert desk.confirmed == []
-    await asyncio.gather(*(handle(delivered(each)) for each in messages(3)))
-    assert sorted(desk.confirmed) == ["main-0", "main-1", "main-2"]
+    assert 29 < later.value.seconds <= 30
+    assert len(desk.calls) == 1
+
+
+async def test_an_account_whose_credentials_are_refused_does_not_stop_another(bench: Bench) -> None:
+    """Its events are let go after a few tries; they stay at the provider."""
+    locked, well = Desk(troubles=[AuthenticationError(403, ()) for _ in range(100)]), Desk()
+    bench.fill(*messages(300), *messages(5, "second"))
+    bench.run(consumer_of(bench, locked, second=well))
+    await until(lambda: len(well.confirmed) == 5)
+    await until(lambda: bench.count("records_total", consumer="confirm", outcome="handled") == 305)
+    assert bench.count("confirmations_total", account="main", outcome="given_up") == 300
+    assert len(locked.calls) == PARK_AFTER
+
+
+async def test_no_more_events_wait_for_one_provider_than_others_can_bear(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those beyond are let go."""
+    monkeypatch.setattr("consumers.confirm.MOST_WAITING", 2)
+    desk = Desk(troubles=[RateLimitedError(429, (), 30.0)])
+    handle = consumer_of(bench, desk).handle
+    with pytest.raises(TryLater):
+        await handle(delivered(messages(1)[0]))
+    with pytest.raises(TryLater):
+        await handle(delivered(messages(2)[1]))
+    await handle(delivered(messages(3)[2]))
+    assert bench.count("confirmations_total", account="main", outcome="given_up") == 1
+
+
+async def test_an_event_is_let_go_when_it_was_tried_for_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays at the provider, and its offset is committed at last."""
+    monkeypatch.setattr("consumers.confirm.GIVE_UP_AFTER", 0.0)
+    handle = consumer_of(bench, Desk(troubles=[RateLimitedError(429, (), 30.0)])).handle
+    with pytest.raises(TryLater):
+        await handle(delivered(inbound()))
+    await handle(delivered(inbound()))
+    assert bench.count("confirmations_total", account="main", outcome="given_up") == 1
+
+
+async def test_a_slow_provider_holds_no_more_than_two_batches(bench: Bench) -> None:
+    """One in its call and one that fills; whoever comes then gives its place to others."""
+    gate = asyncio.Event()
+
+    class Slow(Desk):
+        async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
+            await gate.wait()
+            await super().confirm(confirmations)
+
+    desk = Slow(batch_size=1)
+    handle = consumer_of(bench, desk).handle
+    first = asyncio.ensure_future(handle(delivered(messages(1)[0])))
+    for _ in range(5):
+        await asyncio.sleep(0)  # until it is in its call
+    with pytest.raises(TryLater):
+        await handle(delivered(messages(2)[1]))
+    gate.set()
+    await first
 
 
 async def test_the_wish_of_a_provider_to_wait_is_followed(bench: Bench) -> None:

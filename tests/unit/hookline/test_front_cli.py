@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import orjson
 import pytest
 
 import hookline as package
+import hookline.messagemedia as front_messagemedia
+import hookline.syniverse as front_syniverse
+import hookline.telnyx as front_telnyx
 from broker.log import LogError
 from consumers.ledger_table import LedgerError
 from hookline import cli
@@ -16,6 +20,7 @@ from hookline.process.admin import ListenFailedError
 from hookline.version import __version__
 from ingest.server import ListenError
 from providers.contract import AccountError
+from providers.rest import errors as rest_errors
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, hookline
 
 
@@ -27,8 +32,25 @@ def desk(tmp_path: Path) -> Desk:
 
 def test_the_package_exports_these_names() -> None:
     """What other teams may import is a promise; a new name is added here on purpose."""
-    assert package.__all__ == ["MessageMediaClient", "SyniverseClient", "TelnyxClient", "__version__"]
+    clients = ["MessageMediaClient", "SyniverseClient", "TelnyxClient"]
+    errors = [name for name in package.__all__ if name.endswith("Error")]
+    assert sorted([*clients, *errors, "Page", "Pages", "Secret", "Tempo", "__version__"]) == sorted(package.__all__)
     assert [getattr(package, name).__name__ for name in package.__all__[:-1]] == package.__all__[:-1]
+
+
+def test_every_error_of_a_call_is_exported() -> None:
+    """Who calls has to catch them."""
+    found = {name for name, value in vars(rest_errors).items() if isinstance(value, type)}
+    assert {name for name in found if issubclass(getattr(rest_errors, name), rest_errors.ApiError)} <= {
+        *package.__all__
+    }
+
+
+@pytest.mark.parametrize("module", [front_telnyx, front_messagemedia, front_syniverse])
+def test_what_clients_take_and_give_is_exported(module: ModuleType) -> None:
+    """From one module a provider, every name of it there."""
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    assert {"Message"} <= {*module.__all__}
 
 
 def test_a_name_that_the_package_has_not_is_no_attribute() -> None:

@@ -158,6 +158,35 @@ async def test_a_confirmation_that_fails_is_told_and_the_batch_comes_again() -> 
     assert len({webhook.id for webhook in desk.memory.webhooks}) == 1
 
 
+async def test_a_close_that_hangs_is_cut() -> None:
+    """The end of a process does not wait for a provider."""
+
+    class Hanging(ScriptedPoll):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    desk = Desk()
+    metrics = IngestMetrics(CollectorRegistry())
+    polled = replace(desk.polled, poll=Hanging(desk.memory))
+    polls = Polls((polled,), Publisher(desk.memory.log, metrics), metrics, lambda: NOW)
+    async with asyncio.timeout(10):
+        await polls.close()
+
+
+async def test_a_list_that_never_ends_is_left_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a pause it would keep us and the provider busy for ever."""
+    monkeypatch.setattr("ingest.polls.MOST_AT_ONCE", 3)
+    desk = Desk(*[PollBatch(again_after=0.0)] * 8)
+    assert [await desk.poller.turn() for _ in range(5)] == [0.0, 0.0, 0.0, 60.0, 0.0]
+
+
+async def test_no_configuration_makes_a_poll_run_wild() -> None:
+    """A second from one check to the next is the least."""
+    desk = Desk(PollBatch())
+    desk.poll.every = 0.001
+    assert await desk.poller.turn() == 1.0
+
+
 async def test_a_normalizer_that_raises_costs_no_item() -> None:
     """It is kept as unrecognized."""
 
@@ -180,6 +209,7 @@ async def test_polls_run_from_their_start_to_their_stop() -> None:
     async with asyncio.timeout(5):
         await desk.poll.asked.wait()
     await desk.polls.stop()
+    await desk.polls.close()
     assert desk.poll.closed
     assert desk.polls.troubles == {}
 

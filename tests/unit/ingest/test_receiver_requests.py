@@ -22,6 +22,14 @@ from tests.support.receiver import (
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
+async def test_a_webhook_by_get_may_carry_long_texts_in_its_query() -> None:
+    """5000 characters of Chinese, percent-encoded, are 45 kB."""
+    target = "/webhooks/main?text=" + "%E4%BD%A0" * 5000
+    async with receiver() as bench:
+        assert (await bench.ask(request_bytes(method="GET", target=target, length=False))).status == 202
+        assert [webhook.target for webhook in bench.memory.webhooks] == [target]
+
+
 async def test_a_proved_webhook_is_stored_and_answered_with_the_success_status() -> None:
     """The answer is exactly the provider's success status, with an empty body."""
     async with receiver() as bench:

@@ -64,6 +64,28 @@ async def test_a_provider_that_cannot_be_asked_means_come_again(answer: Corrobor
         assert bench.memory.records == []
 
 
+async def test_a_slow_provider_takes_no_place_from_other_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many wait for it, the next comes again, and the others are stored as always."""
+    monkeypatch.setattr("ingest.receiver.MOST_READ_BACKS", 2)
+    asked, gate = asyncio.Semaphore(0), asyncio.Event()
+
+    class Slow(Vouching):
+        async def corroborate(self, events: Sequence[Event], wait: float) -> Corroboration:
+            asked.release()
+            await gate.wait()
+            return await super().corroborate(events, wait)
+
+    slow = replace(endpoint(name="slow"), corroborator=Slow(Corroboration.CONFIRMED))
+    async with receiver(endpoints=[slow, endpoint(name="quick")], max_in_flight=1) as bench:
+        waiting = [asyncio.ensure_future(bench.ask(request_bytes(body_of(), target="/webhooks/slow"))) for _ in "ab"]
+        for _ in waiting:
+            await asked.acquire()
+        assert (await bench.ask(request_bytes(body_of(), target="/webhooks/slow"))).status == 503
+        assert (await bench.ask(request_bytes(body_of(), target="/webhooks/quick"))).status == 202
+        gate.set()
+        assert [(await each).status for each in waiting] == [202, 202]
+
+
 async def test_nobody_asks_the_provider_about_a_stranger() -> None:
     """Else strangers could make us call as often as they like."""
     vouching = Vouching(Corroboration.CONFIRMED)

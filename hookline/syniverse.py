@@ -1,0 +1,75 @@
+"""What the client of Syniverse SCG takes and gives, for other programs."""
+
+from providers.syniverse.client import SyniverseClient
+from providers.syniverse.filters import (
+    AccessTokenFilters,
+    AttachmentFilters,
+    ChannelFilters,
+    ConsentFilters,
+    ConsentHistoryFilters,
+    ContactFilters,
+    ContactGroupFilters,
+    KeywordFilters,
+    MessageFilters,
+    MessageRequestFilters,
+    SenderIdFilters,
+    TemplateFilters,
+)
+from providers.syniverse.models import (
+    AccessToken,
+    Attachment,
+    Channel,
+    Counts,
+    Fragment,
+    Keyword,
+    Message,
+    MessageRequest,
+    MessageTemplate,
+    SenderId,
+    SenderIdWord,
+)
+from providers.syniverse.people import (
+    ConsentEntry,
+    ConsentStatus,
+    Contact,
+    ContactGroup,
+)
+from providers.syniverse.records import (
+    Created,
+    Deleted,
+    Partial,
+)
+
+__all__ = [
+    "AccessToken",
+    "AccessTokenFilters",
+    "Attachment",
+    "AttachmentFilters",
+    "Channel",
+    "ChannelFilters",
+    "ConsentEntry",
+    "ConsentFilters",
+    "ConsentHistoryFilters",
+    "ConsentStatus",
+    "Contact",
+    "ContactFilters",
+    "ContactGroup",
+    "ContactGroupFilters",
+    "Counts",
+    "Created",
+    "Deleted",
+    "Fragment",
+    "Keyword",
+    "KeywordFilters",
+    "Message",
+    "MessageFilters",
+    "MessageRequest",
+    "MessageRequestFilters",
+    "MessageTemplate",
+    "Partial",
+    "SenderId",
+    "SenderIdFilters",
+    "SenderIdWord",
+    "SyniverseClient",
+    "TemplateFilters",
+]
