@@ -8,8 +8,13 @@ DEFAULT_EVERY = 60.0
 DEFAULT_LOOKBACK = 86_400.0
 
 
-def poll_settings(names: Sequence[str]) -> tuple[Setting, ...]:
-    """Return the settings of an account that can be polled for `names`."""
+LOOKBACK_SUMMARY = (
+    "seconds that the first poll after a start looks back; what is stored already is stored again under its id"
+)
+
+
+def poll_settings(names: Sequence[str], lookback: str = LOOKBACK_SUMMARY) -> tuple[Setting, ...]:
+    """Return the settings of an account that can be polled for `names`; `lookback` says what `poll_lookback` means."""
     return (
         Setting(
             "polls",
@@ -20,12 +25,7 @@ def poll_settings(names: Sequence[str]) -> tuple[Setting, ...]:
             optional=True,
         ),
         Setting("poll_every", "seconds from one poll to the next", kind=float, default=DEFAULT_EVERY),
-        Setting(
-            "poll_lookback",
-            "seconds that the first poll after a start looks back; what is stored already is stored again under its id",
-            kind=float,
-            default=DEFAULT_LOOKBACK,
-        ),
+        Setting("poll_lookback", lookback, kind=float, default=DEFAULT_LOOKBACK),
     )
 
 
@@ -44,5 +44,5 @@ def poll_every(account: Account) -> float:
 
 
 def poll_lookback(account: Account) -> float:
-    """Return the seconds that a first poll looks back."""
+    """Return the seconds that a poll looks back."""
     return float(account.settings.get("poll_lookback") or DEFAULT_LOOKBACK)

@@ -117,7 +117,11 @@ _CALLING = (
     Setting("sender", "what sends a reply to a message that names no sender id: sender_id:ID or channel:ID"),
     Setting("base_url", "where Syniverse's API is", default=DEFAULT_BASE_URL),
     Setting("token_path", "where tokens are regenerated; some pages leave the v1 out", default=DEFAULT_TOKEN_PATH),
-    *poll_settings(NAMES),
+    *poll_settings(
+        NAMES,
+        "seconds that a poll looks back: the first after a start, each of `statuses`, and each of `inbound` as long as "
+        "it marks; what is stored already is stored again under its id",
+    ),
     Setting("confirm", "mark inbound messages as PROCESSED once they are stored", kind=bool, default=True),
 )
 

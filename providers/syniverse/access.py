@@ -10,7 +10,10 @@ from providers.syniverse.tokens import DEFAULT_TOKEN_PATH
 
 
 def client(account: Account, tempo: Tempo | None = None) -> SyniverseClient:
-    """Return the client of an account. Without a `token_file` it regenerates no token: a new one would be lost.
+    """Return the client of an account.
+
+    An account of a configuration always has a `token_file`, by default one of its own name. One that was made in code
+    without it regenerates no token: a new one would be lost.
 
     Raises AccountError where the token is missing, or a setting is none.
     """

@@ -98,6 +98,10 @@ class SyniverseClient:
 
     async def close(self) -> None:
         """Close the connections, after a regeneration of the token that is under way."""
-        await self._tokens.close()
-        await self._content.close()
-        await self.transport.close()
+        try:
+            await self._tokens.close()
+        finally:
+            try:
+                await self._content.close()
+            finally:
+                await self.transport.close()

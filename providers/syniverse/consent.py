@@ -8,13 +8,22 @@ from dataclasses import dataclass
 
 from schemas.vocabulary import Autoresponse, Consent, ConsentSource
 
-CONSENTS: Mapping[str, Consent] = {
+KEYWORDS: Mapping[str, Consent] = {
+    **dict.fromkeys(("STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"), Consent.OPTED_OUT),
+    **dict.fromkeys(("START", "UNSTOP"), Consent.OPTED_IN),
+}
+"""What people write: a message that is one of these words."""
+
+STATES: Mapping[str, Consent] = {
     "NONE": Consent.UNKNOWN,
     "OPTIN": Consent.OPTED_IN,
     "WHITELIST": Consent.OPTED_IN,
     "OPTOUT": Consent.OPTED_OUT,
     "BLACKLIST": Consent.OPTED_OUT,
 }
+"""What Syniverse's consent records say."""
+
+CONSENTS: Mapping[str, Consent] = {**STATES, **KEYWORDS}
 SOURCES: Mapping[str, ConsentSource] = {
     "MESSAGE": ConsentSource.MESSAGE,
     "CARRIER": ConsentSource.PROVIDER,
@@ -26,29 +35,27 @@ UNSOLICITED = "SCG_UNSOLICITED_OPT_OUT"
 MANAGERS = (USER, SCG, UNSOLICITED)
 """Who keeps the consents of a sender id: the values of `consent_managed_by`, the first being the default."""
 
-_OUT = frozenset({"STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
-_IN = frozenset({"START", "UNSTOP"})
 # Somebody who writes `STOP.` wants out.
 _PUNCTUATION = ".,;:!?\"'\u2026"
 _LONGEST_WORD = 32
 # The words that Syniverse acts on and answers itself.
 _ANSWERED: Mapping[str, frozenset[str]] = {
-    SCG: _OUT | _IN,
+    SCG: frozenset(KEYWORDS),
     UNSOLICITED: frozenset({"STOP", "END", "QUIT", "CANCEL"}),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a whole message says of consent: the word, and which family it is of."""
+    """What a whole message says of consent: the word, and the consent that it gives."""
 
     keyword: str
-    family: Autoresponse
+    consent: Consent
 
     @property
-    def consent(self) -> Consent:
-        """The consent that the word gives."""
-        return Consent.OPTED_OUT if self.family is Autoresponse.STOP else Consent.OPTED_IN
+    def family(self) -> Autoresponse:
+        """The family that the word is of."""
+        return Autoresponse.STOP if self.consent is Consent.OPTED_OUT else Autoresponse.START
 
 
 def statement_of(text: str | None) -> Statement | None:
@@ -56,9 +63,8 @@ def statement_of(text: str | None) -> Statement | None:
     if text is None or len(text) > _LONGEST_WORD:
         return None
     word = " ".join(text.upper().split()).rstrip(_PUNCTUATION).rstrip()
-    if word in _OUT:
-        return Statement(word, Autoresponse.STOP)
-    return Statement(word, Autoresponse.START) if word in _IN else None
+    consent = KEYWORDS.get(word)
+    return Statement(word, consent) if consent is not None else None
 
 
 def autoresponse_of(statement: Statement | None, manager: object) -> Autoresponse | None:

@@ -2,7 +2,7 @@
 
 from providers.fields import Json
 from providers.syniverse.building import Events, common, malformed
-from providers.syniverse.consent import CONSENTS, SOURCES, scope_of
+from providers.syniverse.consent import SOURCES, STATES, scope_of
 from providers.syniverse.identity import identify_consent
 from providers.syniverse.reading import Reading
 from providers.syniverse.statuses import state_of
@@ -25,7 +25,7 @@ def consent_of_history(reading: Reading, item: Json) -> Events:
         **common(reading, at),
         scope=scope,
         number=number,
-        consent=CONSENTS.get(state, Consent.UNKNOWN),
+        consent=STATES.get(state, Consent.UNKNOWN),
         provider_status=state,
         source=SOURCES.get(state_of(trimmed(item, "source")) or "", ConsentSource.LIST),
         keyword=trimmed(item, "keyword"),

@@ -6,7 +6,8 @@ begins where the last one ended, less an overlap.
 
 `statuses` asks for messages from us by their states. The list can be filtered by `created_date` and not by the date of
 the last change, so each sweep asks for all that were created within `poll_lookback`: that is how late a change may come
-and still be found, and it is what a sweep costs. Items that are stored as they stand are left out.
+and still be found, and it is what a sweep costs. Items that are stored as they stand are left out, as far as memory
+goes (`sweeping.REMEMBERED`): what is beyond that, the oldest of the span, is stored anew with each sweep.
 
 `consent` asks for what was entered in the history since the last sweep, less an overlap.
 
@@ -15,7 +16,7 @@ Where a sweep stands is in memory alone: the first one after a start looks back 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -111,7 +112,7 @@ class SyniversePoll:
     async def check(self) -> PollBatch:
         """Return the next items that are not stored as they stand. Raises ApiError."""
         for _ in range(_MOST_PAGES):
-            step = await self._step(self._place or self._begin())
+            step = await self._step(self._place or self._begun())
             fresh = tuple(item for item in step.items if item not in self._seen)
             if fresh:
                 again = None if step.next_place is None else 0.0
@@ -131,7 +132,7 @@ class SyniversePoll:
             lasting = next((error for error in errors if not of_one_message(error)), None)
             if lasting is not None:
                 raise lasting
-        self._seen.add(batch.token.items)
+        self._seen.add(batch.token.items, batch.token.place.end.timestamp())
         self._move(batch.token)
 
     async def close(self) -> None:
@@ -155,11 +156,19 @@ class SyniversePoll:
         items = tuple(items_of(answer.body, "list"))
         return _Step(place, following(place, items, integer(found, "total")), items)
 
-    def _begin(self) -> Place:
+    def _begun(self) -> Place:
+        """Return where a new sweep begins, and forget what no sweep will list any more."""
         now = from_clock(self._clock)
+        back = now - timedelta(seconds=self._patience.lookback)
+        place = self._begin(now, back)
+        # How exactly the provider filters is not documented.
+        self._seen.forget((min(place.begin, back) - OVERLAP).timestamp())
+        return place
+
+    def _begin(self, now: datetime, back: datetime) -> Place:
         marks = self._marker is not None and self._marker.supported
         if self._swept is None or self._watch.whole or marks:
-            return Place(now - timedelta(seconds=self._patience.lookback), now)
+            return Place(back, now)
         return Place(self._swept.end - OVERLAP, now)
 
     def _move(self, step: _Step) -> None:

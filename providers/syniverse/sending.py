@@ -20,6 +20,7 @@ from providers.syniverse.answers import STALE, TOKEN_BUSY
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.limits import check_recipient, prefixed
 from providers.syniverse.paths import MESSAGE_REQUESTS
+from providers.syniverse.token_file import TokenFileError
 from schemas.events import SendRequested
 from schemas.vocabulary import FailureClass
 
@@ -34,6 +35,7 @@ _AT_FAULT: Mapping[str, FailureClass] = {
 # Attachments of a message, and what is about its own addresses: nobody's configuration.
 _MESSAGE_AT_FAULT = frozenset({"4031", "4032", "4037", "4042", "4043", "4044", "4045"})
 _FINAL = frozenset({"5001", "5002"})
+_UNAVAILABLE = "5030"
 _ACCOUNT_AT_FAULT = frozenset({401, 402, 403, 404, 405})
 
 
@@ -71,6 +73,9 @@ class SyniverseSender:
             answer = await self._client.transport.call(call)
         except NotConnectedError:
             return SendReceipt(status=SendStatus.RETRY, reason="not_connected")
+        except TokenFileError:
+            # Before the call, or after a refusal for the token: either way nothing was sent.
+            return SendReceipt(status=SendStatus.RETRY, reason="token_file_unusable")
         except RefusedError as error:
             found = await self._found(command_id) if _in_doubt(error) else None
             return found or receipt_of(error)
@@ -127,16 +132,21 @@ def _verdict(error: RefusedError) -> tuple[SendStatus, str]:
         return SendStatus.REFUSED, "refused"
     if error.status == 409 and error.code in {TOKEN_BUSY, STALE}:
         return SendStatus.RETRY, "refused_for_now"
-    if error.status in {425, 429, 503}:
+    if error.status in {425, 429} or _not_begun(error):
         return SendStatus.RETRY, "rate_limited" if error.status == 429 else "provider_unwell"
     if _in_doubt(error):
         return SendStatus.UNKNOWN, "provider_unwell"
     return SendStatus.REFUSED, "redirected" if error.status < 400 else "refused"
 
 
+def _not_begun(error: RefusedError) -> bool:
+    """Tell whether a 503 is Syniverse's own, or names a time to come back; a bare one may be a proxy's of any kind."""
+    return error.status == 503 and (error.code == _UNAVAILABLE or error.retry_after is not None)
+
+
 def _in_doubt(error: RefusedError) -> bool:
     """Tell whether the request may have been made although it was refused; 408 is a proxy's word."""
-    unwell = error.status >= 500 and error.status != 503
+    unwell = error.status >= 500 and not _not_begun(error)
     return (unwell or error.status == 408) and error.code not in _FINAL
 
 

@@ -5,16 +5,18 @@ time of the last item, not by its place: what is marked between two pages leaves
 move. Only where time does not tell (a whole page of one moment, or a list that is not in order) places are counted.
 """
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-import orjson
-
+from providers.rest.answers import json_of
 from providers.syniverse.values import moment
 
-_REMEMBERED = 100_000
+REMEMBERED = 100_000
+"""Items that a poll knows again; each state that one was seen in counts."""
+
 # Whether an end of a span belongs to it is not documented.
 _JUST = timedelta(milliseconds=1)
 
@@ -40,21 +42,41 @@ def following(place: Place, items: Sequence[bytes], total: int | None) -> Place 
 
 
 class Seen:
-    """Items that are stored already, as they stood then. A set with a bound: the oldest are forgotten first."""
+    """Items that are stored already, as they stood then. A set with a bound, beyond which the newest are kept.
 
-    def __init__(self, bound: int = _REMEMBERED) -> None:
+    Each sweep reads the same list in the same order, so to forget what was added first would be to know nothing again
+    as soon as the list is longer than the bound. Of what was created latest the same items stay, and only the surplus
+    comes again.
+    """
+
+    def __init__(self, bound: int = REMEMBERED) -> None:
         self._bound = bound
-        self._digests: dict[bytes, None] = {}
+        self._digests: set[bytes] = set()
+        self._by_age: list[tuple[float, bytes]] = []
 
     def __contains__(self, item: bytes) -> bool:
         return _digest(item) in self._digests
 
-    def add(self, items: Sequence[bytes]) -> None:
-        """Remember items."""
+    def add(self, items: Sequence[bytes], at: float = 0.0) -> None:
+        """Remember items; one that does not tell when it was created counts as created `at`, in Unix seconds."""
         for item in items:
-            self._digests[_digest(item)] = None
-        while len(self._digests) > self._bound:
-            del self._digests[next(iter(self._digests))]
+            digest = _digest(item)
+            if digest in self._digests:
+                continue
+            created = _created(item)
+            self._digests.add(digest)
+            heapq.heappush(self._by_age, (at if created is None else created.timestamp(), digest))
+            if len(self._by_age) > self._bound:
+                self._forget_oldest()
+
+    def forget(self, before: float) -> None:
+        """Forget what was created before a time, in Unix seconds: it is not listed any more."""
+        while self._by_age and self._by_age[0][0] < before:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, digest = heapq.heappop(self._by_age)
+        self._digests.remove(digest)
 
 
 def _newest(items: Sequence[bytes]) -> datetime | None:
@@ -65,7 +87,7 @@ def _newest(items: Sequence[bytes]) -> datetime | None:
 
 
 def _created(item: bytes) -> datetime | None:
-    found = orjson.loads(item)
+    found = json_of(item)
     return moment(found.get("created_date")) if isinstance(found, dict) else None
 
 

@@ -57,6 +57,8 @@ class TokenFile:
                         await asyncio.sleep(_RETRY_LOCK)
             except TimeoutError as error:
                 raise TokenFileError(f"token_file {self._path}: another process holds it") from error
+            except OSError as error:
+                raise TokenFileError(f"token_file {self._path}: {error.strerror}") from error
             yield
         finally:
             os.close(handle)

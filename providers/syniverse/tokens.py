@@ -4,6 +4,9 @@ Expiry is not known beforehand (1.11 g): a token is regenerated when a call is r
 one as it gives the new one, so two regenerations never run at once, in this process or beside it, and the new token is
 kept before it is used. The request carries the secret in its query: neither its URL nor the provider's words about it
 get into an error or a log.
+
+Whoever gives up, a regeneration that has begun goes on: callers and `close` do not cancel it, and it keeps the token
+itself. A new one is not begun once the client is closing.
 """
 
 import asyncio
@@ -25,6 +28,7 @@ FOR_EVER = 0
 """The validity of a token that does not expire, as new tokens of applications are (1.11 c, g)."""
 
 _NO_ASKING = 30.0
+_CLOSING_PATIENCE = 3.0
 _CLAIM_PATIENCE = 3.0
 _NOT_FOR_THIS = "4010"
 
@@ -58,7 +62,8 @@ class Tokens:
         self._transport = Transport(base_url, _Nothing(), regeneration_errors_of, tempo)
         self._token: str | None = None
         self._running: asyncio.Task[bool] | None = None
-        self._failed: tuple[str, float] | None = None
+        self._resting: tuple[str, float] | None = None
+        self._closing = False
 
     async def current(self) -> str:
         """Return the token: the kept one where there is one of this configuration. Raises ApiError."""
@@ -71,8 +76,10 @@ class Tokens:
         """Tell whether there is another token than the one that was refused, after regenerating it if need be."""
         if self._token not in {None, used}:
             return True
-        if self._regeneration is None or self._gave_up(used):
+        if self._regeneration is None:
             return False
+        if self._running is None and (self._closing or self._rests(used)):
+            return await self._kept_by_another(used)
         if self._running is None:
             self._running = asyncio.create_task(self._renew(used, self._regeneration))
             self._running.add_done_callback(self._done)
@@ -81,35 +88,56 @@ class Tokens:
 
     async def settle(self, used: str) -> bool:
         """Wait a little while somebody else changes the token, and take over what was kept; the call is worth a try."""
-        await asyncio.sleep(self._tempo.first_pause * 2)
+        await self._tempo.sleep(self._tempo.first_pause * 2)
         await self._kept_by_another(used)
         return True
 
     async def close(self) -> None:
-        """Let a regeneration that runs come to its end, and close the connections."""
-        if self._running is not None:
-            await asyncio.wait({self._running})
-        await self._transport.close()
+        """Begin no regeneration any more, give one that runs 3 seconds to end, and close the connections.
 
-    def _done(self, _task: asyncio.Task[bool]) -> None:
+        One that takes longer goes on as long as the process does, and closes its connection itself.
+        """
+        self._closing = True
+        try:
+            if self._running is not None:
+                await _patiently(self._running)
+        finally:
+            if self._running is None:
+                await self._transport.close()
+
+    def _done(self, task: asyncio.Task[bool]) -> None:
         self._running = None
+        if not task.cancelled():
+            # Where all who waited have given up nobody else takes note of what it raised.
+            task.exception()
 
-    def _gave_up(self, used: str) -> bool:
-        return self._failed is not None and self._failed[0] == used and self._tempo.clock() < self._failed[1]
+    def _rests(self, used: str) -> bool:
+        return self._resting is not None and self._resting[0] == used and self._tempo.clock() < self._resting[1]
+
+    def _rest(self, token: str) -> None:
+        """Do not ask for a successor of this token for a while: it cannot be had, or it is new itself."""
+        self._resting = (token, self._tempo.clock() + _NO_ASKING)
 
     async def _renew(self, used: str, regeneration: Regeneration) -> bool:
         try:
+            return await self._renew_claimed(used, regeneration)
+        finally:
+            if self._closing:
+                await self._transport.close()
+
+    async def _renew_claimed(self, used: str, regeneration: Regeneration) -> bool:
+        try:
             async with self._claimed():
-                if not await self._kept_by_another(used):
+                if not await self._kept_by_another(used) and not self._closing:
                     await self._regenerate(used, regeneration)
         except TokenFileError:
             # The file is for the operator to mend, so its own words are what the caller has to read; where it failed
             # after the regeneration, the new token is here and works.
-            if self._token == used:
+            if self._token in {None, used}:
                 raise
         except ApiError:
-            self._failed = (used, self._tempo.clock() + _NO_ASKING)
-        return self._token != used
+            self._rest(used)
+        return self._token not in {None, used}
 
     async def _kept_by_another(self, used: str) -> bool:
         """Take over the token that another process has kept meanwhile, and tell whether there is one."""
@@ -120,16 +148,17 @@ class Tokens:
         return True
 
     async def _regenerate(self, used: str, regeneration: Regeneration) -> None:
-        if self._file is None:
-            self._token = await self._regenerated(used, regeneration)
-            return
-        await self._file.check()
+        if self._file is not None:
+            await self._file.check()
         fresh = await self._regenerated(used, regeneration)
         try:
-            await self._file.save(fresh)
+            if self._file is not None:
+                # Nothing is awaited between the answer and this: what cancels us now does not stop the writing.
+                await self._file.save(fresh)
         finally:
             # It is the only token that lives now, even where the disk has failed since it was checked.
             self._token = fresh
+            self._rest(fresh)
 
     async def _regenerated(self, used: str, regeneration: Regeneration) -> str:
         query = (
@@ -178,6 +207,16 @@ class Bearer:
         if refusal.status == 401:
             return refusal.code != _NOT_FOR_THIS
         return refusal.status == 404 and refusal.code == TOKEN_EXPIRED and not self._own_4046
+
+
+async def _patiently(task: asyncio.Task[bool]) -> None:
+    """Wait a little for a task; who cuts the wait gets it only then, for a token that is lost is lost for good."""
+    waiting = asyncio.ensure_future(asyncio.wait({task}, timeout=_CLOSING_PATIENCE))
+    try:
+        await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        await waiting
+        raise
 
 
 class _Nothing:

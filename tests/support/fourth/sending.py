@@ -15,8 +15,6 @@ from schemas.vocabulary import FailureClass
 from tests.support.fourth.access import errors_of, transport_of
 from tests.support.fourth.tables import FAILURES
 
-_NOT_BEGUN = frozenset({429, 503})
-
 
 class AcmeSender:
     """Sends texts through one account."""
@@ -65,8 +63,9 @@ def _receipt(answer: Answer, now: float) -> SendReceipt:
         message_id = text(value, "id") if isinstance(value, dict) else None
         found = SendStatus.UNKNOWN if message_id is None else SendStatus.ACCEPTED
         return SendReceipt(status=found, http_status=status, message_id=message_id)
-    if status in _NOT_BEGUN:
-        wait = pause_of(answer.status, answer.headers, now)
+    wait = pause_of(answer.status, answer.headers, now)
+    # A 503 without a pause may be a proxy's, after the text went out.
+    if status == 429 or (status == 503 and wait is not None):
         return SendReceipt(status=SendStatus.RETRY, http_status=status, retry_after=wait, errors=errors)
     if status >= 500:
         return SendReceipt(status=SendStatus.UNKNOWN, http_status=status, errors=errors)

@@ -1,19 +1,15 @@
 """Polls: windows, pages, overlap, marking; nothing is left out, whatever the list does meanwhile."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from providers.contract import AccountError
 from providers.rest.errors import AuthenticationError, ProviderFaultError, UnreadableAnswerError
 from providers.roles import Poll
-from providers.syniverse.polls import NAMES, STATES, polls
-from providers.syniverse.sweeping import Place, Seen, following
+from providers.syniverse.polls import NAMES, STATES, SyniversePoll, polls
 from tests.conftest import FakeClock
 from tests.support.syniverse_api import SCG, FakeApi, Reply, example_bytes, fake_api, listed, quick, refusal
 from tests.support.syniverse_api import Seen as Request
@@ -315,30 +311,33 @@ async def test_account_says_which_polls_it_wants() -> None:
         polls(api.account(polls=["carrots"]))
 
 
-@given(st.lists(st.integers(min_value=0, max_value=12), max_size=40), st.integers(min_value=1, max_value=7))
-def test_any_times_and_any_ceiling_lose_nothing(times: Sequence[int], ceiling: int) -> None:
-    """However many items share a moment, and however small the pages are, a sweep reads every item and ends."""
-    begin = NOW - timedelta(hours=1)
-    stored = sorted((begin + timedelta(milliseconds=time), str(at)) for at, time in enumerate(times))
-    place: Place | None = Place(begin, NOW)
-    seen: set[str] = set()
-    for _ in range(3 * len(times) + 5):
-        if place is None:
-            break
-        left = [item for item in stored if item[0] >= place.begin]
-        page = left[place.offset : place.offset + ceiling]
-        seen |= {ident for _, ident in page}
-        items = [json.dumps({"id": ident, "created_date": millis(moment)}).encode() for moment, ident in page]
-        place = following(place, items, len(left))
-    assert place is None
-    assert seen == {ident for _, ident in stored}
+async def test_what_no_sweep_lists_any_more_is_forgotten() -> None:
+    """The memory is as long as the span, not as the life of the process."""
+    clock = FakeClock()
+    inbox = Inbox(message("m1", 10, state="SENT"))
+    async with fake_api() as api:
+        poll = poll_of(api, "statuses", clock, poll_lookback=3600.0)
+        assert isinstance(poll, SyniversePoll)
+        api.handler = inbox
+        assert await swept(poll) == ["m1"]
+        clock.advance(3600 - 11 * 60)
+        assert await swept(poll) == []
+        assert len(poll._seen._digests) == 1
+        clock.advance(10 * 60)
+        assert await swept(poll) == []
+        assert len(poll._seen._digests) == 0
+        await poll.close()
 
 
-@given(st.lists(st.binary(), max_size=30), st.integers(min_value=1, max_value=5))
-def test_memory_of_a_poll_is_bounded(items: Sequence[bytes], bound: int) -> None:
-    """The oldest are forgotten first."""
-    seen = Seen(bound)
-    seen.add(items)
-    assert len(seen._digests) <= bound
-    if items:
-        assert items[-1] in seen or items.index(items[-1]) < len(items) - 1
+async def test_item_without_a_date_is_remembered_as_long_as_the_span() -> None:
+    """It counts as created when it was read."""
+    clock = FakeClock()
+    async with fake_api() as api:
+        poll = poll_of(api, "consent", clock, poll_lookback=3600.0)
+        api.handler = lambda _: listed({"id": "h1", "msisdn": "+12025550142"}, total=1)
+        assert await swept(poll) == ["h1"]
+        clock.advance(3600)
+        assert await swept(poll) == []
+        clock.advance(3600)
+        assert await swept(poll) == ["h1"]
+        await poll.close()

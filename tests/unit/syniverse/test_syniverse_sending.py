@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,10 +150,16 @@ async def test_answer_means(status: int, code: str, outcome: SendStatus, failure
 async def test_token_that_is_being_changed_is_a_matter_of_time() -> None:
     """409 with code 4090, twice: nothing was sent, and it passes."""
     async with sending() as (api, found):
-        found._client._tokens._tempo = replace(found._client._tokens._tempo, first_pause=0.0)
+        pauses: list[float] = []
+
+        async def pause(seconds: float) -> None:
+            pauses.append(seconds)
+
+        found._client._tokens._tempo = replace(found._client._tokens._tempo, sleep=pause)
         api.handler = lambda _: refusal(409, "4090")
         receipt = await found.send("c0ffee", BODY)
     assert (receipt.status, receipt.reason) == (SendStatus.RETRY, "refused_for_now")
+    assert pauses == [1.0]
 
 
 async def test_pause_that_is_asked_for_is_passed_on() -> None:
@@ -161,6 +168,46 @@ async def test_pause_that_is_asked_for_is_passed_on() -> None:
         api.will(Reply(503, {"error_code": "5030"}, {"retry-after": "7"}))
         receipt = await found.send("c0ffee", BODY)
     assert (receipt.status, receipt.retry_after) == (SendStatus.RETRY, 7.0)
+
+
+@pytest.mark.parametrize("body", [{}, {"error_code": "5000"}, b"<html>"])
+async def test_503_that_names_neither_its_code_nor_a_pause_is_unknown(body: Any) -> None:
+    """Any proxy may answer it, also after the request was made: it is looked up, and not sent again."""
+    async with sending() as (api, found):
+        api.handler = lambda seen: Reply(503, body) if seen.method == "POST" else listed()
+        receipt = await found.send("c0ffee", BODY)
+    assert (receipt.status, receipt.http_status) == (SendStatus.UNKNOWN, 503)
+    assert [one.method for one in api.seen] == ["POST", "GET"]
+
+
+async def test_503_with_a_pause_was_not_begun() -> None:
+    """Who says when to come back has not taken it."""
+    async with sending() as (api, found):
+        api.will(Reply(503, {}, {"retry-after": "7"}))
+        receipt = await found.send("c0ffee", BODY)
+    assert (receipt.status, receipt.retry_after) == (SendStatus.RETRY, 7.0)
+
+
+async def test_token_file_that_cannot_be_read_sends_nothing(tmp_path: Path) -> None:
+    """The command is not begun: it is asked for again when the file is mended."""
+    path = tmp_path / "token"
+    path.write_bytes(b"")
+    async with sending(token_file=path) as (api, found):
+        receipt = await found.send("c0ffee", BODY)
+        assert (receipt.status, receipt.reason, api.seen) == (SendStatus.RETRY, "token_file_unusable", [])
+        path.unlink()
+        api.will(Reply(200, {"id": ID}))
+        assert (await found.send("c0ffee", BODY)).status is SendStatus.ACCEPTED
+
+
+async def test_token_file_that_cannot_be_written_sends_nothing(tmp_path: Path) -> None:
+    """The call was refused for its token, and no new one could be kept."""
+    settings = {"consumer_key": KEY, "consumer_secret": SECRET, "token_file": tmp_path / ("t" * 248)}
+    async with sending(**settings) as (api, found):
+        api.handler = lambda _: refusal(401, "401")
+        receipt = await found.send("c0ffee", BODY)
+    assert (receipt.status, receipt.reason) == (SendStatus.RETRY, "token_file_unusable")
+    assert [one.method for one in api.seen] == ["POST"]
 
 
 async def test_dead_token_is_regenerated_and_the_text_sent_once(tmp_path: Any) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.syniverse.consent import CONSENTS, SOURCES
+from providers.syniverse.consent import CONSENTS, SOURCES, STATES, statement_of
 from providers.syniverse.failures import FAILURES, errors_of, failure_class_of
 from providers.syniverse.statuses import REQUESTS, STATUSES, request_status_of, status_of
 from schemas.events import ProviderError
@@ -93,8 +93,15 @@ def test_an_error_keeps_code_and_words() -> None:
 
 def test_tables_are_whole() -> None:
     """Every consent, source, and every asynchronous code of the specification has a word of ours."""
-    assert set(CONSENTS) == {"NONE", "OPTIN", "OPTOUT", "BLACKLIST", "WHITELIST"}
+    assert set(STATES) == {"NONE", "OPTIN", "OPTOUT", "BLACKLIST", "WHITELIST"}
     assert set(SOURCES) == {"MESSAGE", "CARRIER", "COMPANY"}
     codes = "1001 1002 1003 1004 1005 1006 1007 1009 1012 1015 1019 1039 1067 5 7 9 90 23 999"
     assert set(codes.split()) < set(FAILURES)
     assert (len(STATUSES), len(REQUESTS)) == (14, 8)
+
+
+def test_words_that_people_write_stand_in_the_table_that_is_shown() -> None:
+    """A word means what the page of words says, for there is one table."""
+    written = {word: found.consent for word in CONSENTS if (found := statement_of(word)) is not None}
+    assert written == {word: CONSENTS[word] for word in set(CONSENTS) - set(STATES)}
+    assert {"STOP", "STOP ALL", "START"} < set(written)

@@ -1,6 +1,7 @@
 """The token: one regeneration for all who wait, kept before it is used, its secrets nowhere."""
 
 import asyncio
+import errno
 import json
 import logging
 import stat
@@ -29,28 +30,7 @@ from tests.support.syniverse_api import (
     quick,
     refusal,
 )
-
-REFRESH = "/saop-rest-data/v1/apptoken-refresh"
-REFRESHING: dict[str, Any] = {"consumer_key": KEY, "consumer_secret": SECRET}
-
-
-class Gateway:
-    """A provider whose token is one of `valid`: each regeneration kills the old one and gives a new one."""
-
-    def __init__(self, valid: str = "TOKEN-1", dead: Reply | None = None) -> None:
-        self.valid = valid
-        self.dead = dead or refusal(401, "401", "bad token")
-        self.count = 1
-
-    def __call__(self, request: Seen) -> Reply:
-        """Regenerate, or answer to the valid token alone."""
-        if request.path == REFRESH:
-            self.count += 1
-            self.valid = f"TOKEN-{self.count}"
-            return Reply(200, {"accessToken": self.valid, "validityTime": 1000})
-        if request.headers.get("authorization") != f"Bearer {self.valid}":
-            return self.dead
-        return Reply(200, {"id": "c1", "version_number": 1})
+from tests.support.syniverse_tokens import REFRESH, REFRESHING, Gateway
 
 
 def names_in(folder: Path) -> list[str]:
@@ -142,6 +122,35 @@ async def test_caller_who_gives_up_does_not_stop_the_regeneration(tmp_path: Path
         await asyncio.gather(call, return_exceptions=True)
         await client.close()
     assert json.loads(path.read_bytes())["token"] == "TOKEN-2"
+
+
+async def test_new_token_that_is_refused_too_is_not_regenerated_at_once() -> None:
+    """Ten refused calls are one regeneration, and another one half a minute later: a new one each would help nobody."""
+    clock = FakeClock()
+    gateway = Gateway()
+    async with fake_api() as api, api.client(**REFRESHING, tempo=quick(clock=clock)) as client:
+        api.handler = lambda request: gateway(request) if request.path == REFRESH else refusal(401, "401")
+        for count in (1, 2):
+            for _ in range(10):
+                with pytest.raises(AuthenticationError):
+                    await client.contacts.get("c1")
+            assert len(refreshes(api)) == count
+            clock.advance(31)
+
+
+async def test_token_that_another_process_has_kept_is_taken_over_at_once(tmp_path: Path) -> None:
+    """The pause holds for asking Syniverse, not for looking into the file."""
+    path = tmp_path / "token"
+    async with fake_api() as api, api.client(**REFRESHING, token_file=path) as client:
+        gateway = Gateway()
+        api.handler = gateway
+        await client.contacts.get("c1")
+        gateway.valid = "TOKEN-of-another"
+        with pytest.raises(AuthenticationError):
+            await client.contacts.get("c1")
+        await TokenFile(path, TOKEN.value).save(gateway.valid)
+        assert (await client.contacts.get("c1")).id == "c1"
+    assert len(refreshes(api)) == 1
 
 
 async def test_expired_token_by_404_is_regenerated_too() -> None:
@@ -290,6 +299,18 @@ async def test_file_that_another_holds_is_not_waited_for_without_end(tmp_path: P
                 pass
     async with file.claim(0.01):
         assert await file.load() is None
+
+
+async def test_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the lock says is an error of the file like all others."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(TokenFileError, match="No locks"):
+        async with TokenFile(tmp_path / "token", "x").claim(1.0):
+            pass
 
 
 @given(content=st.binary())
