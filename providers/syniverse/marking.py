@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Sequence
 
 from providers.rest.errors import ApiError, NotFoundError, RefusedError
+from providers.syniverse.answers import TOKEN_BUSY
 from providers.syniverse.groups import Messages
 
 SIDE_BY_SIDE = 8
 """Messages that are marked at the same time; each takes two calls."""
 
+_NOT_OF_ONE = frozenset({401, 402, 403, 425, 429})
 _NO_SUCH_OPERATION = frozenset({404, 405, 501})
 
 
@@ -57,4 +59,5 @@ def of_one_message(error: ApiError) -> bool:
     """Tell whether a refusal is about one message, so that to ask again would bring the same."""
     if not isinstance(error, RefusedError):
         return False
-    return 400 <= error.status < 500 and error.status not in {401, 402, 403, 429}
+    passing = error.status in _NOT_OF_ONE or error.code == TOKEN_BUSY
+    return 400 <= error.status < 500 and not passing

@@ -97,6 +97,8 @@ class SyniversePoll:
         self._marker = marker
         self._place: Place | None = None
         self._swept: Place | None = None
+        self._last: Place | None = None
+        self._last_items: tuple[bytes, ...] = ()
         self._seen = Seen()
 
     @property
@@ -154,7 +156,15 @@ class SyniversePoll:
         if not isinstance(found.get("list"), list):
             raise UnreadableAnswerError(f"{name}: the answer has no list")
         items = tuple(items_of(answer.body, "list"))
-        return _Step(place, following(place, items, integer(found, "total")), items)
+        stuck = self._is_stuck(place, items)
+        self._last, self._last_items = place, items
+        return _Step(place, None if stuck else following(place, items, integer(found, "total")), items)
+
+    def _is_stuck(self, place: Place, items: tuple[bytes, ...]) -> bool:
+        """Tell whether a later place of the same span has the same page: a server that counts no places never ends."""
+        last = self._last
+        further = last is not None and last.begin == place.begin and last.offset < place.offset
+        return further and bool(items) and items == self._last_items
 
     def _begun(self) -> Place:
         """Return where a new sweep begins, and forget what no sweep will list any more."""

@@ -268,6 +268,21 @@ async def test_much_that_is_known_is_read_in_pieces() -> None:
         await poll.close()
 
 
+async def test_server_that_counts_no_places_ends_the_sweep() -> None:
+    """The same page for ever, without a total, is read a few times and no more."""
+    page = listed(message("m1"), message("m2", minutes_ago=20), total=None)
+    async with fake_api() as api:
+        api.handler = lambda _request: page
+        poll = poll_of(api, "statuses")
+        batches = [await poll.check()]
+        await poll.stored(batches[0])
+        batches.append(await poll.check())
+        await poll.close()
+    assert [len(batch.items) for batch in batches] == [2, 0]
+    assert batches[-1].again_after is None
+    assert len(api.seen) <= 4
+
+
 async def test_order_that_is_not_kept_costs_no_message() -> None:
     """A server that does not sort: places are counted then."""
     inbox = [message("m1", 5), message("m2", 50), message("m3", 20), message("m4", 40)]
