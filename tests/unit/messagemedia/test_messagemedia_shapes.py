@@ -132,12 +132,22 @@ def test_other_texts_are_no_variables(text: str) -> None:
     assert variable_of(text) is None
 
 
-def test_a_person_may_write_what_looks_like_a_variable() -> None:
-    """Only the documented variables are absent where a person's words stand."""
-    said = [events_of(fixture_value("reply_callback") | {"content": text})[0] for text in ("$cash", "$replyContent")]
-    assert [event.text for event in said if isinstance(event, MessageReplied)] == ["$cash", None]
-    assert is_absent_text("$moContent")
-    assert not is_absent_text(" ")
+@pytest.mark.parametrize("text", ["$cash", "$type", "$key", "$status", "$esc.json($x)", "$metadata.get('k')", " "])
+def test_a_person_may_write_what_looks_like_a_variable(text: str) -> None:
+    """Variables that no template puts where a person's words stand are texts there."""
+    (event,) = events_of(fixture_value("reply_callback") | {"content": text})
+    assert isinstance(event, MessageReplied)
+    assert event.text == text
+
+
+@pytest.mark.parametrize("name", ["moContent", "replyContent", "mtContent", "messageContent"])
+@pytest.mark.parametrize("form", ["$%s", "$!%s", "${%s}", "$!{%s}", "$esc.json($%s)", "$!esc.json($!%s)", " $%s "])
+def test_a_text_that_was_not_filled_in_is_absent(form: str, name: str) -> None:
+    """The variables of texts are, in each of their forms."""
+    assert is_absent_text(form % name)
+    (event,) = events_of(fixture_value("reply_callback") | {"content": form % name})
+    assert isinstance(event, MessageReplied)
+    assert event.text is None
 
 
 @pytest.mark.parametrize(
