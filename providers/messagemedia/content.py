@@ -41,7 +41,10 @@ def carried(json: JsonText | None, members: Members) -> JsonText | None:
 
 def _without_secrets(root: Json) -> Json:
     url = root.get(_URL)
-    return {**root, _URL: kept_target(url)} if isinstance(url, str) else root
+    if url is None:
+        return root
+    # A form that repeats the name makes a list of it, which nobody needs.
+    return {**root, _URL: kept_target(url) if isinstance(url, str) else None}
 
 
 def _files(path: tuple[str, ...], value: Any) -> Iterator[Media]:

@@ -24,3 +24,10 @@ def test_nor_does_it_stand_in_what_is_not_understood(body: dict[str, str]) -> No
     assert isinstance(event, WebhookUnrecognized)
     assert event.provider_data is not None
     assert b"hidden" not in event.provider_data.raw
+
+
+def test_nor_in_a_form_that_repeats_it() -> None:
+    """A list of URLs is none."""
+    (event,) = events_of(b"drId=1&callback_url=https://x/?token%3Dhidden&callback_url=b")
+    assert event.provider_data is not None
+    assert event.provider_data.value() == {"drId": "1", "callback_url": None}
