@@ -26,13 +26,14 @@ from aiohttp.web import BaseRequest, Response
 
 from ingest.answers import answer
 from ingest.body import BodyFault, BodyRoom, read_body
-from ingest.capture import CREDENTIALS, SECRET_PARAMETERS, kept_headers, kept_target, read_headers, traceparent_of
+from ingest.capture import CREDENTIALS, kept_headers, read_headers, traceparent_of
 from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
 from ingest.normalizing import events_of
 from ingest.publisher import GRACE, Publisher
 from ingest.refusals import Refusals
 from ingest.settings import ServerSettings
 from providers.contract import Account, Policy, Provider, Request, Verdict, Verification, Verifier
+from providers.redaction import SECRET_PARAMETERS, kept_target
 from providers.roles import Corroboration, Corroborator
 from schemas.events import Event
 from schemas.times import Clock, from_clock

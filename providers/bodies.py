@@ -72,3 +72,15 @@ def _without_lone_surrogates(body: bytes) -> bytes:
     # A text cut in the middle of an emoji ends in half a surrogate pair: JSON's grammar allows the escape, UTF-8
     # has no bytes for it. The message matters more than that half; the raw record keeps it.
     return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
+
+
+class RepeatedNameError(ValueError):
+    """A JSON object has a name twice: two readers may see two different events in it."""
+
+
+def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of those members, as the `object_pairs_hook` of a reader. Raises RepeatedNameError."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise RepeatedNameError
+    return found

@@ -1,16 +1,20 @@
 """From a request to the fields in it: a JSON object, a form, or the query of a GET."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs
 
-from providers.bodies import NotAnObject, parse_object
+from providers.bodies import NotAnObject, RepeatedNameError, parse_object, unique_names
 from providers.fields import Json
 from providers.messagemedia.signed_text import plain_bytes
 from schemas.json_text import JsonText
 from schemas.webhook import Webhook
+
+GROUP_PARAMETER = "group"
+"""The query parameter of our webhooks' URLs that tells their groups apart."""
 
 _BLANKS = b" \t\r\n"
 # A form names its first field at once. Content types of webhooks are not documented, so the look decides too.
@@ -27,6 +31,8 @@ class Unreadable(StrEnum):
     FORM_TOO_LARGE = "form_too_large"
     UNKNOWN_EVENT = "unknown_event"
     MALFORMED_PAYLOAD = "malformed_payload"
+    REPEATED_NAMES = "repeated_names"
+    MIXED_KINDS = "mixed_kinds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ def body_of(webhook: Webhook) -> Body:
     if data[:1] not in b"{[" and ("x-www-form-urlencoded" in kind or _FORM.match(data)):
         return _fields(data.decode("utf-8", "replace"))
     parsed = parse_object(data)
+    if parsed.json is not None and _repeats(parsed.json):
+        return Body(failure=Unreadable.REPEATED_NAMES)
     return Body(parsed.json, parsed.root, parsed.failure)
 
 
@@ -73,6 +81,14 @@ def parameters_of(query: str) -> Json:
     except ValueError:
         return {}
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def _repeats(text: JsonText) -> bool:
+    try:
+        json.loads(text.raw, object_pairs_hook=unique_names)
+    except RepeatedNameError:
+        return True
+    return False
 
 
 def _fields(text: str) -> Body:

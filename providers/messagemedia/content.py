@@ -1,4 +1,4 @@
-"""The files of an MMS: where they stand in the raw record, and the body without them."""
+"""The files of an MMS: where they stand in the raw record; and the body without them and without secrets."""
 
 import base64
 import binascii
@@ -7,11 +7,13 @@ from typing import Any
 
 from providers.fields import LONGEST_LIST, Json, text
 from providers.messagemedia.members import Members
+from providers.redaction import kept_target
 from schemas.events import Media
 from schemas.json_text import JsonText
 
 # The fixed notifications' name, and the variable's.
 _CONTENTS = ("content", "base64")
+_URL = "callback_url"
 
 
 def media_of(members: Members) -> tuple[Media, ...]:
@@ -23,18 +25,26 @@ def media_of(members: Members) -> tuple[Media, ...]:
     return ()
 
 
-def without_files(json: JsonText | None, members: Members) -> JsonText | None:
-    """Return a body to carry along: everything but the contents of files, which the raw record keeps.
+def carried(json: JsonText | None, members: Members) -> JsonText | None:
+    """Return a body to carry along, byte for byte where it holds nothing that the raw record alone keeps.
 
-    Of a list that is longer than any message's, the rest is left to the raw record too.
+    That is the contents of files, the rest of a list that is longer than any message's, and the secrets in the URL
+    that the notification went to.
     """
-    paths = [path for path, _ in members.found("attachments")]
-    if json is None or not paths:
-        return json
-    root: Json = members.root
-    for path in paths:
+    if json is None:
+        return None
+    root = _without_secrets(members.root)
+    for path, _ in members.found("attachments"):
         root = _emptied(root, path)
     return json if root == members.root else JsonText.of(root)
+
+
+def _without_secrets(root: Json) -> Json:
+    url = root.get(_URL)
+    if url is None:
+        return root
+    # A form that repeats the name makes a list of it, which nobody needs.
+    return {**root, _URL: kept_target(url) if isinstance(url, str) else None}
 
 
 def _files(path: tuple[str, ...], value: Any) -> Iterator[Media]:

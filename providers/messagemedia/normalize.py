@@ -9,7 +9,7 @@ from providers.contract import NO_SETTINGS, Settings
 from providers.fields import number, text
 from providers.messagemedia.bodies import Unreadable
 from providers.messagemedia.consent import CONSENTS, LISTED, LONGEST_KEYWORD, NOT_LISTED, autoresponse_of, keyword_of
-from providers.messagemedia.content import media_of, without_files
+from providers.messagemedia.content import carried, media_of
 from providers.messagemedia.failures import failure_class_of
 from providers.messagemedia.identity import (
     identify,
@@ -64,6 +64,8 @@ def _delivery(reading: Reading) -> Events:
     code = members.code("error_code") or (said if said is not None and is_code(said) else None)
     status = status_of(said, code)
     failed = status in FAILED
+    # Of a word that nobody has told us the code may be all that helps.
+    wrong = failed or status is DeliveryStatus.UNKNOWN
     changed_at = members.moment("submitted_date")
     event = DeliveryUpdated(
         id=identify_delivery(reading, recipient),
@@ -72,7 +74,7 @@ def _delivery(reading: Reading) -> Events:
         status=status,
         provider_status=said,
         failure_class=failure_class_of(code) if failed else None,
-        errors=(ProviderError(code=code),) if failed and code is not None else (),
+        errors=(ProviderError(code=code),) if wrong and code is not None else (),
         from_=members.number("destination_number"),
         to=recipient,
         channel=_channel(reading),
@@ -177,7 +179,7 @@ def _common(reading: Reading, moment: datetime | None = None) -> dict[str, Any]:
         "received_at": webhook.received_at,
         "attempt": None if retries is None else retries + 1,
         "provider_event_id": provider_event_id(reading),
-        "provider_data": without_files(reading.body.json, members),
+        "provider_data": carried(reading.body.json, members),
     }
 
 

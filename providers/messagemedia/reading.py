@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from providers.bodies import NotAnObject
 from providers.contract import NO_SETTINGS, Settings
-from providers.messagemedia.bodies import Body, Unreadable, body_of, parameters_of, query_of
+from providers.messagemedia.bodies import GROUP_PARAMETER, Body, Unreadable, body_of, parameters_of, query_of
+from providers.messagemedia.doubts import doubt_of
 from providers.messagemedia.members import Members, renamed_by
 from providers.messagemedia.variables import is_unfilled_reply_id
 from schemas.vocabulary import Ingress
@@ -15,8 +16,6 @@ from schemas.webhook import Webhook
 DELIVERY_REPORTS_PATH = "/v1/delivery_reports"
 REPLIES_PATH = "/v1/replies"
 BLACKLIST_PATH = "/v1/number_authorisation/mt/blacklist"
-GROUP_PARAMETER = "group"
-"""The query parameter of our webhooks' URLs that tells their groups apart."""
 
 
 class Kind(StrEnum):
@@ -79,9 +78,13 @@ def read(webhook: Webhook, settings: Settings = NO_SETTINGS) -> Reading:
     if body.failure is not None:
         return Reading(webhook, body, failure=body.failure)
     members = Members(body.root, renamed_by(settings), plus_lost=body.plus_lost)
-    kind = _polled(webhook) if webhook.ingress == Ingress.POLL else _pushed(webhook, members)
+    polled = webhook.ingress == Ingress.POLL
+    kind = _polled(webhook) if polled else _pushed(webhook, members)
     if kind is None:
         return Reading(webhook, body, members, failure=Unreadable.UNKNOWN_EVENT)
+    # What is polled was written by no template.
+    if not polled and (doubt := doubt_of(body, members, is_report=kind is Kind.DELIVERY_REPORT)):
+        return Reading(webhook, body, members, failure=doubt)
     return Reading(webhook, body, replace(members, more=_ID_OF.get(kind, {})), kind)
 
 

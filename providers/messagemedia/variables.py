@@ -9,38 +9,9 @@ _REFERENCE = re.compile(
     rf"\$!?(?:\{{(?P<braced>[A-Za-z][\w-]*)[^{{}}]*\}}|(?P<plain>[A-Za-z][\w-]*)(?:\.[A-Za-z]\w*(?:{_ARGUMENTS})?)*)",
     re.ASCII,
 )
-_NAMES = frozenset(
-    {
-        "mtId",
-        "messageId",
-        "drId",
-        "reportId",
-        "moId",
-        "replyId",
-        "notificationId",
-        "accountId",
-        "vendorId",
-        "submittedTimestamp",
-        "receivedTimestamp",
-        "status",
-        "statusCode",
-        "sourceAddress",
-        "destinationAddress",
-        "mtContent",
-        "messageContent",
-        "moContent",
-        "replyContent",
-        "metadata",
-        "attachments",
-        "format",
-        "type",
-        "retryCount",
-        "billingUnits",
-        "esc",
-        "entry",
-        "key",
-    }
-)
+# The texts that a template can put where a person's words stand.
+_TEXTS = frozenset({"mtContent", "messageContent", "moContent", "replyContent"})
+_ESCAPED = re.compile(r"\$!?\{?esc\.[A-Za-z]\w*\((?P<inner>.*)\)\}?", re.ASCII | re.DOTALL)
 _REPLY_ID = re.compile(r"\$!?\{?(?:replyId|moId)\b", re.ASCII)
 
 
@@ -58,11 +29,16 @@ def is_absent(value: object) -> bool:
 
 
 def is_absent_text(value: object) -> bool:
-    """Tell the same of what a person wrote: `$cash` is a text like any other, `$replyContent` is not."""
-    name = variable_of(value)
-    return value is None or value == "" or name in _NAMES
+    """Tell the same of what a person wrote: `$cash` and `$type` are texts like any other, `$replyContent` is not."""
+    return value is None or value == "" or _unescaped(value) in _TEXTS
 
 
 def is_unfilled_reply_id(value: object) -> bool:
     """Tell whether a value is the variable of a reply's id, which opt-outs alone among people's messages lack."""
     return isinstance(value, str) and variable_of(value) is not None and _REPLY_ID.search(value) is not None
+
+
+def _unescaped(value: object) -> str | None:
+    """Return the name of a variable, of the one inside where it is escaped."""
+    escaped = _ESCAPED.fullmatch(value.strip()) if isinstance(value, str) and variable_of(value) == "esc" else None
+    return variable_of(value if escaped is None else escaped["inner"])

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from providers.bodies import NotAnObject, parse_object
+from providers.bodies import NotAnObject, RepeatedNameError, parse_object, unique_names
 from providers.fields import LONGEST_LIST, Json, mapping
 from providers.rest.verbatim import items_of
 from providers.syniverse.values import Figure, moment, trimmed, whole
@@ -35,10 +35,6 @@ class Unreadable(StrEnum):
     TOO_MANY_EVENTS = "too_many_events"
     MALFORMED_EVENT = "malformed_event"
     UNKNOWN_EVENT = "unknown_event"
-
-
-class _RepeatedKeyError(ValueError):
-    """A JSON object that has a name twice: two readers may see two different events in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +163,8 @@ def _parsed(body: bytes) -> "_Failure | _Parsed":
     if parsed.json is None:
         return parsed.failure or NotAnObject.NOT_AN_OBJECT
     try:
-        exact = json.loads(parsed.json.raw, parse_float=Figure, parse_int=_whole, object_pairs_hook=_once)
-    except _RepeatedKeyError:
+        exact = json.loads(parsed.json.raw, parse_float=Figure, parse_int=_whole, object_pairs_hook=unique_names)
+    except RepeatedNameError:
         return Unreadable.REPEATED_KEYS
     except RecursionError:
         return NotAnObject.TOO_DEEP
@@ -177,10 +173,3 @@ def _parsed(body: bytes) -> "_Failure | _Parsed":
 
 def _whole(written: str) -> int | Figure:
     return int(written) if len(written) <= _LONGEST_WHOLE else Figure(written)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _RepeatedKeyError
-    return found

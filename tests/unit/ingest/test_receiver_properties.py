@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.capture import CREDENTIALS, kept_headers, kept_target, read_headers, traceparent_of
+from ingest.capture import CREDENTIALS, kept_headers, read_headers, traceparent_of
+from providers.redaction import kept_target
 from tests.support.receiver import SECRET, Answer, MemoryLog, receiver, request_bytes
 
 TOKENS = st.from_regex(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}", fullmatch=True)

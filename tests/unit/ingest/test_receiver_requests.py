@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.capture import CREDENTIALS
+from providers.redaction import SECRET_PARAMETERS
 from schemas.events import MessageReceived, WebhookUnrecognized
 from tests.support.receiver import (
     NOW,
@@ -90,7 +91,13 @@ async def test_credentials_never_reach_the_record() -> None:
         assert [name for name, _ in bench.memory.webhooks[0].headers] == ["host", "content-length"]
 
 
-@pytest.mark.parametrize("name", ["token", "TOKEN", "t%6Fken", "api_key", "access_token"])
+def test_common_names_of_secrets_are_listed() -> None:
+    """What proxies and people call them."""
+    assert {"x-secret", "x-auth", "x-original-authorization", "x-forwarded-authorization"} <= CREDENTIALS
+    assert {"key", "pwd", "auth", "signature_secret", "token", "api_key"} <= SECRET_PARAMETERS
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "t%6Fken", *sorted(SECRET_PARAMETERS)])
 async def test_secret_parameters_are_redacted_however_they_are_spelled(name: str) -> None:
     """The value goes, its place and the other parameters stay."""
     async with receiver() as bench:

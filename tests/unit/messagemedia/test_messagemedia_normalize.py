@@ -218,6 +218,25 @@ def test_status_in_any_case_and_unknown_words(word: str, ours: str) -> None:
     assert (event.status, event.provider_status) == (ours, word)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "errors"),
+    [
+        ("TELEPORTED", "999", ("999",)),
+        ("undefined", 331, ("331",)),
+        ("999", "", ("999",)),
+        ("failed", "400", ("400",)),
+        ("TELEPORTED", "", ()),
+        ("delivered", "220", ()),
+        ("enroute", "101", ()),
+    ],
+)
+def test_the_code_of_a_failed_or_unknown_status_is_an_error(status: str, code: object, errors: tuple[str]) -> None:
+    """It stands beside the word; a code of success is no error."""
+    (event,) = events_of(fixture_value("report_callback") | {"status": status, "error_code": code})
+    assert isinstance(event, DeliveryUpdated)
+    assert event.errors == tuple(ProviderError(code=error) for error in errors)
+
+
 def test_time_of_sending() -> None:
     """`submitted` is given to the carrier: then the change of status is the sending."""
     (event,) = events_of(fixture_value("report_callback") | {"status": "submitted", "error_code": "200"})
