@@ -20,13 +20,8 @@ from consumers.consumer import Consumer, TryLater
 from consumers.loop.tempo import Tempo
 from consumers.metrics import ConfirmOutcome, ConsumerMetrics
 from consumers.settings import ConfirmSettings
-from providers.rest.errors import (
-    ApiError,
-    AuthenticationError,
-    ProviderFaultError,
-    RateLimitedError,
-    RefusedError,
-)
+from providers.rest.errors import ApiError, RefusedError
+from providers.rest.halving import by_halves
 from providers.roles import Confirmation, Confirmer
 from schemas.envelope import Delivered
 
@@ -121,19 +116,14 @@ class Batcher:
                 self._open = None
 
     async def _confirm(self, items: Sequence[Confirmation]) -> None:
-        try:
-            await self._confirmer.confirm(items)
-        except (AuthenticationError, RateLimitedError, ProviderFaultError):
-            raise
-        except RefusedError as error:
-            if len(items) > 1:
-                await self._confirm(items[: len(items) // 2])
-                await self._confirm(items[len(items) // 2 :])
-                return
+        for item, error in (await by_halves(items, self._call)).items():
             self._counters[ConfirmOutcome.REFUSED].inc()
-            _log.warning("confirmation_refused", account=self._account, kind=items[0].kind, status=error.status)
-        else:
-            self._counters[ConfirmOutcome.CONFIRMED].inc(len(items))
+            _log.warning("confirmation_refused", account=self._account, kind=item.kind, status=error.status)
+            self._remember((item,))
+
+    async def _call(self, items: Sequence[Confirmation]) -> None:
+        await self._confirmer.confirm(items)
+        self._counters[ConfirmOutcome.CONFIRMED].inc(len(items))
         self._remember(items)
 
     def _remember(self, items: Sequence[Confirmation]) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from consumers.settings import AutoReplySettings, Rule
+from providers.keywords import STOP_WORDS
 from schemas.events import InboundMessage
 from schemas.vocabulary import Channel, Direction
 
@@ -63,8 +64,8 @@ def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime, *,
     return _reply(DEFAULT_RULE, settings.default_reply)
 
 
-OPT_OUT_WORDS = frozenset({"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit"})
-"""The words by which people opt out in the United States (CTIA Messaging Principles, 5.1.3)."""
+OPT_OUT_WORDS = STOP_WORDS
+"""Texts that the default reply never answers, whoever their provider is."""
 
 LONGEST_KEYWORD = 256
 """Characters beyond which a text is no keyword."""

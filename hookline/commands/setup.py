@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from hookline.commands.call import account_of
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         rotate=arguments.rotate,
         remove_old=arguments.remove_old,
     )
-    return asyncio.run(_run(_setup_of(config, account, request), account, apply=arguments.apply))
+    return asyncio.run(_run(_setup_of(config, account, request), account, request.url, apply=arguments.apply))
 
 
 def _checked(text: str, account: str) -> str:
@@ -72,10 +73,10 @@ def _setup_of(config: Config, account: Account, request: SetupRequest) -> Setup:
         raise CommandError("; ".join(f"{item.place}: {item.reason}" for item in missing) or str(error)) from error
 
 
-async def _run(setup: Setup, account: Account, *, apply: bool) -> int:
+async def _run(setup: Setup, account: Account, url: str, *, apply: bool) -> int:
     try:
         steps = await setup.plan()
-        print(_plan_text(account, steps), end="", flush=True)
+        print(_plan_text(account, url, steps), end="", flush=True)
         if not any(step.apply for step in steps):
             print("Nothing to be done by us.")
             return 0
@@ -88,13 +89,29 @@ async def _run(setup: Setup, account: Account, *, apply: bool) -> int:
     return 0
 
 
-def _plan_text(account: Account, steps: Sequence[SetupStep]) -> str:
+def _plan_text(account: Account, url: str, steps: Sequence[SetupStep]) -> str:
     title = provider(account.provider).title
     lines = [f"Plan for account {account.name} at {title} (+ create, ~ change, - remove, = keep, ! by hand):"]
-    for step in steps:
+    for step in (*_https(url), *steps):
         lines.append(f"  {_MARKS[step.kind]} {step.what}")
         lines += [f"      {line}" for line in step.detail.splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def _https(url: str) -> Sequence[SetupStep]:
+    """Return the step of putting TLS in front, where the URL leaves the machine without it."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
+        return ()
+    advice = "The public URL is not https: texts, numbers and secrets would travel in the clear. Put TLS in front first."
+    return (SetupStep(StepKind.MANUAL, "https", advice),)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _agreed() -> bool:

@@ -6,6 +6,7 @@ Sources: README, sections 12.6 and 12.10 to 12.14.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.keywords import CARRIER_STOP_WORDS, START_WORDS
 from schemas.vocabulary import Autoresponse, Consent, ConsentSource
 
 CONSENTS: Mapping[str, Consent] = {
@@ -26,8 +27,8 @@ UNSOLICITED = "SCG_UNSOLICITED_OPT_OUT"
 MANAGERS = (USER, SCG, UNSOLICITED)
 """Who keeps the consents of a sender id: the values of `consent_managed_by`, the first being the default."""
 
-_OUT = frozenset({"STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
-_IN = frozenset({"START", "UNSTOP"})
+_OUT = frozenset(word.upper() for word in CARRIER_STOP_WORDS)
+_IN = frozenset(word.upper() for word in START_WORDS)
 # Somebody who writes `STOP.` wants out.
 _PUNCTUATION = ".,;:!?\"'\u2026"
 _LONGEST_WORD = 32

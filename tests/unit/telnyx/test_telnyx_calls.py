@@ -21,6 +21,7 @@ from providers.rest.errors import (
     RefusedError,
     UnreadableAnswerError,
 )
+from providers.rest.transport import Tempo
 from providers.telnyx.client import TelnyxClient, client
 from providers.telnyx.numbers import BULK_UPDATES, SLASHED_BULK_UPDATES
 from tests.support.rest_server import Recorded, Reply
@@ -219,7 +220,7 @@ async def test_redirect_is_not_followed() -> None:
 
 async def test_nobody_listens() -> None:
     """Where no connection comes about nothing was sent."""
-    async with TelnyxClient(KEY, base_url=f"http://127.0.0.1:{unused_port()}", retries=0) as telnyx:
+    async with TelnyxClient(KEY, f"http://127.0.0.1:{unused_port()}", tempo=Tempo(retries=0)) as telnyx:
         with pytest.raises(NotConnectedError):
             await telnyx.send(to=THEIRS)
 
