@@ -103,7 +103,9 @@ def _https(url: str) -> Sequence[SetupStep]:
     parts = urlsplit(url)
     if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
         return ()
-    advice = "The public URL is not https: texts, numbers and secrets would travel in the clear. Put TLS in front first."
+    advice = (
+        "The public URL is not https: texts, numbers and secrets would travel in the clear. Put TLS in front first."
+    )
     return (SetupStep(StepKind.MANUAL, "https", advice),)
 
 
