@@ -21,6 +21,7 @@ from providers.rest.errors import (
     RefusedError,
     UnreadableAnswerError,
 )
+from providers.rest.operations import operations_of
 from providers.rest.transport import Tempo
 from providers.telnyx.client import TelnyxClient, client
 from providers.telnyx.numbers import BULK_UPDATES, SLASHED_BULK_UPDATES
@@ -336,6 +337,15 @@ def test_key_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "KEY-from-there" not in repr(vars(TelnyxClient("env:HOOKLINE_TEST_KEY")))
     with pytest.raises(SecretError):
         TelnyxClient("KEY-bare")
+
+
+def test_client_without_arguments_takes_the_usual_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the other providers' clients do."""
+    monkeypatch.delenv("TELNYX_API_KEY", raising=False)
+    with pytest.raises(SecretError, match="TELNYX_API_KEY is not set"):
+        TelnyxClient()
+    monkeypatch.setenv("TELNYX_API_KEY", "KEY-from-there")
+    assert operations_of(TelnyxClient())
 
 
 @pytest.mark.parametrize(
