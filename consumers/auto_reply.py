@@ -5,6 +5,7 @@ bound yet on the answers to one person: two machines that answer whatever comes 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import Counter
@@ -24,18 +25,32 @@ APPEND_WAIT = 10.0
 """Seconds that a command may take to be stored."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Names of accounts with something special.
+
+    `choosing_number`: the provider sends also where our number is not named. `polled`: a poll brings every message.
+    """
+
+    choosing_number: frozenset[str] = frozenset()
+    polled: frozenset[str] = frozenset()
+
+
+NOTHING_SPECIAL = Accounts()
+
+
 def auto_reply(
     settings: AutoReplySettings,
     log: Log,
     metrics: ConsumerMetrics,
     clock: Clock,
-    chooses_number: frozenset[str] = frozenset(),
+    accounts: Accounts = NOTHING_SPECIAL,
 ) -> Consumer:
     """Return the consumer that answers messages by the rules of `settings`.
 
-    `chooses_number` names the accounts whose provider sends also where our number is not named.
+    `accounts` tells which are not like the others.
     """
-    replier = _AutoReply(settings, log, metrics, clock, chooses_number)
+    replier = _AutoReply(settings, log, metrics, clock, accounts)
     return Consumer(AUTO_REPLY.name, AUTO_REPLY.topics, replier.handle, has_effects=True)
 
 
@@ -46,10 +61,10 @@ class _AutoReply:
         log: Log,
         metrics: ConsumerMetrics,
         clock: Clock,
-        chooses_number: frozenset[str],
+        accounts: Accounts,
     ) -> None:
         self._settings = settings
-        self._chooses_number = chooses_number
+        self._accounts = accounts
         self._log = log
         self._clock = clock
         self._counters = _counters(settings, metrics)
@@ -60,7 +75,9 @@ class _AutoReply:
         if not isinstance(event, InboundMessage):
             return
         now = from_clock(self._clock)
-        decision = decide(self._settings, event, now, needs_number=event.account not in self._chooses_number)
+        needs_number = event.account not in self._accounts.choosing_number
+        polled = event.account in self._accounts.polled
+        decision = decide(self._settings, event, now, needs_number=needs_number, polled=polled)
         command = _command(self._settings, event, decision, now)
         if command is not None:
             envelope = delivered.envelope

@@ -25,6 +25,7 @@ from consumers.loop.tempo import Tempo
 from consumers.metrics import ConfirmOutcome, ConsumerMetrics
 from consumers.settings import ConfirmSettings
 from providers.rest.errors import ApiError, AuthenticationError, RefusedError
+from providers.rest.halving import by_halves
 from providers.roles import Confirmation, Confirmer
 from schemas.envelope import Delivered
 
@@ -51,8 +52,7 @@ REMEMBERED = 10_000
 """Confirmations of one kind and account that are not made again, as when a push and a poll bring the same event."""
 
 _TURN = 0.2
-# A wrong address answers 404 as well: it says something of an item where that was asked for alone.
-_OF_THE_ITEM, _NOT_FOUND = frozenset({400, 422}), 404
+_OF_THE_ITEM = frozenset({400, 422})
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
 _log = structlog.get_logger(__name__)
@@ -171,19 +171,14 @@ class Batcher:
                 self._open = None
 
     async def _confirm(self, items: Sequence[Confirmation]) -> None:
-        try:
-            await self._confirmer.confirm(items)
-        except RefusedError as error:
-            if error.status not in _OF_THE_ITEM and not (error.status == _NOT_FOUND and len(items) == 1):
-                raise
-            if len(items) > 1:
-                await self._confirm(items[: len(items) // 2])
-                await self._confirm(items[len(items) // 2 :])
-                return
+        for item, error in (await by_halves(items, self._confirm_once, _OF_THE_ITEM)).items():
             self._counters[ConfirmOutcome.REFUSED].inc()
-            _log.warning("confirmation_refused", account=self._account, kind=items[0].kind, status=error.status)
-        else:
-            self._counters[ConfirmOutcome.CONFIRMED].inc(len(items))
+            _log.warning("confirmation_refused", account=self._account, kind=item.kind, status=error.status)
+            self._remember((item,))
+
+    async def _confirm_once(self, items: Sequence[Confirmation]) -> None:
+        await self._confirmer.confirm(items)
+        self._counters[ConfirmOutcome.CONFIRMED].inc(len(items))
         self._remember(items)
 
     def _remember(self, items: Sequence[Confirmation]) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from consumers.settings import AutoReplySettings, Rule
+from providers.keywords import STOP_WORDS
 from schemas.events import InboundMessage
 from schemas.vocabulary import Channel, Direction
 
@@ -31,6 +32,7 @@ class ReplyOutcome(StrEnum):
     NOT_A_PERSON = "not_a_person"
     NOT_A_MESSAGE = "not_a_message"
     NO_NUMBER = "no_number"
+    LEFT_TO_POLL = "left_to_poll"
     OUTBOUND = "outbound"
     OWN_NUMBER = "own_number"
 
@@ -44,14 +46,22 @@ class Decision:
     text: str | None = None
 
 
-def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime, *, needs_number: bool = True) -> Decision:
+def decide(
+    settings: AutoReplySettings,
+    event: InboundMessage,
+    now: datetime,
+    *,
+    needs_number: bool = True,
+    polled: bool = False,
+) -> Decision:
     """Return whether and how to answer. Never raises.
 
     The first rule whose keyword is the whole text answers, else the default reply, if there is one. That one never
     answers who wants no more messages, also where the provider does not. `needs_number` says that the provider sends
-    nothing unless our number is named.
+    nothing unless our number is named. `polled` says that a poll brings every message with the provider's id: one
+    without an id then comes again, and is answered then, so that nobody gets two answers to one message.
     """
-    silence = _silence(settings, event, now, needs_number=needs_number)
+    silence = _silence(settings, event, now, needs_number=needs_number, polled=polled)
     if silence is not None:
         return Decision(silence)
     words = normalized(event.text or "")
@@ -63,8 +73,8 @@ def decide(settings: AutoReplySettings, event: InboundMessage, now: datetime, *,
     return _reply(DEFAULT_RULE, settings.default_reply)
 
 
-OPT_OUT_WORDS = frozenset({"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit"})
-"""The words by which people opt out in the United States (CTIA Messaging Principles, 5.1.3)."""
+OPT_OUT_WORDS = STOP_WORDS
+"""Texts that the default reply never answers, whoever their provider is."""
 
 LONGEST_KEYWORD = 256
 """Characters beyond which a text is no keyword."""
@@ -93,7 +103,7 @@ def normalized(text: str) -> str:
 
 
 def _silence(
-    settings: AutoReplySettings, event: InboundMessage, now: datetime, *, needs_number: bool
+    settings: AutoReplySettings, event: InboundMessage, now: datetime, *, needs_number: bool, polled: bool
 ) -> ReplyOutcome | None:
     """Return why the message gets no answer whatever it says, None where it may get one."""
     checks = (
@@ -103,6 +113,7 @@ def _silence(
         (ReplyOutcome.NOT_A_PERSON, not _can_receive(event)),
         (ReplyOutcome.OWN_NUMBER, event.from_ == event.to),
         (ReplyOutcome.OPT_OUT_WORD, event.autoresponse is not None),
+        (ReplyOutcome.LEFT_TO_POLL, polled and not event.message_id),
         (ReplyOutcome.TOO_OLD, now - moment_of(event, now) > _max_age(settings)),
     )
     return next((outcome for outcome, holds in checks if holds), None)

@@ -4,7 +4,7 @@ The clients are usable alone:
 
     from hookline import TelnyxClient
 
-    async with TelnyxClient("env:TELNYX_API_KEY") as telnyx:
+    async with TelnyxClient() as telnyx:
         message = await telnyx.send(from_="+15550100", to="+15550101", text="Hello")
 
 What they take and give are classes of `hookline.telnyx`, `hookline.messagemedia` and `hookline.syniverse`.

@@ -284,6 +284,7 @@ class Provider:
     `client` makes the client whose operations `hookline call` offers. `reach` is the URL whose answer
     proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
     itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
+    `message_polls` names the polls that bring what people wrote, under the provider's ids, beside pushes of the same.
     """
 
     name: str
@@ -303,3 +304,4 @@ class Provider:
     corroborator: Callable[[Account], Corroborator | None] = _nothing
     answered_words: frozenset[str] = frozenset()
     chooses_number: bool = False
+    message_polls: frozenset[str] = frozenset()

@@ -2,7 +2,7 @@
 
   hookline call main                      the operations of the account's provider
   hookline call main send --help          what one of them takes
-  hookline call main send --to +15550100 --from +15550101 --text Hello
+  hookline call main send --to +15550100 --from +15550101 --text Hello   (Telnyx's; each provider has its own)
 
 Lists come whole, page by page; --page PLACE gives one page, --max-items N ends early. A list of values is given
 as several words or as JSON, a table as NAME=VALUE words or as JSON. docs/operations.md has every operation.

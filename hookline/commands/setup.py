@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from hookline.commands.call import account_of
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     setup = _setup_of(config, account, request)
     steps = asyncio.run(_planned(setup))
-    print(_plan_text(account, steps), end="", flush=True)
+    print(_plan_text(account, request.url, steps), end="", flush=True)
     if not any(step.apply for step in steps):
         print("Nothing to be done by us.")
     elif arguments.apply or _agreed():
@@ -88,13 +89,31 @@ async def _planned(setup: Setup) -> Sequence[SetupStep]:
         await setup.close()
 
 
-def _plan_text(account: Account, steps: Sequence[SetupStep]) -> str:
+def _plan_text(account: Account, url: str, steps: Sequence[SetupStep]) -> str:
     title = provider(account.provider).title
     lines = [f"Plan for account {account.name} at {title} (+ create, ~ change, - remove, = keep, ! by hand):"]
-    for step in steps:
+    for step in (*_https(url), *steps):
         lines.append(f"  {_MARKS[step.kind]} {step.what}")
         lines += [f"      {line}" for line in step.detail.splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def _https(url: str) -> Sequence[SetupStep]:
+    """Return the step of putting TLS in front, where the URL leaves the machine without it."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
+        return ()
+    advice = (
+        "The public URL is not https: texts, numbers and secrets would travel in the clear. Put TLS in front first."
+    )
+    return (SetupStep(StepKind.MANUAL, "https", advice),)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _agreed() -> bool:

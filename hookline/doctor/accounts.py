@@ -5,7 +5,8 @@ from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 from hookline.process.startup import unable_to_poll, unable_to_send, unable_to_trust
 from hookline.replies import Mute, mute_accounts, never_fitting
-from providers.contract import Account
+from providers.contract import Account, Secret
+from providers.registry import provider
 
 
 def check_accounts(config: Config) -> list[Check]:
@@ -18,7 +19,26 @@ def check_accounts(config: Config) -> list[Check]:
     checks = [
         check for account in config.accounts.values() for check in _check(config, account, mute.get(account.name))
     ]
-    return [*checks, *check_keywords(config)]
+    return [*checks, *check_shared(config), *check_keywords(config)]
+
+
+def check_shared(config: Config) -> list[Check]:
+    """Return the accounts that call a provider with one credential: polls and new tokens of one hit the others."""
+    holders: dict[tuple[str, str, str], list[str]] = {}
+    for account in config.accounts.values():
+        for setting in provider(account.provider).settings:
+            value = account.settings.get(setting.name)
+            if setting.secret and not setting.proves and isinstance(value, Secret):
+                holders.setdefault((account.provider, setting.name, value.value.strip()), []).append(account.name)
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for (where, name, _), names in holders.items():
+        if len(names) > 1:
+            shared.setdefault((provider(where).title, *names), []).append(name)
+    advice = "what one of them polls, confirms or renews is gone for the others: let one do it, or have a key for each"
+    return [
+        warn("accounts", f"{', '.join(names)} share one {' and one '.join(settings)} at {title}", advice)
+        for (title, *names), settings in shared.items()
+    ]
 
 
 def check_keywords(config: Config) -> list[Check]:

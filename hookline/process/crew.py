@@ -1,13 +1,13 @@
 """The consumers of one process, with what they share: the ledger and the connections to providers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from broker.log import Log
-from consumers.auto_reply import auto_reply
+from consumers.auto_reply import Accounts, auto_reply
 from consumers.confirm import confirm
 from consumers.consumer import Consumer
 from consumers.ledger import Ledger
@@ -20,7 +20,7 @@ from hookline.process.startup import confirmers_of, senders_of
 from hookline.process.with_ledger import WithLedger
 from hookline.process.workers import Loop, Worker
 from hookline.replies import mute_accounts
-from providers.contract import Sender
+from providers.contract import Account, Sender
 from providers.registry import provider
 from providers.roles import Confirmer
 from schemas.times import Clock
@@ -87,8 +87,11 @@ class Crew:
 
     def _replying(self) -> Consumer:
         accounts = self._config.accounts.values()
-        choosing = frozenset(each.name for each in accounts if provider(each.provider).chooses_number)
-        return auto_reply(self._config.consumers.auto_reply, self._log, self._metrics, self._clock, choosing)
+        special = Accounts(
+            choosing_number=frozenset(each.name for each in accounts if provider(each.provider).chooses_number),
+            polled=frozenset(each.name for each in accounts if _polls_messages(each)),
+        )
+        return auto_reply(self._config.consumers.auto_reply, self._log, self._metrics, self._clock, special)
 
     def _sending(self) -> Consumer:
         self._senders, unable = senders_of(self._config)
@@ -101,3 +104,8 @@ class Crew:
                 logger.warning("account_cannot_send", account=item.account, reason=item.reason)
         self._ledger = Ledger(self._config.consumers.state)
         return send(self._config.consumers.send, self._log, self._senders, self._ledger, self._metrics, self._clock)
+
+
+def _polls_messages(account: Account) -> bool:
+    wanted: Sequence[str] = account.settings.get("polls") or ()
+    return not provider(account.provider).message_polls.isdisjoint(wanted)

@@ -110,4 +110,5 @@ PROVIDER = Provider(
     confirmer=confirmer,
     answered_words=ANSWERED_WORDS,
     chooses_number=True,
+    message_polls=frozenset({"replies"}),
 )

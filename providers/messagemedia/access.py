@@ -1,7 +1,6 @@
 """From an account's settings to its client."""
 
-from urllib.parse import urlsplit
-
+from providers.access import base_url
 from providers.contract import Account, AccountError, Secret
 from providers.messagemedia.authorization import Authentication
 from providers.messagemedia.client import DEFAULT_BASE_URL, MessageMediaClient
@@ -12,12 +11,12 @@ from providers.rest.transport import Tempo
 def client(account: Account, tempo: Tempo | None = None) -> MessageMediaClient:
     """Return the client of an account. Raises AccountError where key or secret are missing or cannot be such."""
     sub_account = account.settings.get("sub_account")
-    key, secret, base_url = _secret(account, "api_key"), _secret(account, "api_secret"), base_url_of(account)
+    key, secret, url = _secret(account, "api_key"), _secret(account, "api_secret"), base_url_of(account)
     try:
         return MessageMediaClient(
             key,
             secret,
-            base_url,
+            url,
             authentication=str(account.settings.get("authentication") or Authentication.BASIC),
             sub_account=str(sub_account) if sub_account else None,
             tempo=tempo,
@@ -38,15 +37,7 @@ def confirms(account: Account) -> bool:
 
 def base_url_of(account: Account) -> str:
     """Return the URL under which the API is reached. Raises AccountError where it is no URL."""
-    value = str(account.settings.get("base_url") or DEFAULT_BASE_URL)
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise AccountError(f"account {account.name!r}: base_url is not an http or https URL")
-    return value
+    return base_url(account, DEFAULT_BASE_URL)
 
 
 def _secret(account: Account, name: str) -> Secret:

@@ -16,6 +16,7 @@ from schemas.events import DeliveryUpdated, Event, InboundMessage
 DELIVERY_REPORT = "delivery_report"
 REPLY = "reply"
 
+_PROVIDER = "messagemedia"
 _QUEUES: Mapping[str, Queue] = {DELIVERY_REPORT: DELIVERY_REPORTS, REPLY: REPLIES}
 
 
@@ -36,6 +37,8 @@ class MessageMediaConfirmer:
         An inbound message's `message_id` is the reply's own. An opt-out notification stands in no queue: its message
         has an event id and no reply id.
         """
+        if event.provider != _PROVIDER:
+            return None
         if isinstance(event, DeliveryUpdated) and event.provider_event_id:
             return Confirmation(DELIVERY_REPORT, event.provider_event_id)
         if isinstance(event, InboundMessage) and event.message_id:

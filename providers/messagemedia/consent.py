@@ -5,29 +5,13 @@ Source: README of this folder, "Opt-out".
 
 from collections.abc import Mapping
 
+from providers.keywords import START_WORDS, STOP_WORDS
 from schemas.vocabulary import Autoresponse, Consent
 
 LISTED = "blacklisted"
 NOT_LISTED = "not_blacklisted"
 
-# MessageMedia documents STOP alone. The others are the words that the law of the USA names (47 CFR 64.1200(a)(10)) and
-# those of the carriers' guidelines: a mistake errs towards opting out.
-STOP_WORDS = frozenset(
-    {
-        "stop",
-        "stopall",
-        "stop all",
-        "unsubscribe",
-        "cancel",
-        "end",
-        "quit",
-        "revoke",
-        "optout",
-        "opt out",
-        "opt-out",
-    }
-)
-START_WORDS = frozenset({"start", "unstop"})
+# MessageMedia documents STOP alone.
 CONSENTS: Mapping[str, Consent] = {
     "OPT_OUT_SMS": Consent.OPTED_OUT,
     LISTED: Consent.OPTED_OUT,

@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA384, Hash, HashAlgorithm
 
+from providers.base64_text import decode_strictly
 from providers.contract import Finding, Request, Verdict
 from providers.messagemedia.dates import http_date
 from providers.messagemedia.guesses import RAW, guesses
@@ -21,7 +22,6 @@ from providers.messagemedia.keys import (
     SIGNED_HEADERS,
     Digest,
     PublicKey,
-    decode_strictly,
     digest_of,
     key_id,
 )
@@ -133,7 +133,7 @@ def _cryptography(request: Request, proofs: Proofs, claimed: PublicKey | None) -
         return
     # Hexadecimal digits are base64 too, of something else.
     signature = None if _HEXADECIMAL.fullmatch(text) else decode_strictly(text)
-    if signature is None:
+    if not signature:
         yield Finding(ok=False, title="The signature is not standard base64.", advice=_encoding(text))
         return
     maker = _maker(signature, proofs.keys)

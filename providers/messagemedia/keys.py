@@ -1,7 +1,5 @@
 """The public signature keys of an account, checked once when it is loaded, and the form of a signature."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA224, SHA256, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from providers.base64_text import decode_strictly
 from providers.contract import Account, AccountError, Secret, Verdict
 
 SIGNATURE_HEADER = "x-messagemedia-signature"
@@ -92,18 +91,6 @@ def key_id(text: str) -> str:
     return text.strip().lower()
 
 
-def decode_strictly(text: str) -> bytes | None:
-    """Return the bytes of standard base64 with padding, None for anything else.
-
-    Only the one canonical text of those bytes passes: base64 can hide bits in its last character.
-    """
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if data and base64.b64encode(data).decode("ascii") == text else None
-
-
 def verifies(key: PublicKey, signed: bytes, signature: bytes) -> bool:
     """Return whether that key made that signature over those bytes (RSASSA-PKCS1-v1_5, RFC 8017, 8.2)."""
     try:
@@ -137,7 +124,7 @@ def _rsa_key(text: str) -> RSAPublicKey | str:
         return "is PEM text, where the base64 between its first and last line is wanted"
     # An editor may have broken the one long line into several.
     data = decode_strictly("".join(text.split()))
-    if data is None:
+    if not data:
         return "is not base64"
     try:
         key = load_der_public_key(data)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from providers.contract import Account, AccountError
 from providers.fields import Json, decimal_text, number
 from providers.messagemedia.variables import is_absent, is_absent_text
 from schemas.times import parse_time
@@ -133,6 +134,16 @@ class Members:
             if said is not None and _AMOUNT.fullmatch(said):
                 return said
         return None
+
+
+def check_field_names(account: Account) -> None:
+    """Raise AccountError where the account's `field_names` has a name that is none of ours: it would do nothing."""
+    given = account.settings.get("field_names")
+    unknown = sorted(name for name in given if name not in ALIASES) if isinstance(given, Mapping) else []
+    if unknown:
+        names = ", ".join(repr(name) for name in unknown)
+        known = ", ".join(FIELD_NAMES)
+        raise AccountError(f"account {account.name!r}: field_names has no {names}; there are: {known}")
 
 
 def renamed_by(settings: Mapping[str, Any]) -> Mapping[str, str]:

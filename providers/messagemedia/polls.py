@@ -5,7 +5,7 @@ Source: README of this folder, section 7.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from providers.bodies import parse_object
 from providers.contract import Account
@@ -16,6 +16,7 @@ from providers.messagemedia.client import MessageMediaClient
 from providers.messagemedia.queues import DELIVERY_REPORTS, OFF_BY_DEFAULT, PAGE, REPLIES, Queue
 from providers.polling import poll_every, wanted_polls
 from providers.rest.errors import RefusedError, UnreadableAnswerError
+from providers.rest.halving import by_halves
 from providers.rest.verbatim import items_of
 from providers.roles import Poll, PollBatch, Polled
 
@@ -34,6 +35,14 @@ PATIENCE = 6
 Item = tuple[str, bytes]
 """An item's key, which is its id where it has one, and its bytes."""
 
+Refused = Mapping[str, RefusedError]
+"""Ids that the provider will not have confirmed, and how it refused them."""
+
+# No id of the provider's begins so: they are UUIDs.
+_NAMELESS = "nameless:"
+# A confirmation that names an id that is none (README, section 7).
+_BAD_REQUEST = 400
+
 
 class QueuePoll:
     """Takes what a queue shows, and confirms it when it is stored.
@@ -49,7 +58,8 @@ class QueuePoll:
         self._client = client
         self._queue = queue
         self._confirms = confirms
-        self._stored: OrderedDict[str, None] = OrderedDict()
+        # Whether an item was given up.
+        self._stored: OrderedDict[str, bool] = OrderedDict()
         self._stale_pages = 0
 
     async def check(self) -> PollBatch:
@@ -64,12 +74,16 @@ class QueuePoll:
         return PollBatch(again_after=await self._after_stale(page))
 
     async def stored(self, batch: PollBatch) -> None:
-        """Confirm the items of a batch, and remember them. Raises ApiError: the next check then gives them again."""
+        """Confirm the items of a batch, and remember them.
+
+        Raises ApiError. The next check then gives the items again, save those that the provider will not have
+        confirmed: they are given up, and a RefusedError tells so once.
+        """
         keys: Sequence[str] = batch.token or ()
-        await self._confirm(keys)
-        self._stored.update(dict.fromkeys(keys))
-        while len(self._stored) > REMEMBERED:
-            self._stored.popitem(last=False)
+        refused = await self._confirm(keys)
+        self._remember(keys, refused)
+        if refused:
+            raise _given_up(self._queue, refused)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -97,41 +111,36 @@ class QueuePoll:
         self._stale_pages += 1
         if self._stale_pages <= PATIENCE:
             return FIRST_PAUSE * 2.0 ** (self._stale_pages - 1)
-        # Either the confirmation is lost, or the platform is slow: to confirm twice does no harm.
         self._stale_pages = 0
-        await self._confirm(key for key, _ in page)
+        waiting = [key for key, _ in page if not self._stored[key]]
+        if not waiting:
+            what = f"confirm_{self.name}: refused for a full page, which hides whatever is newer"
+            raise RefusedError(_BAD_REQUEST, (), None, what)
+        # Either the confirmation is lost, or the platform is slow: to confirm twice does no harm.
+        self._remember(waiting, await self._confirm(waiting))
         return None
 
-    async def _confirm(self, keys: Iterable[str]) -> None:
+    async def _confirm(self, keys: Iterable[str]) -> Refused:
+        """Confirm a page at a time; one id that is refused must not keep the others in the queue."""
         ids = [key for key in keys if not key.startswith(_NAMELESS)] if self._confirms else []
+        refused: dict[str, RefusedError] = {}
         for start in range(0, len(ids), PAGE):
-            await self._confirm_what_is_taken(ids[start : start + PAGE])
+            refused |= await by_halves(ids[start : start + PAGE], self._call, (_BAD_REQUEST,))
+        return refused
 
-    async def _confirm_what_is_taken(self, ids: Sequence[str]) -> None:
-        """Confirm a page. One id that the provider refuses must not keep the others in the queue: they go by halves."""
-        try:
-            await self._queue.confirm(self._client.calls, ids)
-        except RefusedError as error:
-            if error.status != 400 or len(ids) == 1:
-                raise
-            await self._confirm_halves(ids, error)
+    async def _call(self, ids: Sequence[str]) -> None:
+        await self._queue.confirm(self._client.calls, ids)
 
-    async def _confirm_halves(self, ids: Sequence[str], refusal: RefusedError) -> None:
-        middle = len(ids) // 2
-        refused = 0
-        for half in (ids[:middle], ids[middle:]):
-            try:
-                await self._confirm_what_is_taken(half)
-            except RefusedError as error:
-                if error.status != 400:
-                    raise
-                refused += 1
-        if refused == 2:
-            raise refusal
+    def _remember(self, keys: Iterable[str], refused: Refused) -> None:
+        self._stored.update((key, key in refused) for key in keys)
+        while len(self._stored) > REMEMBERED:
+            self._stored.popitem(last=False)
 
 
-# No id of the provider's begins so: they are UUIDs.
-_NAMELESS = "nameless:"
+def _given_up(queue: Queue, refused: Refused) -> RefusedError:
+    error = next(iter(refused.values()))
+    what = f"confirm_{queue.name}: {len(refused)} given up, stored all the same"
+    return RefusedError(error.status, error.errors, error.retry_after, what)
 
 
 def polls(account: Account) -> tuple[Poll, ...]:

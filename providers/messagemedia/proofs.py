@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from providers.contract import Account, AccountError
 from providers.messagemedia.keys import PublicKey, public_keys_of
+from providers.messagemedia.members import check_field_names
 from providers.messagemedia.secret_headers import SecretHeader, secret_headers_of
 
 DEFAULT_TOLERANCE = 7 * 86_400.0
@@ -35,6 +36,8 @@ def proofs_of(account: Account) -> Proofs:
 
     Raises AccountError where there is neither key nor secret, a malformed one, or a setting that makes no sense.
     """
+    # Not of the proof, yet here it is found before anything comes in: at the start, and by the doctor.
+    check_field_names(account)
     proofs = Proofs(
         keys=public_keys_of(account),
         secrets=secret_headers_of(account),

@@ -5,6 +5,7 @@ Source: README of this folder, "What is verified".
 
 from collections.abc import Sequence
 
+from providers.base64_text import decode_strictly
 from providers.contract import Account, Finding, Request, SecretPlaces, Verdict, Verification
 from providers.messagemedia.dates import http_date
 from providers.messagemedia.diagnosis import explain_secret, explain_signature
@@ -17,7 +18,6 @@ from providers.messagemedia.keys import (
     SIGNATURE_HEADER,
     SIGNED_HEADERS,
     PublicKey,
-    decode_strictly,
     digest_of,
     key_id,
     verifies,

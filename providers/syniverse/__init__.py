@@ -138,6 +138,7 @@ PROVIDER = Provider(
     reach=base_url_of,
     setup=setup,
     polls=polls,
+    message_polls=frozenset({"inbound"}),
     confirmer=confirmer,
     corroborator=corroborator,
     chooses_number=True,

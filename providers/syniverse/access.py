@@ -1,7 +1,6 @@
 """The client of an account, made of the account's settings."""
 
-from yarl import URL
-
+from providers.access import base_url
 from providers.contract import Account, AccountError, Secret
 from providers.rest.errors import LimitError
 from providers.rest.transport import Tempo
@@ -51,11 +50,7 @@ def caller(account: Account, tempo: Tempo | None = None) -> SyniverseClient:
 
 def base_url_of(account: Account) -> str:
     """Return the URL of Syniverse's API host. Raises AccountError where it is no URL."""
-    value = str(account.settings.get("base_url") or DEFAULT_BASE_URL)
-    url = _parsed(value)
-    if url is None or url.scheme not in {"http", "https"} or not url.host:
-        raise AccountError(f"account {account.name!r}: base_url is not an http or https URL")
-    return value
+    return base_url(account, DEFAULT_BASE_URL)
 
 
 def _check(account: Account, token: Secret) -> None:
@@ -71,10 +66,3 @@ def _validity(account: Account) -> int | None:
         return int(value)
     except (TypeError, ValueError) as error:
         raise AccountError(f"account {account.name!r}: token_validity is a whole number of seconds") from error
-
-
-def _parsed(value: str) -> URL | None:
-    try:
-        return URL(value)
-    except ValueError:
-        return None

@@ -6,11 +6,12 @@ Sources: README, sections 12.6 and 12.10 to 12.14.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.keywords import CARRIER_STOP_WORDS, START_WORDS
 from schemas.vocabulary import Autoresponse, Consent, ConsentSource
 
 KEYWORDS: Mapping[str, Consent] = {
-    **dict.fromkeys(("STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"), Consent.OPTED_OUT),
-    **dict.fromkeys(("START", "UNSTOP"), Consent.OPTED_IN),
+    **dict.fromkeys((word.upper() for word in sorted(CARRIER_STOP_WORDS)), Consent.OPTED_OUT),
+    **dict.fromkeys((word.upper() for word in sorted(START_WORDS)), Consent.OPTED_IN),
 }
 """What people write: a message that is one of these words."""
 

@@ -4,8 +4,6 @@ Event Manager signs nothing (specification, 8.11). Whoever calls proves himself 
 offers: Basic, OAuth 2.0 (a bearer token of our own issuer) or mutual TLS (8.9).
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -14,6 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from providers.base64_text import decode_strictly
 from providers.contract import Account, AccountError, Secret, Verdict
 
 Network = IPv4Network | IPv6Network
@@ -86,11 +85,7 @@ def scheme_and_rest(header: str) -> tuple[str, str]:
 
 def basic_pair(text: str) -> bytes | None:
     """Return the `user:password` of a Basic credential, None where it is not base64 in its one canonical form."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if base64.b64encode(data).decode("ascii") == text else None
+    return decode_strictly(text)
 
 
 def certificate(text: str) -> bytes:

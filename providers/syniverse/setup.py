@@ -41,17 +41,11 @@ class SyniverseSetup:
         delivery = _ours(await self._manager.deliveries(), self._name, self._url)
         subscriptions = [] if delivery is None else await self._subscriptions(delivery.id)
         steps = [self._delivery_step(delivery), self._subscription_step(delivery, subscriptions)]
-        return [*self._https(), *steps, self._credentials_step(), SetupStep(StepKind.MANUAL, "whitelist", _WHITELIST)]
+        return [*steps, self._credentials_step(), SetupStep(StepKind.MANUAL, "whitelist", _WHITELIST)]
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-    def _https(self) -> Sequence[SetupStep]:
-        if self._url.startswith("https://"):
-            return ()
-        advice = "The public URL is not https: the credentials would travel in the clear. Put TLS in front first."
-        return (SetupStep(StepKind.MANUAL, "https", advice),)
 
     def _delivery_step(self, found: Delivery | None) -> SetupStep:
         what = f"delivery configuration {self._name}"

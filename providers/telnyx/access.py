@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from yarl import URL
-
+from providers.access import base_url, is_http_url
 from providers.contract import Account, AccountError, Secret
 from providers.rest.errors import RefusedError
 from providers.rest.transport import Call, Tempo, Transport
@@ -34,12 +33,12 @@ class Bearer:
         return False
 
 
-def transport(base_url: str, api_key: Secret, tempo: Tempo | None = None) -> Transport:
+def transport(url: str, api_key: Secret, tempo: Tempo | None = None) -> Transport:
     """Return a transport to Telnyx. Raises AccountError where the URL is none or the key cannot be one."""
-    if not is_http_url(base_url):
+    if not is_http_url(url):
         raise AccountError("base_url is not an http or https URL")
     # The daily spend limit is answered with 429, and no waiting mends it before tomorrow.
-    return Transport(base_url, Bearer(api_key), errors_in, tempo, final_codes=(SPEND_LIMIT,))
+    return Transport(url, Bearer(api_key), errors_in, tempo, final_codes=(SPEND_LIMIT,))
 
 
 def api_key_of(account: Account) -> Secret:
@@ -54,16 +53,4 @@ def api_key_of(account: Account) -> Secret:
 
 def base_url_of(account: Account) -> str:
     """Return the URL under which Telnyx's API is reached. Raises AccountError where it is no URL."""
-    value = str(account.settings.get("base_url") or DEFAULT_BASE_URL)
-    if not is_http_url(value):
-        raise AccountError(f"account {account.name!r}: base_url is not an http or https URL")
-    return value
-
-
-def is_http_url(value: str) -> bool:
-    """Tell whether a text is an http or https URL with a host."""
-    try:
-        url = URL(value)
-    except ValueError:
-        return False
-    return url.scheme in {"http", "https"} and bool(url.host)
+    return base_url(account, DEFAULT_BASE_URL)

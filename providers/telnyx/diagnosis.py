@@ -10,7 +10,7 @@ from providers.telnyx.keys import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
     PublicKey,
-    decode_strictly,
+    decode_exactly,
     verifies,
 )
 
@@ -77,7 +77,7 @@ def _cryptography(request: Request, keys: Sequence[PublicKey]) -> Iterator[Findi
     text = request.header(SIGNATURE_HEADER)
     if not text:
         return
-    signature = decode_strictly(text, SIGNATURE_BYTES)
+    signature = decode_exactly(text, SIGNATURE_BYTES)
     if signature is None:
         yield _encoding(text)
         return

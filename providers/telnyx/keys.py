@@ -10,6 +10,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+from providers.base64_text import decode_strictly
 from providers.contract import Account, AccountError, Secret, Verdict
 
 SIGNATURE_HEADER = "telnyx-signature-ed25519"
@@ -40,17 +41,10 @@ def public_keys_of(account: Account) -> tuple[PublicKey, ...]:
     return tuple(_public_key(account.name, secret) for secret in configured)
 
 
-def decode_strictly(text: str, length: int) -> bytes | None:
-    """Return the bytes of standard base64 with padding, None for anything else or another length.
-
-    Only the one canonical text of those bytes passes: base64 can hide bits in its last character.
-    """
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    canonical = base64.b64encode(data).decode("ascii") == text
-    return data if canonical and len(data) == length else None
+def decode_exactly(text: str, length: int) -> bytes | None:
+    """Return the bytes of canonical base64, None for anything else or another length."""
+    data = decode_strictly(text)
+    return data if data is not None and len(data) == length else None
 
 
 def verifies(key: PublicKey, signed: bytes, signature: bytes) -> bool:
@@ -66,7 +60,7 @@ def _public_key(account: str, secret: Secret) -> PublicKey:
     text = secret.value.strip()
     if not text:
         raise AccountError(f"account {account!r}: the public key {secret.origin} is empty; {_WHERE}")
-    data = decode_strictly(text, KEY_BYTES)
+    data = decode_exactly(text, KEY_BYTES)
     if data is None:
         raise AccountError(f"account {account!r}: {secret.origin} {_fault(text)}; {_WHERE}", Verdict.INVALID_KEY)
     if not crypto_core_ed25519_is_valid_point(data):

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from providers.fields import Json, text, word
+from providers.keywords import CARRIER_STOP_WORDS, START_WORDS
 from schemas.vocabulary import Autoresponse, Consent
 
 _KEYWORDS: Mapping[str, Autoresponse] = {
-    **dict.fromkeys(("stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit"), Autoresponse.STOP),
-    **dict.fromkeys(("start", "unstop"), Autoresponse.START),
+    **dict.fromkeys(sorted(CARRIER_STOP_WORDS), Autoresponse.STOP),
+    **dict.fromkeys(sorted(START_WORDS), Autoresponse.START),
     "help": Autoresponse.HELP,
 }
 _PUNCTUATION = ".,;:!?\"'\u2026"

@@ -14,7 +14,7 @@ from providers.telnyx.keys import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
     PublicKey,
-    decode_strictly,
+    decode_exactly,
     public_keys_of,
     verifies,
 )
@@ -44,7 +44,7 @@ class TelnyxVerifier:
         refusal = self._refusal(signature, timestamp, now)
         if refusal is not None or signature is None or timestamp is None:
             return Verification(refusal or Verdict.MISSING_SIGNATURE)
-        decoded = decode_strictly(signature, SIGNATURE_BYTES)
+        decoded = decode_exactly(signature, SIGNATURE_BYTES)
         if decoded is None:
             return Verification(Verdict.INVALID_SIGNATURE_ENCODING)
         signed = timestamp.encode("ascii") + b"|" + request.body

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from providers.contract import Secret
+from providers.rest.transport import Tempo
 from providers.telnyx.client import TelnyxClient
 from tests.support.rest_server import Reply, RestServer, rest_server
 from tests.support.telnyx import NOW
@@ -30,7 +31,10 @@ async def telnyx_playing(
     async with (
         rest_server(*replies, prefix="/v2") as server,
         TelnyxClient(
-            KEY, base_url=server.url, timeout=timeout, retries=retries, clock=lambda: float(NOW), **options
+            KEY,
+            server.url,
+            tempo=Tempo(timeout=timeout, retries=retries, clock=lambda: float(NOW)),
+            **options,
         ) as client,
     ):
         yield client, server

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from providers.access import base_url
 from providers.contract import Account, AccountError, Secret
 from providers.rest.answers import json_of
 from providers.rest.errors import RefusedError
@@ -28,9 +29,9 @@ class Token:
         return False
 
 
-def transport(base_url: str, token: Secret, tempo: Tempo | None = None) -> Transport:
+def transport(url: str, token: Secret, tempo: Tempo | None = None) -> Transport:
     """Return a transport to Acme."""
-    return Transport(base_url, Token(token), errors_of, tempo)
+    return Transport(url, Token(token), errors_of, tempo)
 
 
 def transport_of(account: Account) -> Transport:
@@ -47,8 +48,8 @@ def token_of(account: Account) -> Secret:
 
 
 def base_url_of(account: Account) -> str:
-    """Return the URL under which Acme's API is reached."""
-    return str(account.settings.get("base_url") or DEFAULT_BASE_URL)
+    """Return the URL under which Acme's API is reached. Raises AccountError where it is no URL."""
+    return base_url(account, DEFAULT_BASE_URL)
 
 
 def errors_of(body: bytes) -> tuple[ProviderError, ...]:

@@ -14,7 +14,7 @@ from providers.rest.answers import Answer
 from providers.rest.errors import LimitError, UnreadableAnswerError
 from providers.rest.models import Model
 from providers.rest.operations import operation
-from providers.rest.transport import DEFAULT_RETRIES, DEFAULT_TIMEOUT, Call, Tempo
+from providers.rest.transport import Call, Tempo
 from tests.support.fourth.access import DEFAULT_BASE_URL, base_url_of, token_of, transport
 
 LONGEST_TEXT = 1600
@@ -34,14 +34,13 @@ class AcmeClient:
 
     def __init__(
         self,
-        token: Secret | str,
-        *,
+        token: Secret | str = "env:ACME_TOKEN",  # noqa: S107 - a reference, no secret
         base_url: str = DEFAULT_BASE_URL,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int = DEFAULT_RETRIES,
+        *,
+        tempo: Tempo | None = None,
     ) -> None:
         """`token` is a Secret or a reference. Raises SecretError where it leads to no token."""
-        self._transport = transport(base_url, credential(token), Tempo(timeout=timeout, retries=retries))
+        self._transport = transport(base_url, credential(token), tempo)
 
     @operation("POST", "/messages")
     async def send(self, *, to: str, text: str, from_: str | None = None) -> Message:

@@ -107,6 +107,27 @@ def test_steps_by_hand_are_told(scripted: Scripted, capsys: pytest.CaptureFixtur
     assert "! ask support\n      to whitelist the domain\n      by ticket\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://hooks.example.com/webhooks/main", True),
+        (URL, False),
+        ("HTTPS://hooks.example.com/webhooks/main", False),
+        ("http://localhost:8080/webhooks/main", False),
+        ("http://127.0.0.1:8080/webhooks/main", False),
+        ("http://[::1]:8080/webhooks/main", False),
+        ("http://10.0.0.1/webhooks/main", True),
+    ],
+)
+def test_plain_http_is_pointed_out(
+    scripted: Scripted, capsys: pytest.CaptureFixture[str], url: str, *, told: bool
+) -> None:
+    """Whoever the provider is; on the loopback nothing travels."""
+    assert not scripted.done
+    cli.main(["setup", "main", "--url", url])
+    assert ("! https\n      The public URL is not https" in capsys.readouterr().out) is told
+
+
 @pytest.mark.parametrize("url", ["https://hooks.example.com", f"{URL}?x=1", f"{URL}#x", "ftp://x/webhooks/main"])
 def test_a_url_that_cannot_be_the_accounts_is_refused(scripted: Scripted, url: str) -> None:
     """Before anybody is called."""

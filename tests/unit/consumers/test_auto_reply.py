@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from broker.log import LogUnavailableError
-from consumers.auto_reply import auto_reply
+from consumers.auto_reply import Accounts, auto_reply
 from consumers.commands import reply_command_id
 from consumers.consumer import Consumer
 from consumers.settings import AutoReplySettings, Rule
@@ -26,10 +26,22 @@ def bench() -> Bench:
 
 async def test_a_command_leaves_the_number_to_a_provider_that_chooses_one(bench: Bench) -> None:
     """And names the provider's own id of ours where the message did."""
-    consumer = auto_reply(SETTINGS, bench.log, bench.metrics, lambda: bench.now, frozenset({"main"}))
+    consumer = auto_reply(
+        SETTINGS, bench.log, bench.metrics, lambda: bench.now, Accounts(choosing_number=frozenset({"main"}))
+    )
     await consumer.handle(delivered(inbound(to=None, sender_id="sender-1")))
     (found,) = commands_on(bench)
     assert (found.from_, found.to, found.sender_id) == (None, PERSON, "sender-1")
+
+
+async def test_a_push_without_an_id_and_the_poll_of_it_give_one_command(bench: Bench) -> None:
+    """The polled one is answered: the pushed one shares no id with it."""
+    accounts = Accounts(polled=frozenset({"main"}))
+    consumer = auto_reply(SETTINGS, bench.log, bench.metrics, lambda: bench.now, accounts)
+    polled = inbound()
+    await consumer.handle(delivered(inbound(message_id=None, id="of-the-content")))
+    await consumer.handle(delivered(polled))
+    assert [command.id for command in commands_on(bench)] == [reply_command_id(polled)]
 
 
 def consumer_on(bench: Bench, settings: AutoReplySettings = SETTINGS) -> Consumer:

@@ -62,6 +62,14 @@ def test_the_default_reply_never_answers_who_opts_out(text: str) -> None:
     assert decide(confirming, inbound(text=text), NOW).rule == "bye"
 
 
+def test_a_message_without_an_id_is_left_to_the_poll_that_brings_it_again() -> None:
+    """So that one message never gets two answers; where nothing is polled it is answered."""
+    pushed, polled = inbound(message_id=None), inbound()
+    assert decide(WITH_DEFAULT, pushed, NOW, polled=True).outcome is ReplyOutcome.LEFT_TO_POLL
+    assert decide(WITH_DEFAULT, polled, NOW, polled=True).outcome is ReplyOutcome.REPLY
+    assert decide(WITH_DEFAULT, pushed, NOW).outcome is ReplyOutcome.REPLY
+
+
 def test_a_message_to_no_number_is_answered_where_the_provider_chooses_one() -> None:
     """And nowhere else."""
     event = inbound(to=None)

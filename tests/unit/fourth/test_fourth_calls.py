@@ -9,6 +9,7 @@ import pytest
 
 from providers.contract import Account, AccountError, Secret, SendStatus
 from providers.rest.errors import LimitError, NotFoundError, UnreadableAnswerError
+from providers.rest.transport import Tempo
 from providers.roles import Confirmation, PollBatch
 from schemas.events import SendRequested
 from schemas.vocabulary import FailureClass
@@ -31,7 +32,7 @@ def account_at(server: RestServer) -> Account:
 @asynccontextmanager
 async def playing(*replies: Reply) -> AsyncGenerator[tuple[AcmeClient, RestServer]]:
     """Give a client, and the server that it calls."""
-    async with rest_server(*replies) as server, AcmeClient(TOKEN, base_url=server.url, retries=0) as client:
+    async with rest_server(*replies) as server, AcmeClient(TOKEN, server.url, tempo=Tempo(retries=0)) as client:
         yield client, server
 
 

@@ -17,6 +17,7 @@ from nacl.signing import SigningKey
 from hookline.configuration.config import load_config
 from hookline.doctor import log as doctor_log
 from hookline.doctor import reach
+from hookline.doctor.accounts import check_shared
 from hookline.doctor.captured import parse_captured, unchunked
 from hookline.doctor.log import check_log
 from hookline.doctor.place import check_addresses, check_disks
@@ -264,6 +265,21 @@ def test_a_wrong_configuration_ends_the_examination(desk: Desk) -> None:
     report = orjson.loads(found.stdout)
     assert (found.returncode, report["ok"]) == (1, False)
     assert report["checks"][0]["title"] == "hookline.toml:1: unknown table 'sever': did you mean 'server'?"
+
+
+def test_accounts_that_share_a_credential_are_pointed_out(desk: Desk) -> None:
+    """Two that poll one queue take each other's items; accounts with keys of their own, or proofs in common, do not."""
+    mm = ('provider = "messagemedia"', 'secret_header = "env:H"', 'api_secret = "env:S"')
+    path = desk.write(
+        *("[accounts.one]", *mm, 'api_key = "env:A"'),
+        *("[accounts.two]", *mm, 'api_key = "env:SAME_AS_A"'),
+        *("[accounts.three]", 'provider = "messagemedia"', 'secret_header = "env:H"', 'api_key = "env:C"'),
+    )
+    values = {"H": "of-the-header", "S": "same-secret", "A": "same-key", "SAME_AS_A": "same-key", "C": "other-key"}
+    (found,) = check_shared(load_config(path, values))
+    assert found.grade is Grade.WARN
+    assert found.title == "one, two share one api_key and one api_secret at MessageMedia"
+    assert "same-key" not in repr(found)
 
 
 def test_an_account_without_a_key_is_a_failure(desk: Desk) -> None:

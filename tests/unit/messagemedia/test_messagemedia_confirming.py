@@ -11,6 +11,7 @@ from providers.messagemedia.confirming import DELIVERY_REPORT, REPLY, MessageMed
 from providers.messagemedia.normalize import normalize
 from providers.rest.errors import LimitError, RefusedError
 from providers.roles import Confirmation
+from schemas.events import DeliveryUpdated
 from schemas.vocabulary import Ingress
 from schemas.webhook import Webhook
 from tests.support.messagemedia_api import Reply, account_at, api_answering, client_of, example
@@ -51,6 +52,17 @@ def test_pushed_event_is_confirmed(name: str, kind: str, member: str) -> None:
     """A report or reply that was pushed is confirmed by its own id."""
     value = example(name)
     assert confirmations(json.dumps(value).encode()) == [Confirmation(kind, value[member])]
+
+
+def test_event_of_another_provider_is_not_confirmed() -> None:
+    """Whatever account it names."""
+    found = confirmer(account_at("https://x"))
+    assert found is not None
+    fields: dict[str, Any] = {"id": "1", "provider": "telnyx", "account": "mm"}
+    event = DeliveryUpdated(
+        **fields, received_at=datetime(2026, 1, 1, tzinfo=UTC), provider_event_id="e", status="sent"
+    )
+    assert found.confirmation(event) is None
 
 
 def test_polled_event_is_confirmed() -> None:

@@ -125,23 +125,56 @@ async def test_queue_of_somebody_else_is_read_alone() -> None:
 
 
 async def test_refused_id_keeps_nobody_else_in_the_queue() -> None:
-    """The others of its page are confirmed, and it is not asked for again."""
+    """The others of its page are confirmed, the refusal is told once, and it is not asked for again."""
     state = {"queues": reports(100), "unknown": {"report-37", "report-38"}}
     async with polling("delivery_reports", **state) as (fake, poll):
-        await poll.stored(await poll.check())
-        assert (await poll.check()).items == ()
+        batch = await poll.check()
+        with pytest.raises(RefusedError, match="confirm_delivery_reports: 2 given up"):
+            await poll.stored(batch)
+        again = await poll.check()
+        assert again.items == ()
+        await poll.stored(again)
     confirmed = [one for ids in fake.confirmed for one in ids]
     assert sorted(confirmed) == sorted(f"report-{number}" for number in range(1, 101) if number not in {37, 38})
 
 
-async def test_refusal_of_every_id_is_an_error() -> None:
-    """Where nothing at all is taken the confirmation has failed, and the batch comes again."""
-    state = {"queues": reports(3), "unknown": {"report-1", "report-2", "report-3"}}
-    async with polling("delivery_reports", **state) as (_, poll):
+async def test_lone_item_that_is_refused_is_stored_once() -> None:
+    """It is not taken again at every check, for ever; what comes behind it is."""
+    async with polling("delivery_reports", queues=reports(1), unknown={"report-1"}) as (fake, poll):
+        with pytest.raises(RefusedError):
+            await poll.stored(await poll.check())
+        assert (await poll.check()).items == ()
+        fake.queues["delivery_reports"].append(report(2))
+        batch = await poll.check()
+        await poll.stored(batch)
+    assert ids_of(batch) == ["report-2"]
+    assert fake.confirmed == [["report-2"]]
+
+
+async def test_full_page_of_refused_items_is_trouble() -> None:
+    """It hides whatever is newer: the poll says so, now and then, and does not ask for each of them anew."""
+    state = {"queues": reports(100), "unknown": {f"report-{number}" for number in range(1, 101)}}
+    async with polling("delivery_reports", **state) as (fake, poll):
+        with pytest.raises(RefusedError):
+            await poll.stored(await poll.check())
+        for _ in range(PATIENCE):
+            assert (await poll.check()).items == ()
+        asked = len(fake.asked)
+        with pytest.raises(RefusedError, match="hides whatever is newer"):
+            await poll.check()
+    assert len(fake.asked) == asked + 1
+
+
+async def test_refusal_that_is_no_items_fault_brings_the_batch_again() -> None:
+    """Where there is no such call, halves are not tried and nothing is given up."""
+    async with api_answering(Reply({"delivery_reports": [report(1), report(2)]}), Reply(None, 404)) as api:
+        poll = QueuePoll(client_of(api.url), DELIVERY_REPORTS, 30.0)
         batch = await poll.check()
         with pytest.raises(RefusedError):
             await poll.stored(batch)
-        assert await poll.check() == batch
+        await poll.close()
+    assert len(api.seen) == 2
+    assert not poll._stored
 
 
 async def test_failed_confirmation_brings_the_batch_again() -> None:

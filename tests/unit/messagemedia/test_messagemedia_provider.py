@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hookline.configuration.config import load_config
+from hookline.configuration.config import ConfigError, load_config
 from hookline.configuration.template import config_text, variables
-from hookline.process.startup import unable_to_verify
+from hookline.doctor.accounts import check_accounts
+from hookline.doctor.report import Grade
+from hookline.process.startup import endpoints_of, unable_to_verify
 from providers.contract import AccountError
 from providers.messagemedia import PROVIDER
 from providers.messagemedia.failures import FAILURES
@@ -98,6 +100,24 @@ def test_field_names_of_a_configuration(desk: Desk) -> None:
         desk.write("[accounts.main]", 'provider = "messagemedia"', 'field_names = {content = "a.b"}'), {}
     )
     assert config.accounts["main"].settings["field_names"] == {"content": "a.b"}
+
+
+def test_a_field_name_that_is_none_of_ours_keeps_the_receiver_from_starting(desk: Desk) -> None:
+    """It would do nothing; the text names those that there are."""
+    config = load_config(
+        desk.write(
+            "[accounts.main]",
+            'provider = "messagemedia"',
+            'secret_header = "env:S"',
+            'field_names = {contents = "a.b", status = "s"}',
+        ),
+        {"S": SHARED_SECRET},
+    )
+    with pytest.raises(ConfigError, match=r"field_names has no 'contents'; there are: event, .*content, "):
+        endpoints_of(config)
+    (check, *_) = check_accounts(config)
+    assert check.grade is Grade.FAIL
+    assert "'contents'" in check.title
 
 
 def test_words_of_the_tables() -> None:

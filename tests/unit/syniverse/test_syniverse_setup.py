@@ -210,13 +210,6 @@ async def test_whitelist_and_credentials_are_for_the_operator() -> None:
     assert "ticket" in manual["whitelist"]
 
 
-async def test_plain_http_is_pointed_out() -> None:
-    """Credentials would travel in the clear."""
-    async with fake_api() as api:
-        steps = await planned(api, EventManagerCloud(), url="http://hooks.example.com/webhooks/main")
-    assert (steps[0].kind, steps[0].what) == (StepKind.MANUAL, "https")
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -21,6 +21,8 @@ from providers.rest.errors import (
     RefusedError,
     UnreadableAnswerError,
 )
+from providers.rest.operations import operations_of
+from providers.rest.transport import Tempo
 from providers.telnyx.client import TelnyxClient, client
 from providers.telnyx.numbers import BULK_UPDATES, SLASHED_BULK_UPDATES
 from tests.support.rest_server import Recorded, Reply
@@ -220,7 +222,7 @@ async def test_redirect_is_not_followed() -> None:
 
 async def test_nobody_listens() -> None:
     """Where no connection comes about nothing was sent."""
-    async with TelnyxClient(KEY, base_url=f"http://127.0.0.1:{unused_port()}", retries=0) as telnyx:
+    async with TelnyxClient(KEY, f"http://127.0.0.1:{unused_port()}", tempo=Tempo(retries=0)) as telnyx:
         with pytest.raises(NotConnectedError):
             await telnyx.send(to=THEIRS)
 
@@ -336,6 +338,15 @@ def test_key_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "KEY-from-there" not in repr(vars(TelnyxClient("env:HOOKLINE_TEST_KEY")))
     with pytest.raises(SecretError):
         TelnyxClient("KEY-bare")
+
+
+def test_client_without_arguments_takes_the_usual_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the other providers' clients do."""
+    monkeypatch.delenv("TELNYX_API_KEY", raising=False)
+    with pytest.raises(SecretError, match="TELNYX_API_KEY is not set"):
+        TelnyxClient()
+    monkeypatch.setenv("TELNYX_API_KEY", "KEY-from-there")
+    assert operations_of(TelnyxClient())
 
 
 @pytest.mark.parametrize(

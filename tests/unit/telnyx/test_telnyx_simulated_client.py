@@ -15,6 +15,7 @@ from hookline.simulator.api import CloudApi
 from providers.contract import Secret, SendReceipt, SendStatus
 from providers.rest.errors import LimitError, NotFoundError, ProviderFaultError, RefusedError
 from providers.rest.operations import operations_of
+from providers.rest.transport import Tempo
 from providers.roles import SetupRequest, StepKind
 from providers.simulation import Misbehavior
 from providers.telnyx.client import TelnyxClient
@@ -65,7 +66,7 @@ async def bench(**options: Any) -> AsyncGenerator[Bench]:
     cloud = TelnyxCloud(SEED)
     async with api_of(cloud) as (api, base_url):
         key: Secret = account_of(cloud).settings["api_key"]
-        async with TelnyxClient(key, base_url=base_url, timeout=5.0, **options) as client:
+        async with TelnyxClient(key, base_url=base_url, tempo=Tempo(timeout=5.0), **options) as client:
             yield Bench(cloud, api, base_url, client)
 
 
