@@ -1,12 +1,14 @@
 """Asks Syniverse's REST API whether what an event says is true: its body proves nothing (specification, 8.15).
 
 A message may have moved on since: an equal or higher rank confirms. What REST does not know yet is not held against
-the event: it may lag behind its own events, so the sender has to come again.
+a young event: it may lag behind its own events, so the sender has to come again. An event that tells of a message and
+does not name it cannot be asked about, so it is not believed: to leave out the id must not be a way around.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from providers.contract import Account
@@ -16,10 +18,12 @@ from providers.rest.models import Model
 from providers.rest.transport import Tempo
 from providers.roles import Corroboration
 from providers.syniverse.access import client
+from providers.syniverse.consent import statement_of
 from providers.syniverse.facts import Facts, polled
 from providers.syniverse.failures import bare_code
-from providers.syniverse.statuses import state_of
-from providers.syniverse.values import same_address, trimmed
+from providers.syniverse.reading import field_maps
+from providers.syniverse.statuses import INBOUND_STATES, state_of
+from providers.syniverse.values import label, same_address, trimmed
 from schemas.events import (
     ConsentChanged,
     DeliveryUpdated,
@@ -32,6 +36,9 @@ from schemas.events import (
 
 _AT_ONCE = 8
 """Calls at the same time: a body may hold a hundred events."""
+
+_YOUNG = timedelta(seconds=60)
+"""How far REST may lag behind an event: until then 404 is no answer (our choice, nothing is published)."""
 
 _TOKEN_EXPIRED = "4046"  # noqa: S105 - a code: it answers 404 and says nothing of the message
 _ENDED = 3
@@ -87,15 +94,22 @@ class Rest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What events say of one message or one request, as far as REST can be asked. None where they say nothing."""
+    """What an event says of one message or one request, as far as REST can be asked. None where it says nothing.
 
-    id: str
+    Without an `id` nobody can be asked. `young` is an event that REST may not know of yet. `text` is compared without
+    regard to white space; a `cut` one is the beginning of what REST has.
+    """
+
+    id: str | None
     of_request: bool = False
     inbound: bool | None = None
     state: str | None = None
     from_: str | None = None
     to: str | None = None
     request_id: str | None = None
+    text: str | None = field(default=None, repr=False)
+    cut: bool = False
+    young: bool = False
 
 
 class ReadBack:
@@ -109,8 +123,10 @@ class ReadBack:
         claims = claims_of(events)
         if not claims:
             return Corroboration.CONFIRMED
+        if any(claim.id is None for claim in claims):
+            return Corroboration.CONTRADICTED
         room = asyncio.Semaphore(_AT_ONCE)
-        tasks = [asyncio.create_task(self._asked(about, room)) for about in _by_thing(claims)]
+        tasks = [asyncio.create_task(self._asked(*thing, about, room)) for thing, about in _by_thing(claims)]
         try:
             await asyncio.wait(tasks, timeout=max(0.0, wait))
             return _together(map(_outcome, tasks))
@@ -121,71 +137,110 @@ class ReadBack:
         """Close the connections."""
         await self._client.close()
 
-    async def _asked(self, claims: Sequence[Claim], room: asyncio.Semaphore) -> Corroboration:
+    async def _asked(
+        self, of_request: bool, ident: str, claims: Sequence[Claim], room: asyncio.Semaphore
+    ) -> Corroboration:
         """Ask once about the one message or request that all these claims are about."""
-        thing = claims[0]
-        resource = self._client.message_requests if thing.of_request else self._client.messages
+        resource = self._client.message_requests if of_request else self._client.messages
         try:
             async with room:
-                found = await resource.get(thing.id)
+                found = await resource.get(ident)
         except NotFoundError as error:
-            expired = bare_code(error.code) == _TOKEN_EXPIRED
-            return Corroboration.UNKNOWN if expired else Corroboration.CONTRADICTED
+            lags = all(claim.young for claim in claims) or bare_code(error.code) == _TOKEN_EXPIRED
+            return Corroboration.UNKNOWN if lags else Corroboration.CONTRADICTED
         except ApiError:
             return Corroboration.UNKNOWN
         return _together(compared(claim, found.raw) for claim in claims)
 
 
 def claims_of(events: Iterable[Event]) -> Sequence[Claim]:
-    """Return what events claim, each claim once. An event without a message's or a request's id claims nothing."""
+    """Return what events claim, each claim once. Notices without a message's id and unrecognized ones claim nothing."""
     found = (_claim(event) for event in events)
     return tuple(dict.fromkeys(claim for claim in found if claim is not None))
 
 
-def _by_thing(claims: Iterable[Claim]) -> Iterable[Sequence[Claim]]:
+def _by_thing(claims: Iterable[Claim]) -> Iterable[tuple[tuple[bool, str], Sequence[Claim]]]:
     found: dict[tuple[bool, str], list[Claim]] = {}
     for claim in claims:
-        found.setdefault((claim.of_request, claim.id), []).append(claim)
-    return found.values()
+        if claim.id is not None:
+            found.setdefault((claim.of_request, claim.id), []).append(claim)
+    return found.items()
 
 
 def compared(claim: Claim, item: Json) -> Corroboration:
-    """Return what a REST object says of a claim about it. What either of the two leaves out is not compared."""
+    """Return what a REST object says of a claim about it. What either of the two leaves out is not compared.
+
+    An object of another id, or one that tells neither state nor direction, is no answer.
+    """
+    if label(item, "id") != claim.id:
+        return Corroboration.UNKNOWN
     if claim.of_request:
         return _request_compared(claim.state, state_of(trimmed(item, "state")))
     facts = polled(item)
-    if _differs(claim, facts, trimmed(item, "direction")):
+    direction = (trimmed(item, "direction") or _direction_by(facts.state) or "").upper()
+    if not direction:
+        return Corroboration.UNKNOWN
+    if _differs(claim, facts, direction) or not _says(claim, facts.text):
         return Corroboration.CONTRADICTED
     return Corroboration.CONFIRMED if claim.inbound else _state_compared(claim.state, facts.state)
+
+
+def _direction_by(state: str | None) -> str | None:
+    return None if state is None else "MO" if state in INBOUND_STATES else "MT"
 
 
 def _claim(event: Event) -> Claim | None:
     match event:
         case RequestUpdated():
-            return Claim(event.request_id, of_request=True, state=event.provider_status)
-        case DeliveryUpdated(message_id=str(message_id)):
+            return Claim(event.request_id, of_request=True, state=event.provider_status, young=_is_young(event))
+        case DeliveryUpdated():
             return Claim(
-                message_id,
+                event.message_id,
                 inbound=False,
                 state=event.provider_status,
                 from_=event.from_,
                 to=event.to,
                 request_id=event.request_id,
+                young=_is_young(event),
             )
-        case InboundMessage(message_id=str(message_id)):
-            return Claim(message_id, inbound=True, from_=event.from_, to=event.to)
-        case ConsentChanged(message_id=str(message_id)):
-            return Claim(message_id, inbound=True, from_=event.number)
-        case LinkClicked(message_id=str(message_id)):
-            return Claim(message_id, inbound=False, to=event.to)
+        case InboundMessage():
+            return _inbound_claim(event)
+        case ConsentChanged():
+            return Claim(event.message_id, inbound=True, from_=event.number, young=_is_young(event))
+        case LinkClicked():
+            return Claim(event.message_id, inbound=False, to=event.to, young=_is_young(event))
         case _:
-            return Claim(event.message_id) if isinstance(event, ProviderNotified) and event.message_id else None
+            noted = event.message_id if isinstance(event, ProviderNotified) else None
+            return Claim(noted, young=_is_young(event)) if noted else None
 
 
-def _differs(claim: Claim, facts: Facts, direction: str | None) -> bool:
+def _inbound_claim(event: InboundMessage) -> Claim:
+    return Claim(
+        event.message_id,
+        inbound=True,
+        from_=event.from_,
+        to=event.to,
+        text=event.text,
+        # A consent hangs on the whole text: `STOP` begins many a text that is none.
+        cut=statement_of(event.text) is None and _is_cut(event),
+        young=_is_young(event),
+    )
+
+
+def _is_cut(event: Event) -> bool:
+    """Tell whether an event says that it has the beginning of the text alone (specification, 6.3)."""
+    fields = field_maps(event.provider_data.raw)[0] if event.provider_data is not None else None
+    return str((fields or {}).get("message_body_truncated")).strip().lower() == "true"
+
+
+def _is_young(event: Event) -> bool:
+    return event.occurred_at is not None and abs(event.received_at - event.occurred_at) <= _YOUNG
+
+
+def _differs(claim: Claim, facts: Facts, direction: str) -> bool:
     wanted = None if claim.inbound is None else "MO" if claim.inbound else "MT"
     pairs = (
-        (wanted, direction.upper() if direction else None),
+        (wanted, direction),
         (same_address(claim.from_), same_address(facts.from_)),
         (same_address(claim.to), same_address(facts.to)),
         (claim.request_id, facts.request_id),
@@ -193,8 +248,18 @@ def _differs(claim: Claim, facts: Facts, direction: str | None) -> bool:
     return any(ours is not None and theirs is not None and ours != theirs for ours, theirs in pairs)
 
 
+def _says(claim: Claim, found: str | None) -> bool:
+    """Tell whether REST's text is the claimed one, where both are there."""
+    if claim.text is None or found is None:
+        return True
+    ours, theirs = " ".join(claim.text.split()), " ".join(found.split())
+    return theirs.startswith(ours) if claim.cut else theirs == ours
+
+
 def _state_compared(claimed: str | None, found: str | None) -> Corroboration:
     """Compare two states of a message. An end without delivery and a delivery exclude each other."""
+    if found is None:
+        return Corroboration.UNKNOWN if claimed is not None else Corroboration.CONFIRMED
     ours, theirs = _RANKS.get(claimed or ""), _RANKS.get(found or "")
     if ours is None or theirs is None:
         # A state that nobody has told us has no rank: the message is there, and that is all that can be said.
@@ -207,6 +272,8 @@ def _state_compared(claimed: str | None, found: str | None) -> Corroboration:
 
 def _request_compared(claimed: str | None, found: str | None) -> Corroboration:
     """Compare two states of a request. It may be canceled at any time, and be rejected at its beginning alone."""
+    if found is None:
+        return Corroboration.UNKNOWN
     ours, theirs = _REQUEST_RANKS.get(claimed or ""), _REQUEST_RANKS.get(found or "")
     if ours is None or theirs is None or claimed == found:
         return Corroboration.CONFIRMED
