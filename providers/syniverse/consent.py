@@ -26,14 +26,17 @@ UNSOLICITED = "SCG_UNSOLICITED_OPT_OUT"
 MANAGERS = (USER, SCG, UNSOLICITED)
 """Who keeps the consents of a sender id: the values of `consent_managed_by`, the first being the default."""
 
-_OUT = frozenset({"STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
+# Those of the carriers in the United States.
+_CARRIERS_OUT = frozenset({"STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
+# With those that the law of the USA names (47 CFR 64.1200(a)(10)): a mistake errs towards opting out.
+_OUT = _CARRIERS_OUT | {"REVOKE", "OPTOUT", "OPT OUT", "OPT-OUT"}
 _IN = frozenset({"START", "UNSTOP"})
-# Somebody who writes `STOP.` wants out.
-_PUNCTUATION = ".,;:!?\"'\u2026"
-_LONGEST_WORD = 32
-# The words that Syniverse acts on and answers itself.
+# Somebody who writes `STOP.` or `"STOP"` wants out.
+_PUNCTUATION = ".,;:!?\"'\u2018\u2019\u201c\u201d\u2026"
+_LONGEST_TEXT = 64
+# The words that Syniverse acts on and answers itself. Nobody has told that it knows those of the law.
 _ANSWERED: Mapping[str, frozenset[str]] = {
-    SCG: _OUT | _IN,
+    SCG: _CARRIERS_OUT | _IN,
     UNSOLICITED: frozenset({"STOP", "END", "QUIT", "CANCEL"}),
 }
 
@@ -52,10 +55,10 @@ class Statement:
 
 
 def statement_of(text: str | None) -> Statement | None:
-    """Return what a message says of consent: the whole text is one of the words, whatever its case."""
-    if text is None or len(text) > _LONGEST_WORD:
+    """Return what a message says of consent: the whole text is one of the words, whatever its case and quotes."""
+    if text is None or len(text) > _LONGEST_TEXT:
         return None
-    word = " ".join(text.upper().split()).rstrip(_PUNCTUATION).rstrip()
+    word = " ".join(text.upper().split()).strip(_PUNCTUATION).strip()
     if word in _OUT:
         return Statement(word, Autoresponse.STOP)
     return Statement(word, Autoresponse.START) if word in _IN else None

@@ -22,7 +22,7 @@ from providers.syniverse.consent import statement_of
 from providers.syniverse.facts import Facts, polled
 from providers.syniverse.failures import bare_code
 from providers.syniverse.reading import field_maps
-from providers.syniverse.statuses import INBOUND_STATES, state_of
+from providers.syniverse.statuses import ENDS, INBOUND_STATES, state_of
 from providers.syniverse.values import label, same_address, trimmed
 from schemas.events import (
     ConsentChanged,
@@ -46,12 +46,12 @@ _RANKS: Mapping[str, int] = {
     **dict.fromkeys(("CREATED", "SCHEDULED", "PAUSED"), 0),
     "QUEUED": 1,
     "SENT": 2,
-    **dict.fromkeys(("DELIVERED", "FAILED", "EXPIRED", "BAD_REQUEST", "DELETED", "TEST"), _ENDED),
+    **dict.fromkeys(ENDS, _ENDED),
     "READ": 4,
     "CLICKTHRU": 5,
     "CONVERTED": 6,
 }
-_UNDELIVERED = frozenset({"FAILED", "EXPIRED", "BAD_REQUEST", "DELETED", "TEST"})
+_UNDELIVERED = ENDS - {"DELIVERED"}
 _REQUEST_RANKS: Mapping[str, int] = {
     "SUBMITTED": 0,
     "ACCEPTED": 1,
