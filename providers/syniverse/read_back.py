@@ -7,8 +7,6 @@ does not name it cannot be asked about, so it is not believed: to leave out the 
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Protocol
 
 from providers.contract import Account
@@ -18,27 +16,15 @@ from providers.rest.models import Model
 from providers.rest.transport import Tempo
 from providers.roles import Corroboration
 from providers.syniverse.access import client
-from providers.syniverse.consent import statement_of
+from providers.syniverse.claims import Claim, claims_of
 from providers.syniverse.facts import Facts, polled
 from providers.syniverse.failures import bare_code
-from providers.syniverse.reading import field_maps
 from providers.syniverse.statuses import ENDS, INBOUND_STATES, state_of
 from providers.syniverse.values import label, same_address, trimmed
-from schemas.events import (
-    ConsentChanged,
-    DeliveryUpdated,
-    Event,
-    InboundMessage,
-    LinkClicked,
-    ProviderNotified,
-    RequestUpdated,
-)
+from schemas.events import Event
 
 _AT_ONCE = 8
 """Calls at the same time: a body may hold a hundred events."""
-
-_YOUNG = timedelta(seconds=60)
-"""How far REST may lag behind an event: until then 404 is no answer (our choice, nothing is published)."""
 
 _TOKEN_EXPIRED = "4046"  # noqa: S105 - a code: it answers 404 and says nothing of the message
 _ENDED = 3
@@ -92,26 +78,6 @@ class Rest(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What an event says of one message or one request, as far as REST can be asked. None where it says nothing.
-
-    Without an `id` nobody can be asked. `young` is an event that REST may not know of yet. `text` is compared without
-    regard to white space; a `cut` one is the beginning of what REST has.
-    """
-
-    id: str | None
-    of_request: bool = False
-    inbound: bool | None = None
-    state: str | None = None
-    from_: str | None = None
-    to: str | None = None
-    request_id: str | None = None
-    text: str | None = field(default=None, repr=False)
-    cut: bool = False
-    young: bool = False
-
-
 class ReadBack:
     """Compares events with the messages and requests that REST gives. Owns the client."""
 
@@ -153,12 +119,6 @@ class ReadBack:
         return _together(compared(claim, found.raw) for claim in claims)
 
 
-def claims_of(events: Iterable[Event]) -> Sequence[Claim]:
-    """Return what events claim, each claim once. Notices without a message's id and unrecognized ones claim nothing."""
-    found = (_claim(event) for event in events)
-    return tuple(dict.fromkeys(claim for claim in found if claim is not None))
-
-
 def _by_thing(claims: Iterable[Claim]) -> Iterable[tuple[tuple[bool, str], Sequence[Claim]]]:
     found: dict[tuple[bool, str], list[Claim]] = {}
     for claim in claims:
@@ -187,54 +147,6 @@ def compared(claim: Claim, item: Json) -> Corroboration:
 
 def _direction_by(state: str | None) -> str | None:
     return None if state is None else "MO" if state in INBOUND_STATES else "MT"
-
-
-def _claim(event: Event) -> Claim | None:
-    match event:
-        case RequestUpdated():
-            return Claim(event.request_id, of_request=True, state=event.provider_status, young=_is_young(event))
-        case DeliveryUpdated():
-            return Claim(
-                event.message_id,
-                inbound=False,
-                state=event.provider_status,
-                from_=event.from_,
-                to=event.to,
-                request_id=event.request_id,
-                young=_is_young(event),
-            )
-        case InboundMessage():
-            return _inbound_claim(event)
-        case ConsentChanged():
-            return Claim(event.message_id, inbound=True, from_=event.number, young=_is_young(event))
-        case LinkClicked():
-            return Claim(event.message_id, inbound=False, to=event.to, young=_is_young(event))
-        case _:
-            noted = event.message_id if isinstance(event, ProviderNotified) else None
-            return Claim(noted, young=_is_young(event)) if noted else None
-
-
-def _inbound_claim(event: InboundMessage) -> Claim:
-    return Claim(
-        event.message_id,
-        inbound=True,
-        from_=event.from_,
-        to=event.to,
-        text=event.text,
-        # A consent hangs on the whole text: `STOP` begins many a text that is none.
-        cut=statement_of(event.text) is None and _is_cut(event),
-        young=_is_young(event),
-    )
-
-
-def _is_cut(event: Event) -> bool:
-    """Tell whether an event says that it has the beginning of the text alone (specification, 6.3)."""
-    fields = field_maps(event.provider_data.raw)[0] if event.provider_data is not None else None
-    return str((fields or {}).get("message_body_truncated")).strip().lower() == "true"
-
-
-def _is_young(event: Event) -> bool:
-    return event.occurred_at is not None and abs(event.received_at - event.occurred_at) <= _YOUNG
 
 
 def _differs(claim: Claim, facts: Facts, direction: str) -> bool:

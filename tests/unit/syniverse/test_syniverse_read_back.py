@@ -10,7 +10,8 @@ import pytest
 from providers.rest.errors import ApiError, NotConnectedError, NotFoundError, OutcomeUnknownError, RefusedError
 from providers.rest.models import Model
 from providers.roles import Corroboration
-from providers.syniverse.read_back import ReadBack, claims_of
+from providers.syniverse.claims import claims_of
+from providers.syniverse.read_back import ReadBack
 from schemas.events import Event, ProviderError
 from tests.support.syniverse import NOW, envelope, events_of, own_body, own_value, written
 
