@@ -68,7 +68,7 @@ def decide(
     for rule in settings.rules:
         if words and _applies(rule, event.account) and words in {normalized(word) for word in rule.keywords}:
             return _reply(rule.name, rule.reply)
-    if words in OPT_OUT_WORDS:
+    if words.strip(_PUNCTUATION) in OPT_OUT_WORDS:
         return Decision(ReplyOutcome.OPT_OUT_WORD)
     return _reply(DEFAULT_RULE, settings.default_reply)
 

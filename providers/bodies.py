@@ -14,6 +14,7 @@ from schemas.json_text import JsonText
 _DEEPEST = 254
 # White space of JSON (RFC 8259, 2). Around the object it is no part of it.
 _BLANKS = b" \t\r\n"
+_MARK = b"\xef\xbb\xbf"
 _PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 # Half a pair, or a run without any: the longer the run, the fewer calls the mending costs.
 _ESCAPES = re.compile(
@@ -38,9 +39,14 @@ class Parsed:
     failure: NotAnObject | None = None
 
 
+def bare(body: bytes) -> bytes:
+    """Return a body without white space around it, nor the byte order mark that a reader may ignore (RFC 8259, 8.1)."""
+    return body.strip(_BLANKS).removeprefix(_MARK).lstrip(_BLANKS)
+
+
 def parse_object(body: bytes) -> Parsed:
     """Return the JSON object that a body holds. Never raises, whatever the bytes."""
-    body = body.strip(_BLANKS)
+    body = bare(body)
     value, failure = _parse(body)
     if failure is NotAnObject.NOT_JSON and (mended := _without_lone_surrogates(body)) != body:
         body = mended

@@ -25,7 +25,7 @@ class Corroborator(Protocol):
     async def corroborate(self, events: Sequence[Event], wait: float) -> Corroboration:
         """Return within `wait` seconds what the provider says. Never raises.
 
-        UNKNOWN where it could not be asked; what it cannot be asked about counts as confirmed.
+        UNKNOWN where it could not be asked; what tells of no message counts as confirmed.
         """
         ...
 

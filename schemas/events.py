@@ -73,7 +73,8 @@ class DeliveryUpdated(Event):
 
     `status` is a word of DeliveryStatus, or one that this version does not know; `provider_status` is the
     provider's own. `failure_class` is a word of FailureClass, there for failures only. `to` is the recipient.
-    `request_id` names the message request that made the message, where the provider has such (Syniverse).
+    `request_id` names the message request that made the message, where the provider has such (Syniverse), and
+    `external_id` is the id that the sender gave that request.
     """
 
     TYPE = EventType.DELIVERY_UPDATED
@@ -88,6 +89,7 @@ class DeliveryUpdated(Event):
     direction: str | None = None
     group_id: str | None = None
     request_id: str | None = None
+    external_id: str | None = None
     sent_at: datetime | None = None
     completed_at: datetime | None = None
     valid_until: datetime | None = None

@@ -56,7 +56,7 @@ _RECEIVING = (
     ),
     Setting(
         "company_ids",
-        "companies whose events are taken; none given: of all",
+        "companies whose events are taken, besides events that tell none; none given: of all",
         many=True,
         number_as_text=True,
         example=[1500],
@@ -64,7 +64,7 @@ _RECEIVING = (
     ),
     Setting(
         "application_ids",
-        "applications whose events are taken; none given: of all",
+        "applications whose events are taken, besides events that tell none; none given: of all",
         many=True,
         number_as_text=True,
         example=[1704],

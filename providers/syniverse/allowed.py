@@ -1,11 +1,13 @@
 """The companies and applications whose events an account takes: a second look at a sender who is proved."""
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+from providers.bodies import bare
 from providers.contract import Account, AccountError, Verdict
-from providers.fields import Json
-from providers.syniverse.reading import field_maps
 from providers.syniverse.values import label
 
 COMPANY_FIELDS = ("company-id", "company_id")
@@ -22,15 +24,31 @@ class Allowed:
     def refusal(self, body: bytes) -> Verdict | None:
         """Return why a body is not for this account, None where it is. Never raises, whatever the bytes.
 
-        Every event of a list has to be allowed. An event whose id cannot be read is not: with a list of ids the
-        account says that it wants no others.
+        Every id in it has to be allowed. A body that tells none is: voice events have no company, and what was proved
+        is not dropped.
         """
-        if not self.companies and not self.applications:
-            return None
-        found = field_maps(body)
-        if not _all_in(found, COMPANY_FIELDS, self.companies):
+        if not _all_in(told(body, COMPANY_FIELDS), self.companies):
             return Verdict.WRONG_COMPANY
-        return None if _all_in(found, APPLICATION_FIELDS, self.applications) else Verdict.WRONG_APPLICATION
+        return None if _all_in(told(body, APPLICATION_FIELDS), self.applications) else Verdict.WRONG_APPLICATION
+
+
+def told(body: bytes, names: Sequence[str]) -> Sequence[str]:
+    """Return the ids that a body has under any of the names, wherever they stand; null and empty ones are none.
+
+    All of them where a name comes twice: another reader may see the other one. An id that is neither a text nor a
+    number is given as its JSON, which is on no list. A body that is no JSON tells what can be read of it.
+    """
+    found: list[Any] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found.extend(value for name, value in pairs if name in names)
+        return dict(pairs)
+
+    with suppress(ValueError, RecursionError):
+        # Numbers as the texts that they are: a long one is no reason to tell nothing.
+        json.loads(bare(body), object_pairs_hook=keep, parse_int=str, parse_float=str, parse_constant=str)
+    written = (value.strip() if isinstance(value, str) else json.dumps(value) for value in found if value is not None)
+    return [value for value in written if value]
 
 
 def allowed_of(account: Account) -> Allowed:
@@ -38,8 +56,8 @@ def allowed_of(account: Account) -> Allowed:
     return Allowed(_ids(account, "company_ids"), _ids(account, "application_ids"))
 
 
-def _all_in(found: Sequence[Json | None], names: Sequence[str], allowed: frozenset[str]) -> bool:
-    return not allowed or all(fields is not None and label(fields, *names) in allowed for fields in found)
+def _all_in(found: Sequence[str], allowed: frozenset[str]) -> bool:
+    return not allowed or all(item in allowed for item in found)
 
 
 def _ids(account: Account, name: str) -> frozenset[str]:

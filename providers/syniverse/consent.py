@@ -6,11 +6,11 @@ Sources: README, sections 12.6 and 12.10 to 12.14.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from providers.keywords import CARRIER_STOP_WORDS, START_WORDS
+from providers.keywords import CARRIER_STOP_WORDS, START_WORDS, STOP_WORDS
 from schemas.vocabulary import Autoresponse, Consent, ConsentSource
 
 KEYWORDS: Mapping[str, Consent] = {
-    **dict.fromkeys((word.upper() for word in sorted(CARRIER_STOP_WORDS)), Consent.OPTED_OUT),
+    **dict.fromkeys((word.upper() for word in sorted(STOP_WORDS)), Consent.OPTED_OUT),
     **dict.fromkeys((word.upper() for word in sorted(START_WORDS)), Consent.OPTED_IN),
 }
 """What people write: a message that is one of these words."""
@@ -36,12 +36,12 @@ UNSOLICITED = "SCG_UNSOLICITED_OPT_OUT"
 MANAGERS = (USER, SCG, UNSOLICITED)
 """Who keeps the consents of a sender id: the values of `consent_managed_by`, the first being the default."""
 
-# Somebody who writes `STOP.` wants out.
-_PUNCTUATION = ".,;:!?\"'\u2026"
-_LONGEST_WORD = 32
-# The words that Syniverse acts on and answers itself.
+# Somebody who writes `STOP.` or `"STOP"` wants out.
+_PUNCTUATION = ".,;:!?\"'\u2018\u2019\u201c\u201d\u2026"
+_LONGEST_TEXT = 64
+# The words that Syniverse acts on and answers itself. Nobody has told that it knows those of the law.
 _ANSWERED: Mapping[str, frozenset[str]] = {
-    SCG: frozenset(KEYWORDS),
+    SCG: frozenset(word.upper() for word in CARRIER_STOP_WORDS | START_WORDS),
     UNSOLICITED: frozenset({"STOP", "END", "QUIT", "CANCEL"}),
 }
 
@@ -60,10 +60,10 @@ class Statement:
 
 
 def statement_of(text: str | None) -> Statement | None:
-    """Return what a message says of consent: the whole text is one of the words, whatever its case."""
-    if text is None or len(text) > _LONGEST_WORD:
+    """Return what a message says of consent: the whole text is one of the words, whatever its case and quotes."""
+    if text is None or len(text) > _LONGEST_TEXT:
         return None
-    word = " ".join(text.upper().split()).rstrip(_PUNCTUATION).rstrip()
+    word = " ".join(text.upper().split()).strip(_PUNCTUATION).strip()
     consent = KEYWORDS.get(word)
     return Statement(word, consent) if consent is not None else None
 

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterator, Sequence
 
 from providers.contract import Finding, Request, Verdict, Verification
-from providers.syniverse.allowed import APPLICATION_FIELDS, COMPANY_FIELDS, Allowed
+from providers.syniverse.allowed import APPLICATION_FIELDS, COMPANY_FIELDS, Allowed, told
 from providers.syniverse.proof import (
     AUTHORIZATION,
     Credential,
@@ -16,8 +16,6 @@ from providers.syniverse.proof import (
     matching,
     scheme_and_rest,
 )
-from providers.syniverse.reading import field_maps
-from providers.syniverse.values import label
 
 _PORTAL = "compare it with the delivery configuration in Syniverse's Event Manager"
 
@@ -98,21 +96,19 @@ def _certificate(request: Request, mtls: MutualTls | None) -> Iterator[Finding]:
 
 
 def _allowed(body: bytes, allowed: Allowed) -> Iterator[Finding]:
-    found = field_maps(body)
     for what, names, known in (
         ("company", COMPANY_FIELDS, allowed.companies),
         ("application", APPLICATION_FIELDS, allowed.applications),
     ):
         if known:
-            yield _one_allowed(what, [label(fields or {}, *names) for fields in found], known)
+            yield _one_allowed(what, told(body, names), known)
 
 
-def _one_allowed(what: str, found: Sequence[str | None], known: frozenset[str]) -> Finding:
+def _one_allowed(what: str, found: Sequence[str], known: frozenset[str]) -> Finding:
     setting = f"{what}_ids"
+    if not found:
+        return Finding(ok=True, title=f"The body does not tell the {what} of its event, which is no reason to refuse.")
     if all(item in known for item in found):
         return Finding(ok=True, title=f"The {what} of the event is one of {setting}.")
-    if None in found:
-        advice = f"events without it (voice, number information) do not pass where {setting} is set"
-        return Finding(ok=False, title=f"The body does not tell the {what} of its event.", advice=advice)
     advice = f"another {what} of the same Syniverse account posts here: add it to {setting}, or stop its subscription"
     return Finding(ok=False, title=f"The {what} of the event is none of {setting}.", advice=advice)

@@ -32,6 +32,7 @@ class Facts:
 
     message_id: str | None = None
     request_id: str | None = None
+    external_id: str | None = None
     sender_id: str | None = None
     from_: str | None = None
     to: str | None = None
@@ -67,6 +68,7 @@ def pushed(fields: Json) -> Facts:
     return Facts(
         message_id=trimmed(fields, "message_id"),
         request_id=trimmed(fields, "message_request_id"),
+        external_id=trimmed(fields, "external_message_request_id", "external_id"),
         sender_id=trimmed(fields, "sender_id_id"),
         from_=address(fields.get("from_address")),
         to=address(fields.get("to_address")),
@@ -89,6 +91,7 @@ def polled(item: Json) -> Facts:
     return Facts(
         message_id=trimmed(item, "id"),
         request_id=trimmed(item, "message_request_id"),
+        external_id=trimmed(item, "external_message_request_id", "external_id"),
         sender_id=trimmed(item, "customer_sender_id"),
         from_=address(item.get("from_address")),
         to=address(item.get("to_address")),

@@ -1,5 +1,7 @@
 """Events of one message: its status, a tap on its link, a conversion; or what a person wrote and says of consent."""
 
+from dataclasses import replace
+
 from providers.contract import Settings
 from providers.fields import EMPTY, Json
 from providers.syniverse.building import Events, common, notified
@@ -8,7 +10,8 @@ from providers.syniverse.facts import Facts
 from providers.syniverse.failures import errors_of, failure_class_of
 from providers.syniverse.identity import identify_click, identify_inbound, identify_state
 from providers.syniverse.reading import Reading
-from providers.syniverse.statuses import CLICKED, CONVERTED, FAILURES, status_of
+from providers.syniverse.statuses import CLICKED, CONVERTED, ENDS, FAILURES, SENT, status_of
+from providers.syniverse.values import msisdn
 from schemas.events import ConsentChanged, DeliveryUpdated, LinkClicked, MessageReceived
 from schemas.vocabulary import ConsentSource, Direction, EventType, Ingress
 
@@ -24,6 +27,8 @@ def status_events(reading: Reading, facts: Facts, fields: Json = EMPTY) -> Event
 
     A poll sees the state and no taps: it gives no click.
     """
+    # The recipient is a person, whose number is one of E.164. Our own side may be a short code or an id: it stays.
+    facts = replace(facts, to=msisdn(facts.to))
     found: Events = (_delivery(reading, facts),)
     if facts.state == CLICKED and reading.webhook.ingress != Ingress.POLL:
         found += (_click(reading, facts, fields),)
@@ -35,6 +40,7 @@ def status_events(reading: Reading, facts: Facts, fields: Json = EMPTY) -> Event
 def _delivery(reading: Reading, facts: Facts) -> DeliveryUpdated:
     status = status_of(facts.state)
     errors = errors_of(facts.code, facts.words)
+    since = reading.occurred_at or facts.changed_at
     return DeliveryUpdated(
         id=identify_state(reading, EventType.DELIVERY_UPDATED, facts.message_id, facts.state, facts.to),
         **common(reading, facts.changed_at),
@@ -48,8 +54,10 @@ def _delivery(reading: Reading, facts: Facts) -> DeliveryUpdated:
         channel=facts.channel,
         direction=Direction.OUTBOUND,
         request_id=facts.request_id,
-        sent_at=facts.sent_at,
-        completed_at=facts.completed_at,
+        external_id=facts.external_id,
+        # A push has no dates besides its envelope's, which is when the message came into its state.
+        sent_at=facts.sent_at or (since if facts.state == SENT else None),
+        completed_at=facts.completed_at or (since if facts.state in ENDS else None),
         valid_until=facts.valid_until,
         cost=facts.cost,
         parts=facts.parts,
@@ -91,6 +99,8 @@ def _conversion(reading: Reading, facts: Facts) -> Events:
 def inbound_events(reading: Reading, facts: Facts, settings: Settings) -> Events:
     """Return the message that a person wrote, and beside it what it says of the person's consent."""
     statement = statement_of(facts.text)
+    # The writer is a person, so a long run of digits is a number of E.164: one person has one key, as in the history.
+    facts = replace(facts, from_=msisdn(facts.from_))
     message = MessageReceived(
         id=identify_inbound(reading, EventType.MESSAGE_RECEIVED, facts.message_id),
         **common(reading, facts.changed_at),

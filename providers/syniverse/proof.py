@@ -20,6 +20,16 @@ AUTHORIZATION = "authorization"
 _FINGERPRINT = re.compile(r"(?:sha-?(?:1|256)(?: fingerprint)?[:=] ?)?((?:[0-9a-f]{2}[: ]?){19,31}[0-9a-f]{2})")
 _DIGITS_OF_HASHES = (40, 64)
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+# What any sender writes of itself, or of the way that it came: a proxy that names certificates there names none.
+_TAKEN = frozenset(
+    {
+        *("accept", "accept-encoding", "accept-language", "authorization", "connection", "content-encoding"),
+        *("content-length", "content-type", "cookie", "date", "expect", "forwarded", "host", "keep-alive", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "user-agent", "via"),
+        *("x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip"),
+        *("x-ess-event-key", "x-ess-event-timestamp"),
+    }
+)
 _BASIC_FORM = "write user:password, or a table with username and password"
 
 
@@ -162,6 +172,8 @@ def _mtls(account: str, table: object) -> MutualTls:
     header, values, proxies = parts.get("header"), _listed(parts.get("values")), _listed(parts.get("proxies"))
     if not isinstance(header, str) or not _HEADER.fullmatch(header):
         raise AccountError(f"account {account!r}: mtls needs the header in which the proxy names the certificate")
+    if header.lower() in _TAKEN:
+        raise AccountError(f"account {account!r}: mtls: {header!r} cannot name the header of a certificate")
     if not values or not all(isinstance(value, str) and value.strip() for value in values):
         raise AccountError(f"account {account!r}: mtls needs values: fingerprints or subjects of certificates")
     if not proxies:
@@ -178,6 +190,9 @@ def _mtls(account: str, table: object) -> MutualTls:
 
 def _network(account: str, text: object) -> Network:
     try:
-        return ip_network(str(text))
+        network = ip_network(str(text))
     except ValueError as error:
         raise AccountError(f"account {account!r}: mtls.proxies: {text!r} is no network like 10.0.0.0/8") from error
+    if not network.prefixlen:
+        raise AccountError(f"account {account!r}: mtls.proxies: {text!r} is everybody: anybody could write that header")
+    return network

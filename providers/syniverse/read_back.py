@@ -1,12 +1,12 @@
 """Asks Syniverse's REST API whether what an event says is true: its body proves nothing (specification, 8.15).
 
 A message may have moved on since: an equal or higher rank confirms. What REST does not know yet is not held against
-the event: it may lag behind its own events, so the sender has to come again.
+a young event: it may lag behind its own events, so the sender has to come again. An event that tells of a message and
+does not name it cannot be asked about, so it is not believed: to leave out the id must not be a way around.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from providers.contract import Account
@@ -16,19 +16,12 @@ from providers.rest.models import Model
 from providers.rest.transport import Tempo
 from providers.roles import Corroboration
 from providers.syniverse.access import client
+from providers.syniverse.claims import Claim, claims_of
 from providers.syniverse.facts import Facts, polled
 from providers.syniverse.failures import bare_code
-from providers.syniverse.statuses import state_of
-from providers.syniverse.values import same_address, trimmed
-from schemas.events import (
-    ConsentChanged,
-    DeliveryUpdated,
-    Event,
-    InboundMessage,
-    LinkClicked,
-    ProviderNotified,
-    RequestUpdated,
-)
+from providers.syniverse.statuses import ENDS, INBOUND_STATES, state_of
+from providers.syniverse.values import label, same_address, trimmed
+from schemas.events import Event
 
 _AT_ONCE = 8
 """Calls at the same time: a body may hold a hundred events."""
@@ -39,12 +32,12 @@ _RANKS: Mapping[str, int] = {
     **dict.fromkeys(("CREATED", "SCHEDULED", "PAUSED"), 0),
     "QUEUED": 1,
     "SENT": 2,
-    **dict.fromkeys(("DELIVERED", "FAILED", "EXPIRED", "BAD_REQUEST", "DELETED", "TEST"), _ENDED),
+    **dict.fromkeys(ENDS, _ENDED),
     "READ": 4,
     "CLICKTHRU": 5,
     "CONVERTED": 6,
 }
-_UNDELIVERED = frozenset({"FAILED", "EXPIRED", "BAD_REQUEST", "DELETED", "TEST"})
+_UNDELIVERED = ENDS - {"DELIVERED"}
 _REQUEST_RANKS: Mapping[str, int] = {
     "SUBMITTED": 0,
     "ACCEPTED": 1,
@@ -85,19 +78,6 @@ class Rest(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What events say of one message or one request, as far as REST can be asked. None where they say nothing."""
-
-    id: str
-    of_request: bool = False
-    inbound: bool | None = None
-    state: str | None = None
-    from_: str | None = None
-    to: str | None = None
-    request_id: str | None = None
-
-
 class ReadBack:
     """Compares events with the messages and requests that REST gives. Owns the client."""
 
@@ -109,8 +89,10 @@ class ReadBack:
         claims = claims_of(events)
         if not claims:
             return Corroboration.CONFIRMED
+        if any(claim.id is None for claim in claims):
+            return Corroboration.CONTRADICTED
         room = asyncio.Semaphore(_AT_ONCE)
-        tasks = [asyncio.create_task(self._asked(about, room)) for about in _by_thing(claims)]
+        tasks = [asyncio.create_task(self._asked(*thing, about, room)) for thing, about in _by_thing(claims)]
         try:
             await asyncio.wait(tasks, timeout=max(0.0, wait))
             return _together(map(_outcome, tasks))
@@ -121,71 +103,56 @@ class ReadBack:
         """Close the connections."""
         await self._client.close()
 
-    async def _asked(self, claims: Sequence[Claim], room: asyncio.Semaphore) -> Corroboration:
+    async def _asked(
+        self, of_request: bool, ident: str, claims: Sequence[Claim], room: asyncio.Semaphore
+    ) -> Corroboration:
         """Ask once about the one message or request that all these claims are about."""
-        thing = claims[0]
-        resource = self._client.message_requests if thing.of_request else self._client.messages
+        resource = self._client.message_requests if of_request else self._client.messages
         try:
             async with room:
-                found = await resource.get(thing.id)
+                found = await resource.get(ident)
         except NotFoundError as error:
-            expired = bare_code(error.code) == _TOKEN_EXPIRED
-            return Corroboration.UNKNOWN if expired else Corroboration.CONTRADICTED
+            lags = all(claim.young for claim in claims) or bare_code(error.code) == _TOKEN_EXPIRED
+            return Corroboration.UNKNOWN if lags else Corroboration.CONTRADICTED
         except ApiError:
             return Corroboration.UNKNOWN
         return _together(compared(claim, found.raw) for claim in claims)
 
 
-def claims_of(events: Iterable[Event]) -> Sequence[Claim]:
-    """Return what events claim, each claim once. An event without a message's or a request's id claims nothing."""
-    found = (_claim(event) for event in events)
-    return tuple(dict.fromkeys(claim for claim in found if claim is not None))
-
-
-def _by_thing(claims: Iterable[Claim]) -> Iterable[Sequence[Claim]]:
+def _by_thing(claims: Iterable[Claim]) -> Iterable[tuple[tuple[bool, str], Sequence[Claim]]]:
     found: dict[tuple[bool, str], list[Claim]] = {}
     for claim in claims:
-        found.setdefault((claim.of_request, claim.id), []).append(claim)
-    return found.values()
+        if claim.id is not None:
+            found.setdefault((claim.of_request, claim.id), []).append(claim)
+    return found.items()
 
 
 def compared(claim: Claim, item: Json) -> Corroboration:
-    """Return what a REST object says of a claim about it. What either of the two leaves out is not compared."""
+    """Return what a REST object says of a claim about it. What either of the two leaves out is not compared.
+
+    An object of another id, or one that tells neither state nor direction, is no answer.
+    """
+    if label(item, "id") != claim.id:
+        return Corroboration.UNKNOWN
     if claim.of_request:
         return _request_compared(claim.state, state_of(trimmed(item, "state")))
     facts = polled(item)
-    if _differs(claim, facts, trimmed(item, "direction")):
+    direction = (trimmed(item, "direction") or _direction_by(facts.state) or "").upper()
+    if not direction:
+        return Corroboration.UNKNOWN
+    if _differs(claim, facts, direction) or not _says(claim, facts.text):
         return Corroboration.CONTRADICTED
     return Corroboration.CONFIRMED if claim.inbound else _state_compared(claim.state, facts.state)
 
 
-def _claim(event: Event) -> Claim | None:
-    match event:
-        case RequestUpdated():
-            return Claim(event.request_id, of_request=True, state=event.provider_status)
-        case DeliveryUpdated(message_id=str(message_id)):
-            return Claim(
-                message_id,
-                inbound=False,
-                state=event.provider_status,
-                from_=event.from_,
-                to=event.to,
-                request_id=event.request_id,
-            )
-        case InboundMessage(message_id=str(message_id)):
-            return Claim(message_id, inbound=True, from_=event.from_, to=event.to)
-        case ConsentChanged(message_id=str(message_id)):
-            return Claim(message_id, inbound=True, from_=event.number)
-        case LinkClicked(message_id=str(message_id)):
-            return Claim(message_id, inbound=False, to=event.to)
-        case _:
-            return Claim(event.message_id) if isinstance(event, ProviderNotified) and event.message_id else None
+def _direction_by(state: str | None) -> str | None:
+    return None if state is None else "MO" if state in INBOUND_STATES else "MT"
 
 
-def _differs(claim: Claim, facts: Facts, direction: str | None) -> bool:
+def _differs(claim: Claim, facts: Facts, direction: str) -> bool:
     wanted = None if claim.inbound is None else "MO" if claim.inbound else "MT"
     pairs = (
-        (wanted, direction.upper() if direction else None),
+        (wanted, direction),
         (same_address(claim.from_), same_address(facts.from_)),
         (same_address(claim.to), same_address(facts.to)),
         (claim.request_id, facts.request_id),
@@ -193,8 +160,18 @@ def _differs(claim: Claim, facts: Facts, direction: str | None) -> bool:
     return any(ours is not None and theirs is not None and ours != theirs for ours, theirs in pairs)
 
 
+def _says(claim: Claim, found: str | None) -> bool:
+    """Tell whether REST's text is the claimed one, where both are there."""
+    if claim.text is None or found is None:
+        return True
+    ours, theirs = " ".join(claim.text.split()), " ".join(found.split())
+    return theirs.startswith(ours) if claim.cut else theirs == ours
+
+
 def _state_compared(claimed: str | None, found: str | None) -> Corroboration:
     """Compare two states of a message. An end without delivery and a delivery exclude each other."""
+    if found is None:
+        return Corroboration.UNKNOWN if claimed is not None else Corroboration.CONFIRMED
     ours, theirs = _RANKS.get(claimed or ""), _RANKS.get(found or "")
     if ours is None or theirs is None:
         # A state that nobody has told us has no rank: the message is there, and that is all that can be said.
@@ -207,6 +184,8 @@ def _state_compared(claimed: str | None, found: str | None) -> Corroboration:
 
 def _request_compared(claimed: str | None, found: str | None) -> Corroboration:
     """Compare two states of a request. It may be canceled at any time, and be rejected at its beginning alone."""
+    if found is None:
+        return Corroboration.UNKNOWN
     ours, theirs = _REQUEST_RANKS.get(claimed or ""), _REQUEST_RANKS.get(found or "")
     if ours is None or theirs is None or claimed == found:
         return Corroboration.CONFIRMED

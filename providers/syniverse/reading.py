@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from providers.bodies import NotAnObject, RepeatedNameError, parse_object, unique_names
+from providers.bodies import NotAnObject, RepeatedNameError, bare, parse_object, unique_names
 from providers.fields import LONGEST_LIST, Json, mapping
 from providers.rest.verbatim import items_of
 from providers.syniverse.values import Figure, moment, trimmed, whole
@@ -20,7 +20,6 @@ TOPIC = "SCG-Message"
 STATE_CHANGE = "message_state_change"
 RECEIVED = "mo_message_received"
 REQUEST_CHANGE = "message_request_state_change"
-_BLANKS = b" \t\r\n"
 _LONGEST_WHOLE = 18
 # Fields by one of which a field map without a name is known.
 _FLAT = frozenset({"message_id", "message_request_id", "new_state", "message_body"})
@@ -138,9 +137,9 @@ def _kind_by_shape(fields: Json | None) -> str | None:
 
 def _parts(body: bytes) -> Sequence["bytes | _Failure"]:
     """Return the bytes of each event: the body, or the items of the list that it is."""
-    stripped = body.strip(_BLANKS)
+    stripped = bare(body)
     if not stripped.startswith(b"["):
-        return [Unreadable.XML if stripped.startswith((b"<", b"\xef\xbb\xbf<")) else body]
+        return [Unreadable.XML if stripped.startswith(b"<") else body]
     try:
         count = _count(stripped)
         # Each event carries its own part of the body: too many would make a flood of one request.

@@ -34,6 +34,10 @@ REQUESTS: Mapping[str, RequestStatus] = {
     "COMPLETED": RequestStatus.COMPLETED,
     "CANCELED": RequestStatus.CANCELLED,
 }
+SENT = "SENT"
+ENDS = frozenset({"DELIVERED", "FAILED", "EXPIRED", "BAD_REQUEST", "DELETED", "TEST"})
+"""States in which a message's way ends. READ and its like come after: their time is not the delivery's."""
+
 CLICKED = "CLICKTHRU"
 CONVERTED = "CONVERTED"
 INBOUND_STATES = frozenset({"RECEIVED", "PROCESSED"})

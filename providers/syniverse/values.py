@@ -92,9 +92,10 @@ def address(value: object) -> str | None:
 
 
 def msisdn(value: object) -> str | None:
-    """Return the number of a field that holds a number of E.164 by its name, with or without the plus sign.
+    """Return the number of a field that names a person: E.164 with its plus sign, whether it is written or not.
 
-    Ten digits and fewer stay as they are: some write national numbers there.
+    A person has a whole number, so 11 to 15 digits are one. Ten digits and fewer stay as they are: some write national
+    numbers there. Our own side of a message is no person: see `address`.
     """
     text = address(value)
     return f"+{text}" if text is not None and _MSISDN.fullmatch(text) else text

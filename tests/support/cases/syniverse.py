@@ -125,7 +125,7 @@ SYNIVERSE_CASE = ProviderCase(
             foreign=(
                 _pushed("company", "message_state_change", {"company-id": 1501}),
                 _pushed("application", "message_state_change", {"application_id": 1705}),
-                Sample(name="unreadable", body=b"{"),
+                Sample(name="two_companies", body=b'{"company-id":1501,"company-id":1500}'),
             ),
         ),
         Way(

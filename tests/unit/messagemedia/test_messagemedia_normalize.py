@@ -365,6 +365,7 @@ def test_metadata_as_a_list_of_pairs() -> None:
         (b"&".join([b"a=1"] * 500), "application/x-www-form-urlencoded", "form_too_large"),
         (b"a=" + b"x" * 200_000, "application/x-www-form-urlencoded", "form_too_large"),
         (b'{"news": 1}', "application/json", "unknown_event"),
+        (b'\xef\xbb\xbf{"news": 1}', "application/json", "unknown_event"),
         (b'{"event": "reply"}', "application/json", "malformed_payload"),
     ],
 )

@@ -90,7 +90,7 @@ def test_with_one_proof_that_fits_the_others_are_not_missed() -> None:
     [
         ({"company_id": 1}, "company of the event is one of company_ids"),
         ({"company_id": 2}, "company of the event is none of company_ids"),
-        ({}, "does not tell the company"),
+        ({}, "does not tell the company of its event, which is no reason"),
     ],
 )
 def test_companies(fields: dict[str, Any], words: str) -> None:

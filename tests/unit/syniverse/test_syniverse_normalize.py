@@ -245,9 +245,15 @@ def test_each_event_of_a_list_carries_its_own_body() -> None:
     assert bodies == own_value("list_of_three")[:2]
 
 
-@pytest.mark.parametrize("word", ["STOP", "stopall", " Stop All ", "Unsubscribe", "CANCEL", "end", "quit.", "\nSTOP!"])
+WORDS_OUT = [
+    *("STOP", "stopall", " Stop All ", "Unsubscribe", "CANCEL", "end", "quit.", "\nSTOP!"),
+    *("REVOKE", "optout", "Opt  Out", "opt-out.", '"STOP"', "'stop'.", "\u201cStop\u201d", "...stop"),
+]
+
+
+@pytest.mark.parametrize("word", WORDS_OUT)
 def test_words_that_opt_out(word: str) -> None:
-    """The whole text, whatever its case, space around it, or punctuation after it."""
+    """The whole text, whatever its case, space, quotes or punctuation around it."""
     event = one(
         events_of(written(envelope("mo_message_received", message_id="m", from_address="+1", message_body=word))),
         ConsentChanged,
@@ -278,6 +284,7 @@ def test_texts_that_say_nothing_of_consent(text: object) -> None:
         ("SCG", "STOP", "stop"),
         ("SCG", "START", "start"),
         ("SCG", "HELP", None),
+        ("SCG", "REVOKE", None),
         ("SCG_UNSOLICITED_OPT_OUT", "QUIT", "stop"),
         ("SCG_UNSOLICITED_OPT_OUT", "UNSUBSCRIBE", None),
         ("SCG_UNSOLICITED_OPT_OUT", "START", None),
@@ -294,3 +301,59 @@ def test_consent_needs_a_number() -> None:
     """Without one there is nobody who said it; the message is kept."""
     body = envelope("mo_message_received", message_id="m", message_body="STOP")
     assert [type(event) for event in events_of(written(body))] == [MessageReceived]
+
+
+@pytest.mark.parametrize("written_as", ["447700900123", "+447700900123", " 447700900123 "])
+def test_a_person_has_one_number_however_it_is_written(written_as: str) -> None:
+    """The writer's consent must not hang on a plus sign: 11 to 15 digits of a person are a number of E.164."""
+    body = envelope("mo_message_received", message_id="m", from_address=written_as, message_body="STOP")
+    found = events_of(written(body))
+    message, consent = one(found, MessageReceived), one(found, ConsentChanged)
+    assert (message.from_, consent.number) == ("+447700900123", "+447700900123")
+
+
+def test_our_own_side_stays_as_it_is_written() -> None:
+    """It may be an id or a code: without knowing that it is a long code, no plus sign is put before it."""
+    inbound = envelope("mo_message_received", message_id="m", from_address="+447700900123", to_address="447700900999")
+    assert one(events_of(written(inbound)), MessageReceived).to == "447700900999"
+    outbound = envelope(message_id="m", new_state="SENT", from_address="447700900999", to_address="447700900123")
+    event = one(events_of(written(outbound)), DeliveryUpdated)
+    assert (event.from_, event.to) == ("447700900999", "+447700900123")
+
+
+@pytest.mark.parametrize(
+    ("state", "sent", "completed"),
+    [
+        ("QUEUED", False, False),
+        ("SENT", True, False),
+        ("DELIVERED", False, True),
+        ("FAILED", False, True),
+        ("EXPIRED", False, True),
+        ("BAD_REQUEST", False, True),
+        ("DELETED", False, True),
+        ("TEST", False, True),
+        ("READ", False, False),
+        ("CLICKTHRU", False, False),
+    ],
+)
+def test_a_push_has_the_date_of_its_state(state: str, sent: bool, completed: bool) -> None:
+    """The envelope's time is when the message came into it; of what was before, a push says nothing."""
+    event = one(events_of(written(envelope(message_id="m", new_state=state))), DeliveryUpdated)
+    assert event.occurred_at is not None
+    assert event.sent_at == (event.occurred_at if sent else None)
+    assert event.completed_at == (event.occurred_at if completed else None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"external_message_request_id": " order-1"}, "order-1"),
+        ({"external_id": "order-1"}, "order-1"),
+        ({"external_message_request_id": "", "external_id": "order-1"}, "order-1"),
+        ({"external_message_request_id": ""}, None),
+    ],
+)
+def test_the_senders_own_id_of_the_request(fields: dict[str, str], expected: str | None) -> None:
+    """Trimmed; an empty one is none."""
+    event = one(events_of(written(envelope(message_id="m", new_state="SENT", **fields))), DeliveryUpdated)
+    assert event.external_id == expected

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from providers.syniverse.paths import CONSENT_HISTORY, MESSAGE_REQUESTS, MESSAGES
+from schemas.envelope import event_to_record
 from schemas.events import (
     ConsentChanged,
     Cost,
@@ -269,3 +270,37 @@ def test_a_message_without_an_id_of_its_own_has_that_of_its_event() -> None:
     one = events_of(written(envelope("mo_message_received", from_address="+15555550142")))
     again = events_of(written({**envelope("mo_message_received", from_address="+15555550142"), "attempt": 2}))
     assert ids(one) == ids(again)
+
+
+def test_push_poll_and_history_name_one_person_alike() -> None:
+    """A consumer that keeps consents by number finds the same number, whichever way and however it was written."""
+    fields = {"message_id": "m", "from_address": "447700900123", "message_body": "STOP", "sender_id_id": "s"}
+    pushed = events_of(written(envelope("mo_message_received", **fields)))
+    item = {"id": "m", "direction": "MO", "from_address": "+447700900123", "body": "STOP", "customer_sender_id": "s"}
+    polled = polled_events(written(item))
+    entry = written({"msisdn": "447700900123", "sender_id": "s", "status": "OPTOUT", "source": "MESSAGE"})
+    history = polled_events(entry, CONSENT_HISTORY)
+    assert ids(pushed) == ids(polled)
+    consents = [event for event in (*pushed, *polled, *history) if isinstance(event, ConsentChanged)]
+    assert [(event.scope, event.number) for event in consents] == [("sender:s", "+447700900123")] * 3
+    assert len({event_to_record(event).key for event in consents}) == 1
+
+
+def test_a_polled_end_without_its_own_date_has_the_last_changes() -> None:
+    """REST has a date of delivery alone; a failure has as much of an end."""
+    found = polled_events(rest_message(state="FAILED", delivered_date=None))
+    event = found[0]
+    assert isinstance(event, DeliveryUpdated)
+    assert event.completed_at == event.occurred_at is not None
+
+
+def test_push_and_poll_tell_the_same_of_a_delivery() -> None:
+    """The dates of the end, and the sender's own id."""
+    pushed = events_of(own_body("state_delivered"))[0]
+    polled = polled_events(rest_message(external_message_request_id="order-1"))[0]
+    assert isinstance(pushed, DeliveryUpdated)
+    assert isinstance(polled, DeliveryUpdated)
+    assert pushed.id == polled.id
+    assert pushed.external_id == polled.external_id == "order-1"
+    assert pushed.completed_at == pushed.occurred_at
+    assert polled.completed_at == polled.occurred_at

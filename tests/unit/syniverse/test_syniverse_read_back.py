@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ import pytest
 from providers.rest.errors import ApiError, NotConnectedError, NotFoundError, OutcomeUnknownError, RefusedError
 from providers.rest.models import Model
 from providers.roles import Corroboration
-from providers.syniverse.read_back import ReadBack, claims_of
+from providers.syniverse.claims import claims_of
+from providers.syniverse.read_back import ReadBack
 from schemas.events import Event, ProviderError
-from tests.support.syniverse import envelope, events_of, own_body, own_value, written
+from tests.support.syniverse import NOW, envelope, events_of, own_body, own_value, written
 
 CONFIRMED, CONTRADICTED, UNKNOWN = Corroboration.CONFIRMED, Corroboration.CONTRADICTED, Corroboration.UNKNOWN
 MESSAGE: dict[str, Any] = {
@@ -24,6 +25,7 @@ MESSAGE: dict[str, Any] = {
     "state": "DELIVERED",
 }
 INBOUND: dict[str, Any] = {
+    "id": "MoaAAAAAAAAAAAAAAAAA03",
     "direction": "MO",
     "from_address": "+15555550142",
     "to_address": "66000",
@@ -123,7 +125,7 @@ async def test_the_same_state_is_confirmed() -> None:
         ("SENT", "QUEUED", UNKNOWN),
         ("TELEPORTED", "SENT", CONFIRMED),
         ("SENT", "TELEPORTED", CONFIRMED),
-        ("SENT", None, CONFIRMED),
+        ("SENT", None, UNKNOWN),
     ],
 )
 async def test_states(claimed: str, found: str | None, expected: Corroboration) -> None:
@@ -145,15 +147,103 @@ async def test_another_message_contradicts(changes: dict[str, str]) -> None:
     assert await said(events_of(own_body("state_delivered")), rest_with(**changes)) is CONTRADICTED
 
 
-@pytest.mark.parametrize("name", ["to_address", "from_address", "message_request_id", "direction", "state"])
+@pytest.mark.parametrize("name", ["to_address", "from_address", "message_request_id", "direction"])
 async def test_what_rest_leaves_out_is_not_compared(name: str) -> None:
     """Its absence says nothing."""
     assert await said(events_of(own_body("state_delivered")), rest_with(**{name: None})) is CONFIRMED
 
 
-async def test_no_such_message_contradicts() -> None:
-    """404: it never was."""
-    assert await said(events_of(own_body("state_delivered")), FakeRest()) is CONTRADICTED
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, UNKNOWN), (60, UNKNOWN), (-60, UNKNOWN), (61, CONTRADICTED), (-61, CONTRADICTED), (None, CONTRADICTED)],
+)
+async def test_no_such_message(seconds: int | None, expected: Corroboration) -> None:
+    """404: it never was, or REST lags behind an event that is no older than a minute."""
+    value = own_value("state_delivered")
+    value["event"]["timestamp"] = None if seconds is None else (NOW - seconds) * 1000
+    assert await said(events_of(written(value)), FakeRest()) is expected
+
+
+@pytest.mark.parametrize("message_id", [None, 12345, "", "  ", ["m"]])
+@pytest.mark.parametrize("name", ["state_delivered", "inbound_stop", "click_labelled"])
+async def test_an_event_that_names_no_message_is_not_believed(name: str, message_id: object) -> None:
+    """Nobody could be asked about it: to leave out the id must be no way around."""
+    value = own_value(name)
+    value["event"]["fld-val-list"]["message_id"] = message_id
+    rest = FakeRest(messages=Things({MESSAGE["id"]: MESSAGE, INBOUND["id"]: INBOUND}))
+    assert await said(events_of(written(value)), rest) is CONTRADICTED
+    assert rest.messages.asked == []
+
+
+def test_every_event_of_a_message_claims_something() -> None:
+    """A consent or a click without its message's id too, if ever they come alone."""
+    events = [*events_of(own_body("inbound_stop")), *events_of(own_body("click_labelled"))]
+    assert len(events) == 4
+    assert [len(claims_of([replace(event, message_id=None)])) for event in events] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"id": MESSAGE["id"]},
+        {**MESSAGE, "id": "another"},
+        {**MESSAGE, "id": None},
+        {"id": MESSAGE["id"], "to_address": "+15555550142"},
+    ],
+)
+async def test_an_answer_that_is_none_says_nothing(answer: dict[str, Any]) -> None:
+    """Empty, of another id, or without state and direction."""
+    rest = FakeRest(messages=Things({MESSAGE["id"]: answer}))
+    assert await said(events_of(own_body("state_delivered")), rest) is UNKNOWN
+
+
+@pytest.mark.parametrize("answer", [{}, {"id": "r"}, {"id": "another", "state": "COMPLETED"}])
+async def test_an_answer_that_is_none_says_nothing_of_a_request(answer: dict[str, Any]) -> None:
+    """The same of requests."""
+    assert await said(request("COMPLETED"), FakeRest(message_requests=Things({"r": answer}))) is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"direction": None}, CONFIRMED),
+        ({"state": None}, CONFIRMED),
+        ({"direction": None, "state": "DELIVERED"}, CONTRADICTED),
+        ({"direction": None, "state": None}, UNKNOWN),
+    ],
+)
+async def test_the_state_tells_the_direction_of_an_inbound_message(
+    changes: dict[str, Any], expected: Corroboration
+) -> None:
+    """RECEIVED and PROCESSED are states of inbound messages alone."""
+    rest = FakeRest(messages=Things({INBOUND["id"]: {**INBOUND, **changes}}))
+    assert await said(events_of(own_body("inbound_stop")), rest) is expected
+
+
+@pytest.mark.parametrize(
+    ("claimed", "cut", "found", "expected"),
+    [
+        ("STOP", False, " stop ", CONTRADICTED),
+        ("STOP", False, " STOP\n", CONFIRMED),
+        ("STOP", False, "STOP by at noon", CONTRADICTED),
+        ("STOP", True, "STOP by at noon", CONTRADICTED),
+        ("STOP", False, None, CONFIRMED),
+        ("Hello  you", False, "Hello you", CONFIRMED),
+        ("Hello", False, "Hello you", CONTRADICTED),
+        ("Hello", True, "Hello you", CONFIRMED),
+        ("Hello", "true", "Hello you", CONFIRMED),
+        ("Forged", True, "Hello you", CONTRADICTED),
+    ],
+)
+async def test_the_text_of_an_inbound_message(
+    claimed: str, cut: object, found: str | None, expected: Corroboration
+) -> None:
+    """It is REST's; one that says that it is cut is the beginning of REST's, unless it is a word of consent."""
+    value = own_value("inbound_stop")
+    value["event"]["fld-val-list"].update(message_body=claimed, message_body_truncated=cut)
+    rest = FakeRest(messages=Things({INBOUND["id"]: {**INBOUND, "body": found}}))
+    assert await said(events_of(written(value)), rest) is expected
 
 
 @pytest.mark.parametrize("code", ["4046", "SCG_ERROR_4046"])
@@ -242,7 +332,7 @@ async def test_a_click_and_its_state() -> None:
         ("CANCELED", "COMPLETED", CONTRADICTED),
         ("CANCELED", "REJECTED", CONTRADICTED),
         ("ELSEWHERE", "COMPLETED", CONFIRMED),
-        ("COMPLETED", None, CONFIRMED),
+        ("COMPLETED", None, UNKNOWN),
     ],
 )
 async def test_states_of_requests(claimed: str, found: str | None, expected: Corroboration) -> None:
@@ -262,14 +352,14 @@ async def test_what_cannot_be_asked_about_is_confirmed(name: str) -> None:
 
 async def test_one_contradiction_in_a_list_is_enough() -> None:
     """Even where others cannot be learnt."""
-    rest = FakeRest(messages=Things({"MsgAAAAAAAAAAAAAAAAA07": {"state": "QUEUED"}}))
+    rest = FakeRest(messages=Things({"MsgAAAAAAAAAAAAAAAAA07": {"id": "MsgAAAAAAAAAAAAAAAAA07", "state": "QUEUED"}}))
     assert await said(events_of(own_body("list_of_three")), rest) is CONTRADICTED
 
 
 async def test_a_long_list_is_asked_about_few_at_a_time() -> None:
     """A hundred events make no flood of calls."""
     items = [envelope(message_id=f"m{n}", new_state="SENT") for n in range(100)]
-    rest = FakeRest(messages=Things({f"m{n}": {"state": "SENT"} for n in range(100)}))
+    rest = FakeRest(messages=Things({f"m{n}": {"id": f"m{n}", "state": "SENT"} for n in range(100)}))
     assert await said(events_of(written(items)), rest) is CONFIRMED
     assert len(rest.messages.asked) == 100
     assert rest.messages.most == 8

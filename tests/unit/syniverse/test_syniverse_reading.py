@@ -47,6 +47,14 @@ def test_unreadable_body(body: bytes, reason: str) -> None:
     assert event.reason == reason
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\n\xef\xbb\xbf \n"])
+@pytest.mark.parametrize("body", [GOOD, b"[" + GOOD + b"]"])
+def test_a_byte_order_mark_before_the_body_is_ignored(before: bytes, body: bytes) -> None:
+    """Some writers put one there: the event is the same, and has the same id."""
+    assert [type(event) for event in events_of(before + body)] == [DeliveryUpdated]
+    assert events_of(before + body)[0].id == events_of(body)[0].id
+
+
 def test_what_cannot_be_read_has_the_id_of_the_envelope() -> None:
     """So that its repeats are found."""
     (event,) = events_of(b'{"event-id":"theirs","topic":"SCG-Message","event":{"evt-tp":"message_state_change"}}')

@@ -346,6 +346,12 @@ def test_notices(name: str, notice: str, kind: str | None, status: str | None) -
     assert (event.notice, event.kind, event.status) == (notice, kind, status)
 
 
+def test_a_byte_order_mark_before_the_body_is_ignored() -> None:
+    """A proxy may have put one there; the event is the same."""
+    body = b'{"data": {"event_type": "message.sent"}}'
+    assert [event.id for event in events_of(b"\xef\xbb\xbf" + body)] == [event.id for event in events_of(body)]
+
+
 @pytest.mark.parametrize(
     ("body", "reason", "notice"),
     [
