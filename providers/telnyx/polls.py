@@ -1,13 +1,13 @@
 """Opt-outs that no webhook told of: `GET /messaging_optouts`, the reconciliation source. Source: README, section 6."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from providers.contract import Account
-from providers.polling import poll_every, poll_lookback, wanted_polls
+from providers.polling import poll_every, poll_lookback, stays_refused, wanted_polls
 from providers.rest.answers import Answer
-from providers.rest.errors import UnreadableAnswerError
+from providers.rest.errors import RefusedError, UnreadableAnswerError
 from providers.rest.transport import Call, Transport
 from providers.rest.verbatim import items_of
 from providers.roles import Poll, PollBatch, Polled
@@ -23,20 +23,25 @@ POLLS = ("opt_outs",)
 OVERLAP = 600.0
 """Seconds that a poll looks back before the end of the last one: Telnyx's clock and its index are not ours."""
 
+MOST_PAGES = 1000
+"""Pages that are asked for at once: of a longer list the rest is asked for at the next interval."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """One page of the opt-outs of a span of time."""
+    """One page of the opt-outs of a span of time; `seen` are the hashes of the items of the pages before it."""
 
     begin: datetime
     end: datetime
     page: int = 1
+    seen: set[int] = field(default_factory=set[int], repr=False)
 
 
 class OptOutPoll:
     """Asks for the opt-outs since the last poll, page by page. Where it stands is kept in memory alone.
 
-    After a start it looks back `lookback` seconds; what is stored already comes again with the same bytes.
+    After a start it looks back `lookback` seconds; what is stored already comes again with the same bytes. A page that
+    brings nothing new ends the span: without a number of pages nothing else does so surely.
     """
 
     name = "opt_outs"
@@ -46,30 +51,34 @@ class OptOutPoll:
         self._transport = calls
         self._lookback = lookback
         self._clock = clock
-        self._known_until: datetime | None = None
+        self._since: datetime | None = None
         self._place: _Place | None = None
 
     async def check(self) -> PollBatch:
-        """Ask for one page. Raises ApiError."""
+        """Ask for one page. Raises ApiError; after a refusal the span begins anew with its first page."""
         place = self._place or self._next_span()
         self._place = place
-        answer = await self._transport.call(_call(place))
+        answer = await self._answer(place)
         items, meta = items_and_pages(answer, self.name)
-        following = next_page(items, meta, place.page)
+        new = [item for item in _verbatim(answer) if hash(item) not in place.seen]
+        following = next_page(items, meta, place.page) if new else None
         return PollBatch(
-            items=tuple(Polled(OPT_OUTS, item) for item in _verbatim(answer)),
-            again_after=None if following is None else 0.0,
+            items=tuple(Polled(OPT_OUTS, item) for item in new),
+            again_after=None if following is None or place.page % MOST_PAGES == 0 else 0.0,
             token=(place, following),
         )
 
     async def stored(self, batch: PollBatch) -> None:
         """Move on to the next page, and to the next span of time after the last one."""
         place, following = batch.token
-        if following is not None:
-            self._place = replace(place, page=following)
+        if following is None:
+            self._place = None
+            self._since = place.end - timedelta(seconds=OVERLAP)
             return
-        self._place = None
-        self._known_until = place.end
+        # What is remembered has a bound: of one round of pages.
+        seen = set[int]() if place.page % MOST_PAGES == 0 else place.seen
+        seen.update(hash(item.body) for item in batch.items)
+        self._place = replace(place, page=following, seen=seen)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,10 +86,20 @@ class OptOutPoll:
 
     def _next_span(self) -> _Place:
         now = datetime.fromtimestamp(self._clock(), UTC)
-        if self._known_until is None:
-            return _Place(now - timedelta(seconds=self._lookback), now)
+        if self._since is None:
+            self._since = now - timedelta(seconds=self._lookback)
+            return _Place(self._since, now)
         # A clock that was put back must not leave a gap.
-        return _Place(min(self._known_until, now) - timedelta(seconds=OVERLAP), now)
+        return _Place(min(self._since, now - timedelta(seconds=OVERLAP)), now)
+
+    async def _answer(self, place: _Place) -> Answer:
+        try:
+            return await self._transport.call(_call(place))
+        except RefusedError as error:
+            if stays_refused(error):
+                # A page that is refused today may be so for ever; what came since then must not wait for it.
+                self._place = None
+            raise
 
 
 def _call(place: _Place) -> Call:
