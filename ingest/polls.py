@@ -16,6 +16,7 @@ from ingest.metrics import IngestMetrics, PollOutcome
 from ingest.normalizing import events_of
 from ingest.publisher import Publisher
 from providers.contract import Account, Provider
+from providers.polling import stays_refused
 from providers.rest.errors import ApiError, RefusedError
 from providers.roles import Poll, PollBatch, Polled
 from schemas.times import Clock, from_clock
@@ -160,7 +161,11 @@ class Poller:
         # ApiErrors name the operation and the provider's own words, never a number, a text or a secret.
         what = str(error) if isinstance(error, ApiError) else "took too long"
         _log.warning("poll_failed", poll=self.name, outcome=outcome.value, error=type(error).__name__, what=what)
-        return outcome, error.retry_after if isinstance(error, RefusedError) else None
+        return outcome, self._wish(error) if isinstance(error, RefusedError) else None
+
+    def _wish(self, error: RefusedError) -> float | None:
+        """Return the pause that a refusal asks for; what stays refused is not asked again before the usual time."""
+        return self._poll.every if error.retry_after is None and stays_refused(error) else error.retry_after
 
     def _backoff(self, asked: float | None) -> float:
         growing: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures - 1, 10))

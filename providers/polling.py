@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from providers.contract import Account, AccountError, Setting
+from providers.rest.errors import RefusedError
 
 DEFAULT_EVERY = 60.0
 DEFAULT_LOOKBACK = 86_400.0
+
+# A request that took too long, came too early, or was one of too many.
+_OF_THE_MOMENT = frozenset({408, 425, 429})
 
 
 LOOKBACK_SUMMARY = (
@@ -46,3 +50,8 @@ def poll_every(account: Account) -> float:
 def poll_lookback(account: Account) -> float:
     """Return the seconds that a poll looks back."""
     return float(account.settings.get("poll_lookback") or DEFAULT_LOOKBACK)
+
+
+def stays_refused(error: RefusedError) -> bool:
+    """Tell whether the same question would be refused again a moment later: a 4xx that is about the question."""
+    return 400 <= error.status < 500 and error.status not in _OF_THE_MOMENT

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 
 from providers.bodies import parse_object
-from providers.fields import Json
+from providers.fields import EMPTY, Json
 from providers.rest.answers import Answer
 from providers.rest.errors import UnreadableAnswerError
 from providers.rest.models import to_json
@@ -48,6 +48,11 @@ def object_of(answer: Answer, name: str) -> Json:
     if parsed.failure is not None:
         raise UnreadableAnswerError(f"{name}: the answer is no JSON object")
     return parsed.root
+
+
+def object_if_any(answer: Answer, name: str) -> Json:
+    """Return the JSON object that an answer holds, an empty one where it has no body. Raises UnreadableAnswerError."""
+    return object_of(answer, name) if answer.body.strip() else EMPTY
 
 
 def list_of(answer: Answer, name: str, member: str | None = None) -> Sequence[object]:

@@ -6,10 +6,13 @@ Every function raises LimitError, whose text names the property and never shows 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from providers.messagemedia.models import NewMessage
 from providers.rest.errors import LimitError
+
+T = TypeVar("T")
 
 MOST_MESSAGES = 100
 MOST_CONFIRMED = 100
@@ -49,6 +52,8 @@ def check_messages(messages: Sequence[NewMessage]) -> None:
     """Check a request to send: 1 to 100 messages, each as documented."""
     _count("messages", messages, MOST_MESSAGES)
     for message in messages:
+        if not _is_a(NewMessage, message):
+            raise LimitError("messages: one is no NewMessage")
         check_message(message)
 
 
@@ -58,10 +63,12 @@ def check_message(message: NewMessage) -> None:
     check_number("destination_number", message.destination_number)
     check_word("format", message.format, FORMATS)
     check_word("source_number_type", message.source_number_type, SOURCE_NUMBER_TYPES)
+    if message.source_number is not None:
+        _text("source_number", message.source_number)
     if message.source_number_type is not None and not message.source_number:
         raise LimitError("source_number_type: only with a source_number")
     _check_media(message)
-    _check_metadata(message.metadata or {})
+    _check_metadata(_mapping("metadata", message.metadata))
     if message.callback_url is not None:
         check_url("callback_url", message.callback_url)
     for name in ("scheduled", "message_expiry_timestamp"):
@@ -70,7 +77,7 @@ def check_message(message: NewMessage) -> None:
 
 def check_number(name: str, number: str) -> None:
     """Check a number: E.164, a plus sign and 8 to 15 digits."""
-    if not is_number(number):
+    if not _is_a(str, number) or not is_number(number):
         raise LimitError(f"{name}: not E.164, a plus sign and 8 to 15 digits")
 
 
@@ -94,7 +101,8 @@ def is_number(text: str) -> bool:
 
 
 def check_id(name: str, value: str) -> None:
-    """Check an id that a call names: an empty one would make it another call."""
+    """Check an id that the body of a call names."""
+    _text(name, value)
     if not value:
         raise LimitError(f"{name}: empty")
 
@@ -116,7 +124,7 @@ def check_events(events: Sequence[str] | None) -> None:
 
 def check_headers(headers: Mapping[str, str] | None) -> None:
     """Check the headers of a webhook: names up to 200 and values up to 1000 characters, no Content-Type."""
-    for name, value in (headers or {}).items():
+    for name, value in _mapping("headers", headers).items():
         _length("headers: a name", name, 1, _LONGEST_HEADER_NAME)
         _length("headers: a value", value, 0, _LONGEST_HEADER_VALUE)
         if name.strip().lower() == "content-type":
@@ -132,6 +140,7 @@ def check_webhook_url(url: str | None) -> None:
 
 def check_url(name: str, url: str) -> None:
     """Check a URL: http or https, with a host."""
+    _text(name, url)
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -147,6 +156,16 @@ def check_patience(read_timeout: int | None, retries: int | None, retry_delay: i
     _between("retry_delay", retry_delay, 5, 60)
 
 
+def listed(name: str, values: Sequence[T]) -> tuple[T, ...]:
+    """Return the items of a list."""
+    # A text is a sequence of texts too: each of its characters would count as one.
+    if isinstance(values, str):
+        raise LimitError(f"{name}: one text, where a list is wanted")
+    if not _is_a(Sequence, values):
+        raise LimitError(f"{name}: not a list")
+    return tuple(values)
+
+
 def check_page_size(page_size: int) -> None:
     """Check the size of a page."""
     _between("page_size", page_size, 1, None)
@@ -155,8 +174,8 @@ def check_page_size(page_size: int) -> None:
 def _check_media(message: NewMessage) -> None:
     if message.format != "MMS" and (message.media or message.subject is not None):
         raise LimitError("media and subject: only with the format MMS")
-    _length("subject", message.subject or "", 0, _LONGEST_SUBJECT)
-    for url in message.media:
+    _length("subject", "" if message.subject is None else message.subject, 0, _LONGEST_SUBJECT)
+    for url in listed("media", message.media):
         check_url("media", url)
 
 
@@ -169,26 +188,43 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
 
 
 def _check_zone(name: str, moment: datetime | None) -> None:
+    if moment is not None and not _is_a(datetime, moment):
+        raise LimitError(f"{name}: not a time")
     if moment is not None and moment.tzinfo is None:
         raise LimitError(f"{name}: a time without a zone")
 
 
 def _count(name: str, values: Sequence[object], most: int | None) -> None:
-    # A text is a sequence of texts too: each of its characters would count as one.
-    if isinstance(values, str):
-        raise LimitError(f"{name}: one text, where a list is wanted")
+    listed(name, values)
     if not values or (most is not None and len(values) > most):
         raise LimitError(f"{name}: {len(values)}, where {f'1 to {most}' if most else 'at least 1'} can be named")
 
 
-def _length(name: str, value: object, least: int, most: int) -> None:
-    # A table that was read from JSON may hold anything.
-    if not isinstance(value, str):
-        raise LimitError(f"{name}: not a text")
+def _length(name: str, value: str, least: int, most: int) -> None:
+    _text(name, value)
     if not least <= len(value) <= most:
         raise LimitError(f"{name}: {len(value)} characters, where {least} to {most} are allowed")
 
 
 def _between(name: str, value: int | None, least: int, most: int | None) -> None:
-    if value is not None and (value < least or (most is not None and value > most)):
+    if value is None:
+        return
+    if not _is_a(int, value) or value < least or (most is not None and value > most):
         raise LimitError(f"{name}: not {f'from {least} to {most}' if most is not None else f'at least {least}'}")
+
+
+def _text(name: str, value: object) -> None:
+    if not _is_a(str, value):
+        raise LimitError(f"{name}: not a text")
+
+
+def _mapping(name: str, value: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return an object, an empty one for None."""
+    if value is not None and not _is_a(Mapping, value):
+        raise LimitError(f"{name}: not an object")
+    return value or {}
+
+
+def _is_a(kind: type, value: object) -> bool:
+    # What was read from JSON may hold anything, whatever the annotations say.
+    return isinstance(value, kind) and not isinstance(value, bool)

@@ -5,17 +5,17 @@ Source: README of this folder, sections 4 to 7.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import quote
 
 from providers.messagemedia import limits
 from providers.messagemedia.blacklist import Blacklist
-from providers.messagemedia.calls import Calls, list_of, object_of
+from providers.messagemedia.calls import Calls, list_of, object_if_any, object_of
 from providers.messagemedia.models import Credits, DeliveryReport, Message, NewMessage, Reply
 from providers.messagemedia.queues import DELIVERY_REPORTS, REPLIES
 from providers.messagemedia.signature_keys import SignatureKeys
 from providers.messagemedia.webhooks import Webhooks
 from providers.rest.errors import UnreadableAnswerError
 from providers.rest.operations import operation
+from providers.rest.paths import path_part
 
 MESSAGES_PATH = "/v1/messages"
 
@@ -65,7 +65,7 @@ class AccountOperations:
             scheduled=scheduled,
             message_expiry_timestamp=message_expiry_timestamp,
             metadata=metadata,
-            media=tuple(media),
+            media=limits.listed("media", media),
             subject=subject,
         )
         return (await self._send("send", [message]))[0]
@@ -92,8 +92,8 @@ class AccountOperations:
 
         Raises RefusedError (status 400) where it is not scheduled any more, NotFoundError.
         """
-        body = {"status": "cancelled"}
-        return Message.of((await self.calls.change("cancel_message", "PUT", _message(message_id), body)).json())
+        answer = await self.calls.change("cancel_message", "PUT", _message(message_id), {"status": "cancelled"})
+        return Message.of(object_if_any(answer, "cancel_message"))
 
     @operation("GET", "/v1/messaging/credits")
     async def get_credits(self) -> Credits:
@@ -101,7 +101,7 @@ class AccountOperations:
 
         Raises ApiError.
         """
-        return Credits.of((await self.calls.get("get_credits", "/v1/messaging/credits")).json())
+        return Credits.of(object_of(await self.calls.get("get_credits", "/v1/messaging/credits"), "get_credits"))
 
     @operation("GET", REPLIES.path)
     async def check_replies(self) -> tuple[Reply, ...]:
@@ -141,5 +141,4 @@ class AccountOperations:
 
 
 def _message(message_id: str) -> str:
-    limits.check_id("message_id", message_id)
-    return f"{MESSAGES_PATH}/{quote(message_id, safe='')}"
+    return f"{MESSAGES_PATH}/{path_part('message_id', message_id)}"

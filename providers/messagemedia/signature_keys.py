@@ -1,13 +1,14 @@
 """The keys that notifications are signed with. Source: README of this folder, section 5."""
 
-from urllib.parse import quote
+from collections.abc import Sequence
 
 from providers.messagemedia import limits
-from providers.messagemedia.calls import Calls, list_of, object_of
+from providers.messagemedia.calls import Calls, list_of, object_if_any, object_of
 from providers.messagemedia.models import SignatureKey
 from providers.rest.answers import Answer
 from providers.rest.operations import operation
 from providers.rest.pages import Page, Pages
+from providers.rest.paths import path_part
 
 _PATH = "/v1/iam/signature_keys"
 _ENABLED = f"{_PATH}/enabled"
@@ -36,17 +37,22 @@ class SignatureKeys:
 
     @operation("GET", _PATH)
     def list(self, *, page_size: int = DEFAULT_PAGE_SIZE) -> Pages[SignatureKey]:
-        """List the keys of the account, without their public keys; pages count from 1."""
+        """List the keys of the account, without their public keys; pages count from 1.
+
+        The provider may give smaller pages than it was asked for, and does not say so: an empty page ends the list,
+        and one that is the same as the page before it.
+        """
         limits.check_page_size(page_size)
+        last: tuple[int, Sequence[object]] = (0, ())
 
         async def fetch(page: int) -> Page[SignatureKey]:
+            nonlocal last
             query = (("page", str(page)), ("page_size", str(page_size)))
             found = list_of(await self._calls.get("signature_keys.list", _PATH, query), "signature_keys.list")
-            return Page(
-                items=tuple(map(SignatureKey.of, found)),
-                place=page,
-                next_place=page + 1 if len(found) >= page_size else None,
-            )
+            if last == (page - 1, found):
+                return Page(items=(), place=page)
+            last = (page, found)
+            return Page(items=tuple(map(SignatureKey.of, found)), place=page, next_place=page + 1 if found else None)
 
         return Pages(fetch, 1)
 
@@ -75,7 +81,8 @@ class SignatureKeys:
         limits.check_id("key_id", key_id)
         body = {"key_id": key_id}
         name = "signature_keys.enable"
-        return SignatureKey.of((await self._calls.change(name, "PATCH", _ENABLED, body, repeatable=True)).json())
+        answer = await self._calls.change(name, "PATCH", _ENABLED, body, repeatable=True)
+        return SignatureKey.of(object_if_any(answer, name))
 
     @operation("DELETE", _ENABLED)
     async def disable(self) -> None:
@@ -92,8 +99,7 @@ class SignatureKeys:
 
 
 def _one(key_id: str) -> str:
-    limits.check_id("key_id", key_id)
-    return f"{_PATH}/{quote(key_id, safe='')}"
+    return f"{_PATH}/{path_part('key_id', key_id)}"
 
 
 def _key(name: str, answer: Answer) -> SignatureKey:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from providers.fields import integer
 from providers.messagemedia import limits
@@ -11,6 +10,7 @@ from providers.messagemedia.models import MessageWebhook
 from providers.rest.errors import LimitError
 from providers.rest.operations import operation
 from providers.rest.pages import Page, Pages
+from providers.rest.paths import path_part
 
 _PATH = "/v1/webhooks/messages"
 DEFAULT_PAGE_SIZE = 20
@@ -109,8 +109,7 @@ def _given(**properties: Any) -> dict[str, Any]:
 
 
 def _one(webhook_id: str) -> str:
-    limits.check_id("webhook_id", webhook_id)
-    return f"{_PATH}/{quote(webhook_id, safe='')}"
+    return f"{_PATH}/{path_part('webhook_id', webhook_id)}"
 
 
 def _webhook(name: str, answer: Any) -> MessageWebhook:

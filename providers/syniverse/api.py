@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import orjson
 
 from providers.fields import Json
 from providers.rest.answers import Answer
-from providers.rest.errors import LimitError, UnreadableAnswerError
+from providers.rest.errors import UnreadableAnswerError
 from providers.rest.pages import Page, Pages
+from providers.rest.paths import path_part
 from providers.rest.transport import Call, Transport
 from providers.syniverse.answers import object_of, page_of
 from providers.syniverse.limits import check_page
@@ -79,6 +79,4 @@ class Listing:
 
 def part(id: str) -> str:  # noqa: A002 - the provider's own word
     """Return an id as part of a path. Raises LimitError for what would name another place: nothing, or dots."""
-    if not id.strip("."):
-        raise LimitError("an id is missing")
-    return quote(id, safe="")
+    return path_part("id", id)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from providers.rest.errors import NotFoundError
 from providers.rest.operations import operation
 from providers.rest.pages import Pages
+from providers.rest.paths import path_part
 from providers.rest.transport import Transport
 from providers.telnyx import limits
 from providers.telnyx.calls import UNSET, Calls, body_of, body_with_nulls
@@ -63,7 +64,7 @@ class NumberCalls(Calls):
     @operation("GET", "/phone_numbers/{id}/messaging")
     async def retrieve_number_settings(self, id_: str) -> NumberSettings:
         """Read the messaging settings of a number; `id` is Telnyx's id of it, not the number itself."""
-        path = f"/phone_numbers/{limits.path_part('id', id_)}/messaging"
+        path = f"/phone_numbers/{path_part('id', id_)}/messaging"
         return await self._get("retrieve_number_settings", path, NumberSettings)
 
     @operation("PATCH", "/phone_numbers/{id}/messaging")
@@ -84,7 +85,7 @@ class NumberCalls(Calls):
             "messaging_product": messaging_product,
             "tags": UNSET if tags is None else tags,
         }
-        path = f"/phone_numbers/{limits.path_part('id', id_)}/messaging"
+        path = f"/phone_numbers/{path_part('id', id_)}/messaging"
         return await self._write("update_number_settings", "PATCH", path, body_with_nulls(fields), NumberSettings)
 
     @operation("GET", "/phone_numbers/messaging")
@@ -114,7 +115,7 @@ class NumberCalls(Calls):
     @operation("GET", "/mobile_phone_numbers/{id}/messaging")
     async def retrieve_mobile_number_settings(self, id_: str) -> NumberSettings:
         """Read the messaging settings of a mobile number; `id` is Telnyx's id of it."""
-        path = f"/mobile_phone_numbers/{limits.path_part('id', id_)}/messaging"
+        path = f"/mobile_phone_numbers/{path_part('id', id_)}/messaging"
         return await self._get("retrieve_mobile_number_settings", path, NumberSettings)
 
     @operation("GET", "/mobile_phone_numbers/messaging")
@@ -140,7 +141,7 @@ class NumberCalls(Calls):
     @operation("GET", "/messaging_numbers_bulk_updates/{order_id}")
     async def retrieve_bulk_update(self, order_id: str) -> BulkUpdate:
         """Read where a bulk update stands."""
-        return await self._bulk("retrieve_bulk_update", "GET", f"/{limits.path_part('order_id', order_id)}", None)
+        return await self._bulk("retrieve_bulk_update", "GET", f"/{path_part('order_id', order_id)}", None)
 
     async def _bulk(self, name: str, method: str, rest: str, body: bytes | None) -> BulkUpdate:
         """Make the call at the path of today, and once at the older one where there is nothing at that."""
@@ -162,4 +163,4 @@ class NumberCalls(Calls):
 
 
 def _profile(value: str | None) -> str | None:
-    return limits.profile("messaging_profile_id", value) if isinstance(value, str) else value
+    return value if value is None or value is UNSET else limits.profile("messaging_profile_id", value)

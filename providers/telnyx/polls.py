@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from providers.contract import Account
-from providers.polling import poll_every, poll_lookback, wanted_polls
+from providers.polling import poll_every, poll_lookback, stays_refused, wanted_polls
 from providers.rest.answers import Answer
-from providers.rest.errors import UnreadableAnswerError
+from providers.rest.errors import RefusedError, UnreadableAnswerError
 from providers.rest.transport import Call, Transport
 from providers.rest.verbatim import items_of
 from providers.roles import Poll, PollBatch, Polled
@@ -23,6 +23,9 @@ POLLS = ("opt_outs",)
 
 OVERLAP = 600.0
 """Seconds that a poll looks back before the end of the last one: Telnyx's clock and its index are not ours."""
+
+MOST_PAGES = 1000
+"""Pages that are asked for at once: of a longer list the rest is asked for at the next interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class OptOutPoll:
     """Asks for the opt-outs since the last poll, page by page. Where it stands is kept in memory alone.
 
     After a start it looks back `lookback` seconds; what is stored already comes again with the same bytes. Afterwards
-    an item of the overlap that was stored from the last span, byte for byte, is passed over.
+    an item of the overlap that was stored from the last span, byte for byte, is passed over. A page that brings nothing
+    new within its span ends it: without a number of pages nothing else does so surely.
     """
 
     name = "opt_outs"
@@ -57,23 +61,24 @@ class OptOutPoll:
         self._transport = calls
         self._lookback = lookback
         self._clock = clock
-        self._known_until: datetime | None = None
+        self._since: datetime | None = None
         self._place: _Place | None = None
         self._last_span = frozenset[bytes]()
         self._this_span: set[bytes] = set()
 
     async def check(self) -> PollBatch:
-        """Ask for one page. Raises ApiError."""
+        """Ask for one page. Raises ApiError; after a refusal the span begins anew with its first page."""
         place = self._place or self._next_span()
         self._place = place
-        answer = await self._transport.call(_call(place))
+        answer = await self._answer(place)
         items, meta = items_and_pages(answer, self.name)
-        following = next_page(items, meta, place.page)
-        found = _verbatim(answer)
+        found = {_digest(item): item for item in _verbatim(answer)}
+        new = {digest: item for digest, item in found.items() if digest not in self._this_span}
+        following = next_page(items, meta, place.page) if new else None
         return PollBatch(
-            items=tuple(Polled(OPT_OUTS, item) for item in found if _digest(item) not in self._last_span),
-            again_after=None if following is None else 0.0,
-            token=_Token(place, following, frozenset(map(_digest, found))),
+            items=tuple(Polled(OPT_OUTS, item) for digest, item in new.items() if digest not in self._last_span),
+            again_after=None if following is None or place.page % MOST_PAGES == 0 else 0.0,
+            token=_Token(place, following, frozenset(found)),
         )
 
     async def stored(self, batch: PollBatch) -> None:
@@ -81,10 +86,13 @@ class OptOutPoll:
         token: _Token = batch.token
         self._this_span |= token.digests
         if token.following is not None:
+            if token.place.page % MOST_PAGES == 0:
+                # What is remembered has a bound: of one round of pages.
+                self._this_span = set(token.digests)
             self._place = replace(token.place, page=token.following)
             return
         self._place = None
-        self._known_until = token.place.end
+        self._since = token.place.end - timedelta(seconds=OVERLAP)
         self._last_span, self._this_span = frozenset(self._this_span), set()
 
     async def close(self) -> None:
@@ -93,10 +101,21 @@ class OptOutPoll:
 
     def _next_span(self) -> _Place:
         now = datetime.fromtimestamp(self._clock(), UTC)
-        if self._known_until is None:
-            return _Place(now - timedelta(seconds=self._lookback), now)
+        if self._since is None:
+            self._since = now - timedelta(seconds=self._lookback)
+            return _Place(self._since, now)
         # A clock that was put back must not leave a gap.
-        return _Place(min(self._known_until, now) - timedelta(seconds=OVERLAP), now)
+        return _Place(min(self._since, now - timedelta(seconds=OVERLAP)), now)
+
+    async def _answer(self, place: _Place) -> Answer:
+        try:
+            return await self._transport.call(_call(place))
+        except RefusedError as error:
+            if stays_refused(error):
+                # A page that is refused today may be so for ever; what came since then must not wait for it.
+                self._place = None
+                self._this_span = set()
+            raise
 
 
 def _digest(item: bytes) -> bytes:

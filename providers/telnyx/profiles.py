@@ -4,6 +4,7 @@ These calls serve the setup alone and are none of the client's operations.
 """
 
 from providers.rest.pages import Pages
+from providers.rest.paths import path_part
 from providers.telnyx import limits
 from providers.telnyx.calls import Calls, body_of
 from providers.telnyx.models import MessagingProfile
@@ -20,7 +21,7 @@ class ProfileCalls(Calls):
 
     async def set_webhook(self, profile_id: str, url: str, version: str) -> MessagingProfile:
         """Set where a profile's webhooks go, and in which version."""
-        path = f"{_PATH}/{limits.path_part('messaging_profile_id', profile_id)}"
+        path = f"{_PATH}/{path_part('messaging_profile_id', profile_id)}"
         body = body_of({"webhook_url": url, "webhook_api_version": version})
         return await self._write("set_webhook", "PATCH", path, body, MessagingProfile)
 

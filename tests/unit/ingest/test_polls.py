@@ -14,7 +14,7 @@ from ingest.metrics import IngestMetrics
 from ingest.polls import AT_ONCE, PolledAccount, Poller, Polls
 from ingest.publisher import Publisher
 from providers.contract import Account
-from providers.rest.errors import ApiError, NotConnectedError, RateLimitedError
+from providers.rest.errors import ApiError, NotConnectedError, RateLimitedError, refused
 from providers.roles import PollBatch, Polled
 from schemas.vocabulary import Ingress
 from tests.support.receiver import NOW, SAMPLE, MemoryLog, Mood, body_of
@@ -132,6 +132,18 @@ async def test_a_check_that_fails_is_tried_again_sooner_than_usual(error: Except
     assert desk.poller.trouble in {"provider_failed", "fault"}
     await desk.poller.turn()
     assert desk.poller.trouble is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+async def test_what_stays_refused_is_asked_again_after_the_usual_time(status: int) -> None:
+    """To ask sooner gets the same answer."""
+    assert await Desk(refused(status, (), None, "replies")).poller.turn() == 60.0
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+async def test_what_is_refused_for_the_moment_is_asked_again_sooner(status: int) -> None:
+    """As what did not come about at all."""
+    assert 0 < await Desk(refused(status, (), None, "replies")).poller.turn() <= 1.0
 
 
 async def test_failures_in_a_row_make_longer_pauses() -> None:

@@ -295,7 +295,7 @@ async def test_published_answers_are_read() -> None:
         answered = await client.check_replies()
         (unsolicited,) = await client.check_replies()
         key = await client.signature_keys.create()
-        keys = [one async for one in client.signature_keys.list()]
+        keys = (await client.signature_keys.list().page()).items
         webhook = await client.webhooks.create(
             url="http://webhook.com", method="POST", encoding="JSON", events=["ENROUTE_DR"]
         )
@@ -342,6 +342,24 @@ async def test_signature_keys_come_page_by_page() -> None:
         found = [key.key_id async for key in client.signature_keys.list(page_size=2)]
     assert found == ["1", "2"]
     assert [seen.target.partition("?")[2] for seen in api.seen] == ["page=1&page_size=2", "page=2&page_size=2"]
+
+
+async def test_short_page_of_signature_keys_is_not_the_last() -> None:
+    """A provider that gives smaller pages than it was asked for is asked on, until a page is empty."""
+    pages = [Reply([{"key_id": str(one)} for one in ids]) for ids in (range(10), range(10, 15), ())]
+    async with api_answering(*pages) as api, client_of(api.url) as client:
+        found = [key.key_id async for key in client.signature_keys.list()]
+    assert found == [str(one) for one in range(15)]
+    assert len(api.seen) == 3
+
+
+async def test_page_of_signature_keys_that_repeats_ends_the_list() -> None:
+    """A provider that gives all keys on every page has said all with the first; a second reading gives them again."""
+    async with api_answering(Reply([{"key_id": "1"}])) as api, client_of(api.url) as client:
+        keys = client.signature_keys.list()
+        found = [[key.key_id async for key in keys] for _ in range(2)]
+    assert found == [["1"], ["1"]]
+    assert len(api.seen) == 4
 
 
 async def test_blacklist_comes_by_token() -> None:

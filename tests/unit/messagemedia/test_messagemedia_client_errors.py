@@ -1,7 +1,9 @@
 """How MessageMedia's client fails, what it repeats, and for whom it calls."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -168,6 +170,23 @@ async def test_success_that_is_not_what_is_documented(reply: Reply, words: str) 
     async with api_answering(reply) as api, client_of(api.url) as client:
         with pytest.raises(UnreadableAnswerError, match=words):
             await client.send(content="Hi", destination_number=NUMBER)
+
+
+@pytest.mark.parametrize("body", [b"<html>signed out</html>", b"[]", b"7"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.cancel_message("m"),
+        lambda client: client.get_credits(),
+        lambda client: client.signature_keys.enable("k"),
+    ],
+    ids=["cancel_message", "get_credits", "signature_keys.enable"],
+)
+async def test_page_of_a_proxy_is_no_success(ask: Callable[[MessageMediaClient], Awaitable[Any]], body: bytes) -> None:
+    """A 200 with something else than a JSON object does not count as done."""
+    async with api_answering(Reply(body)) as api, client_of(api.url) as client:
+        with pytest.raises(UnreadableAnswerError, match="no JSON object"):
+            await ask(client)
 
 
 async def test_lists_that_are_none() -> None:

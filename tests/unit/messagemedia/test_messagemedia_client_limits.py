@@ -63,6 +63,11 @@ REFUSED: dict[str, tuple[Ask, str]] = {
     ),
     "no message id": (lambda client: client.get_message(""), "message_id"),
     "no message to cancel": (lambda client: client.cancel_message(""), "message_id"),
+    "two dots for a message": (lambda client: client.get_message(".."), "message_id"),
+    "a dot to cancel": (lambda client: client.cancel_message("."), "message_id"),
+    "two dots for a webhook": (lambda client: client.webhooks.delete(".."), "webhook_id"),
+    "two dots for a key": (lambda client: client.signature_keys.get(".."), "key_id"),
+    "blanks for a key": (lambda client: client.signature_keys.delete(" "), "key_id"),
     "no reply ids": (lambda client: client.confirm_replies([]), "reply_ids"),
     "101 reply ids": (lambda client: client.confirm_replies(["a"] * 101), "reply_ids"),
     "an empty reply id": (lambda client: client.confirm_replies(["a", ""]), "reply_ids"),
@@ -105,6 +110,43 @@ async def test_refused_before_the_call(case: str) -> None:
             await ask(client)
     assert NUMBER not in str(caught.value)
     assert URL not in str(caught.value)
+
+
+WRONG: Any = 5
+WRONG_TYPES: dict[str, tuple[Ask, str]] = {
+    "content": (send(content=WRONG), "content"),
+    "number": (send(destination_number=WRONG), "destination_number"),
+    "format": (send(format=WRONG), "format"),
+    "source": (send(source_number=WRONG), "source_number"),
+    "callback": (send(callback_url=WRONG), "callback_url"),
+    "time": (send(scheduled="2026-01-01T00:00:00Z"), "scheduled"),
+    "metadata": (send(metadata=WRONG), "metadata"),
+    "media": (send(format="MMS", media=WRONG), "media"),
+    "one medium": (send(format="MMS", media=[WRONG]), "media"),
+    "subject": (send(format="MMS", subject=0), "subject"),
+    "messages": (lambda client: client.send_many(WRONG), "messages"),
+    "one message": (lambda client: client.send_many([WRONG]), "messages"),
+    "message id": (lambda client: client.get_message(WRONG), "message_id"),
+    "reply ids": (lambda client: client.confirm_replies(WRONG), "reply_ids"),
+    "one reply id": (lambda client: client.confirm_replies([WRONG]), "reply_ids"),
+    "url": (create(url=WRONG), "url"),
+    "events": (create(events=WRONG), "events"),
+    "headers": (create(headers=WRONG), "headers"),
+    "retries": (create(retries="3"), "retries"),
+    "numbers": (lambda client: client.blacklist.add(WRONG), "numbers"),
+    "one number": (lambda client: client.blacklist.is_authorised([WRONG]), "numbers"),
+    "key to enable": (lambda client: client.signature_keys.enable(WRONG), "key_id"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_TYPES)
+async def test_value_of_a_wrong_type(case: str) -> None:
+    """A value of another type than documented is a LimitError as well, and nothing goes out."""
+    ask, words = WRONG_TYPES[case]
+    async with api_answering() as api, client_of(api.url) as client:
+        with pytest.raises(LimitError, match=words):
+            await ask(client)
+    assert api.seen == []
 
 
 ALLOWED: dict[str, Ask] = {

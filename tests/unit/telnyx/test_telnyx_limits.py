@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.rest.errors import LimitError
+from providers.rest.paths import path_part
 from providers.telnyx import limits
 from providers.telnyx.client import TelnyxClient
 from tests.support.rest_server import Reply
@@ -17,6 +18,7 @@ from tests.support.telnyx import NOW
 from tests.support.telnyx_calls import MESSAGE_ID, OURS, PROFILE_ID, SENT, THEIRS, telnyx_playing
 
 THEN = datetime.fromtimestamp(NOW, UTC)
+THIRD_COUNTRY = "+61491570156"
 Asking = Callable[[TelnyxClient], Awaitable[Any]]
 LONG = "\u0141" * 2049  # 4098 bytes
 
@@ -46,7 +48,14 @@ REFUSED: dict[str, Asking] = {
     "group of nine": lambda client: client.send_group_mms(from_=OURS, to=[THEIRS] * 9),
     "group that is one text": lambda client: client.send_group_mms(from_=OURS, to=THEIRS),
     "group with a wrong number": lambda client: client.send_group_mms(from_=OURS, to=[THEIRS, "x"]),
+    "group beyond +1": lambda client: client.send_group_mms(from_=OURS, to=[THIRD_COUNTRY]),
+    "group with a short code": lambda client: client.send_group_mms(from_=OURS, to=["72555"]),
+    "group with eleven digits": lambda client: client.send_group_mms(from_=OURS, to=[THEIRS + "1"]),
+    "short code with a leading 0": lambda client: client.send(to="0123"),
     "message id": lambda client: client.retrieve("42"),
+    "message id as URN": lambda client: client.retrieve(f"urn:uuid:{MESSAGE_ID}"),
+    "message id in braces": lambda client: client.retrieve(f"{{{MESSAGE_ID}}}"),
+    "message id without hyphens": lambda client: client.retrieve(MESSAGE_ID.replace("-", "")),
     "message id to cancel": lambda client: client.cancel_scheduled("../numbers"),
     "empty number id": lambda client: client.retrieve_number_settings(" "),
     "dots as id": lambda client: client.retrieve_mobile_number_settings(".."),
@@ -102,6 +111,38 @@ async def test_refused_before_the_call(name: str) -> None:
     assert THEIRS not in str(caught.value)
 
 
+WRONG: Any = 5
+HALF: Any = 1.5
+WRONG_TYPES: dict[str, Asking] = {
+    "to": lambda client: client.send(to=WRONG),
+    "from": lambda client: client.send(to=THEIRS, from_=WRONG),
+    "long code": lambda client: client.send_long_code(from_=WRONG, to=THEIRS),
+    "group": lambda client: client.send_group_mms(from_=OURS, to=WRONG),
+    "one of a group": lambda client: client.send_group_mms(from_=OURS, to=[THEIRS, WRONG]),
+    "pool": lambda client: client.send_number_pool(to=THEIRS, messaging_profile_id=WRONG),
+    "whatsapp to": lambda client: client.send_whatsapp(from_=OURS, to=WRONG, whatsapp_message={}),
+    "whatsapp message": lambda client: client.send_whatsapp(from_=OURS, to=THEIRS, whatsapp_message=WRONG),
+    "message id": lambda client: client.retrieve(WRONG),
+    "number id": lambda client: client.retrieve_number_settings(WRONG),
+    "profile": lambda client: client.update_number_settings("1", messaging_profile_id=WRONG),
+    "bulk numbers": lambda client: client.create_bulk_update(messaging_profile_id="", numbers=WRONG),
+    "bulk profile": lambda client: client.create_bulk_update(messaging_profile_id=WRONG, numbers=[OURS]),
+    "key": lambda client: client.send(to=THEIRS, idempotency_key=WRONG),
+    "time": lambda client: client.schedule(to=THEIRS, send_at=WRONG),
+    "page": lambda client: client.list_opt_outs(page_number=HALF).page(),
+    "page size": lambda client: client.list_opt_outs(page_size=True).page(),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TYPES)
+async def test_value_of_a_wrong_type(name: str) -> None:
+    """A value of another type than documented is a LimitError as well, and nothing goes out."""
+    async with telnyx_playing() as (client, server):
+        with pytest.raises(LimitError):
+            await WRONG_TYPES[name](client)
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("name", TAKEN)
 async def test_taken(name: str) -> None:
     """What is allowed, or not documented as refused, goes out."""
@@ -122,7 +163,7 @@ async def test_smallest_and_largest_page(size: int) -> None:
 def test_limits_raise_nothing_else(text: str) -> None:
     """Whatever the text, a limit gives a value or a LimitError."""
     checks = (limits.number, limits.recipient, limits.sender_name, limits.whatsapp_recipient)
-    for check in (*checks, limits.uuid_text, limits.profile, limits.filled, limits.path_part):
+    for check in (*checks, limits.uuid_text, limits.profile, limits.filled, path_part):
         with contextlib.suppress(LimitError):
             assert isinstance(check("name", text), str)
 

@@ -1,5 +1,6 @@
 """The poll of opt-outs: its spans of time, its pages, and what it does when something fails."""
 
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from tests.support.telnyx import account_of
 from tests.support.telnyx_calls import KEY, refusal
 
 LOOKBACK = 86_400.0
+SECOND, THIRD = b'{"to": "+13125550102"}', b'{"to": "+13125550103"}'
 ITEM = b'{"to" : "+13125550101",  "n":1.50, "from":"\\u002b17735550100"}'
 
 
@@ -88,7 +90,7 @@ async def test_what_the_last_span_held_is_passed_over(clock: FakeClock) -> None:
 
 async def test_pages_of_one_span(clock: FakeClock) -> None:
     """More pages are asked for at once and in the span of the first, although time passes."""
-    replies = listed(ITEM, page=1, pages=2), listed(ITEM, ITEM, page=2, pages=2), listed()
+    replies = listed(ITEM, page=1, pages=2), listed(SECOND, THIRD, page=2, pages=2), listed()
     async with polling(clock, *replies) as (poll, server):
         first = await poll.check()
         await poll.stored(first)
@@ -123,6 +125,73 @@ async def test_trouble_moves_nothing(clock: FakeClock) -> None:
         await poll.check()
     one, two = queries(server)
     assert one == two
+
+
+@pytest.mark.parametrize("item", [b'{"data": [%s]}' % ITEM, b'{"meta": {"total_pages": 9}, "data": [%s]}' % ITEM])
+async def test_page_with_nothing_new_ends_the_span(clock: FakeClock, item: bytes) -> None:
+    """A server that gives the same page whatever it is asked is asked twice, and its item is stored once."""
+    async with polling(clock, Reply(item), Reply(item), Reply(item)) as (poll, server):
+        first = await poll.check()
+        await poll.stored(first)
+        second = await poll.check()
+        await poll.stored(second)
+        third = await poll.check()
+    assert [query["page[number]"] for query in queries(server)] == ["1", "2", "1"]
+    assert (first.again_after, second.again_after) == (0.0, None)
+    assert (len(first.items), len(second.items), len(third.items)) == (1, 0, 1)
+    assert span(queries(server)[2])[0] == clock.now - OVERLAP
+
+
+async def test_items_seen_in_the_span_are_not_given_again(clock: FakeClock) -> None:
+    """Of a page that overlaps the one before it only the rest is new, and the list goes on."""
+    async with polling(clock, listed(ITEM, SECOND, pages=3), listed(SECOND, THIRD, page=2, pages=3)) as (poll, _):
+        await poll.stored(await poll.check())
+        second = await poll.check()
+    assert [item.body for item in second.items] == [THIRD]
+    assert second.again_after == 0.0
+
+
+async def test_long_list_is_read_on_after_the_usual_pause(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many pages the poll pauses, and goes on where it stood: nothing of a long list is lost."""
+    monkeypatch.setattr(sys.modules[OptOutPoll.__module__], "MOST_PAGES", 2)
+    pages = [listed(item, page=at, pages=4) for at, item in enumerate((ITEM, SECOND, THIRD), 1)]
+    async with polling(clock, *pages) as (poll, server):
+        pauses: list[float | None] = []
+        for _ in pages:
+            batch = await poll.check()
+            await poll.stored(batch)
+            pauses.append(batch.again_after)
+            clock.advance(60)
+    assert pauses == [0.0, None, 0.0]
+    assert [query["page[number]"] for query in queries(server)] == ["1", "2", "3"]
+    assert len({span(query) for query in queries(server)}) == 1
+
+
+async def test_refused_page_begins_the_span_anew(clock: FakeClock) -> None:
+    """After a 4xx the next check asks for the first page, from the same beginning until now."""
+    async with polling(clock, listed(ITEM, pages=3), refusal(400, "10015"), listed(ITEM)) as (poll, server):
+        begin = clock.now - LOOKBACK
+        await poll.stored(await poll.check())
+        with pytest.raises(ApiError):
+            await poll.check()
+        clock.advance(60)
+        batch = await poll.check()
+    assert [query["page[number]"] for query in queries(server)] == ["1", "2", "1"]
+    assert span(queries(server)[2]) == (begin, clock.now)
+    assert [item.body for item in batch.items] == [ITEM]
+
+
+async def test_too_many_calls_begin_nothing_anew(clock: FakeClock) -> None:
+    """A 429 is about the moment: the same page is asked for again."""
+    async with polling(clock, listed(ITEM, pages=3), refusal(429, "10011"), listed(SECOND)) as (poll, server):
+        await poll.stored(await poll.check())
+        with pytest.raises(ApiError):
+            await poll.check()
+        clock.advance(60)
+        await poll.check()
+    one, two, three = queries(server)
+    assert two == three
+    assert span(one) == span(three)
 
 
 async def test_clock_that_was_put_back_leaves_no_gap(clock: FakeClock) -> None:
