@@ -1,7 +1,9 @@
 """Invented people, numbers and ids for simulated clouds. All numbers are of 555-01XX, the range of fiction."""
 
 import string
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
 from uuid import UUID
 
@@ -12,10 +14,14 @@ _AREAS = tuple(area for area in range(201, 990) if area % 100 != 11 and area != 
 
 @dataclass(slots=True)
 class Fiction:
-    """Makes ids at random, and numbers one after another."""
+    """Makes ids at random, and numbers one after another.
+
+    `people` counts the numbers. Whoever tells stories of one cloud several times shares it: a person who opted out in
+    one of them must not come again in another.
+    """
 
     random: Random
-    _told: int = field(default=0)
+    people: Iterator[int] = field(default_factory=count)
 
     def uuid(self) -> str:
         """Return a new UUID."""
@@ -27,6 +33,5 @@ class Fiction:
 
     def number(self) -> str:
         """Return somebody's number, another one each time until all are used."""
-        area, line = divmod(self._told, 100)
-        self._told += 1
+        area, line = divmod(next(self.people), 100)
         return f"+1{_AREAS[area % len(_AREAS)]}55501{line:02d}"

@@ -53,14 +53,14 @@ async def test_a_signed_webhook_comes_out_of_the_log(site: Site, receiver: Proce
     assert base64.b64decode(raw["value_base64"]) == body
     assert raw["headers"]["http_method"] == "POST"
     assert raw["headers"]["ce_webhookid"] == event["headers"]["ce_webhookid"]
-    assert event["key"] == "main|+17735550002|+13125550001"
+    assert event["key"] == "main|+17735550102|+13125550001"
     assert event["headers"]["ce_type"] == "messaging.message.received"
     assert event["headers"]["ce_source"] == "/telnyx/main"
     assert event["headers"]["ce_tenant"] == "acme"
     assert (event["value"]["text"], event["value"]["from"], event["value"]["to"]) == (
         "Hello",
         "+13125550001",
-        "+17735550002",
+        "+17735550102",
     )
     assert event["value"]["provider_data"] == orjson.loads(body)
 
@@ -71,7 +71,7 @@ async def test_an_inbound_message_is_answered_once(site: Site, everything: Proce
     (result,) = await results(site, 1)
     (command,) = await site.tail("messaging.commands.v1")
     (call,) = site.provider.calls
-    assert orjson.loads(call["body"]) == {"from": "+17735550002", "to": "+13125550001", "text": "Open 9 to 17."}
+    assert orjson.loads(call["body"]) == {"from": "+17735550102", "to": "+13125550001", "text": "Open 9 to 17."}
     assert call["idempotency-key"] == command["headers"]["ce_id"]
     assert result["value"]["outcome"] == "sent"
     assert result["value"]["message_id"] == site.provider.effects[0]

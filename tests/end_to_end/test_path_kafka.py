@@ -79,6 +79,6 @@ async def test_a_foreign_client_reads_the_event(own_site: Site, cluster: KafkaCl
 
     assert await kcat("messaging.webhooks.v1", "%s") == body
     key, headers = (await kcat("messaging.inbound.v1", "%k\n%h")).decode().split("\n")
-    assert key == "main|+17735550002|+13125550001"
+    assert key == "main|+17735550102|+13125550001"
     assert "ce_type=messaging.message.received" in headers
     assert "ce_tenant=acme" in headers

@@ -34,7 +34,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, patience: f
 
 @dataclass
 class Provider:
-    """The simulated cloud: signs what we post, and answers the API calls that the site makes."""
+    """The simulated cloud: signs what we post and answers the calls of the site; `calls` are those that send."""
 
     cloud: Cloud
     calls: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
@@ -46,7 +46,9 @@ class Provider:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
         answer: ApiAnswer = self.cloud.answer(request.method, request.path, headers, body, time.time())
-        self.calls.append(headers | {"body": body.decode()})
+        if request.method == "POST":
+            # The account polls as well; what is looked at is what was sent.
+            self.calls.append(headers | {"body": body.decode()})
         if answer.effect is not None:
             self.effects.append(answer.effect)
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
@@ -245,7 +247,7 @@ def inbound_body(text: str, message: str, *, event: str | None = None, sender: s
             {
                 "carrier": "Telnyx",
                 "line_type": "Wireless",
-                "phone_number": "+17735550002",
+                "phone_number": "+17735550102",
                 "status": "webhook_delivered",
             }
         ],
@@ -261,7 +263,7 @@ def delivery_body(
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
     payload = {
         "direction": "outbound",
-        "from": {"phone_number": "+17735550002"},
+        "from": {"phone_number": "+17735550102"},
         "id": message,
         "to": [{"phone_number": number, "status": status} for number, status in statuses],
         "type": "SMS",

@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import formatdate
+from itertools import count
 from random import Random
 
 from providers.api_calls import Call
@@ -36,6 +37,7 @@ class MessageMediaCloud:
 
     def __init__(self, seed: bytes | None = None) -> None:
         seed = secrets.token_bytes(_SEED_BYTES) if seed is None else seed
+        self._people = count()
         self._ring = KeyRing(seed)
         self._gate = Gate(_derived(seed, "key")[:20], _derived(seed, "secret"))
         self._books = Books()
@@ -95,7 +97,7 @@ class MessageMediaCloud:
 
     def traffic(self, random: Random, clock: Callable[[], float]) -> Iterator[Sequence[Outgoing]]:
         """Yield stories without end; each round holds every kind of notification, and a forged one."""
-        return traffic(Teller(Fiction(random), clock, self._books))
+        return traffic(Teller(Fiction(random, self._people), clock, self._books))
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> ApiAnswer:
         """Answer a call of the API. The header `Account` is accepted: all sub-accounts are one here."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from random import Random
 
 from providers.api_calls import Call
@@ -43,6 +44,7 @@ class SyniverseCloud:
 
     def __init__(self, seed: bytes | None = None) -> None:
         seed = secrets.token_bytes(_SEED_BYTES) if seed is None else seed
+        self._people = count()
         self._login = f"hookline:{_derived(seed, 'password')}"
         fiction = Fiction(Random(seed))  # noqa: S311 - ids of a simulation
         key, secret, token = (_derived(seed, purpose) for purpose in ("key", "secret", "token"))
@@ -103,7 +105,7 @@ class SyniverseCloud:
 
     def traffic(self, random: Random, clock: Callable[[], float]) -> Iterator[Sequence[Outgoing]]:
         """Yield stories without end; each round holds every kind of event, and a forged one."""
-        return traffic(Teller(Fiction(random), clock, self._store, self._files, self._consent))
+        return traffic(Teller(Fiction(random, self._people), clock, self._store, self._files, self._consent))
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> ApiAnswer:
         """Answer a call of the API."""

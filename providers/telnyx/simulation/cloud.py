@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from random import Random, SystemRandom
 
 from nacl.signing import SigningKey
@@ -30,6 +31,7 @@ class TelnyxCloud:
     retry = RetryPlan(timeout=2.0, pauses=(1.0, 2.0), succeeded=lambda status: status == 200)
 
     def __init__(self, seed: bytes | None = None) -> None:
+        self._people = count()
         self._key = SigningKey.generate() if seed is None else SigningKey(seed)
         self._other_key = SigningKey(hashlib.sha256(bytes(self._key)).digest())
         self._api_key = f"KEY{hashlib.sha256(b'api' + bytes(self._key)).hexdigest()[:40]}"
@@ -71,7 +73,7 @@ class TelnyxCloud:
 
     def traffic(self, random: Random, clock: Callable[[], float]) -> Iterator[Sequence[Outgoing]]:
         """Yield stories without end; each round holds every kind of event, and a forged one."""
-        return traffic(Teller(Fiction(random), clock, self._books))
+        return traffic(Teller(Fiction(random, self._people), clock, self._books))
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> ApiAnswer:
         """Answer a call of the API."""
