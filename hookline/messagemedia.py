@@ -1,7 +1,6 @@
 """What the client of MessageMedia takes and gives, for other programs."""
 
-from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.models import (
+from providers.messagemedia.api.models import (
     Attachment,
     Authorisation,
     Credits,
@@ -13,6 +12,7 @@ from providers.messagemedia.models import (
     SignatureKey,
     VendorAccount,
 )
+from providers.messagemedia.client import MessageMediaClient
 
 __all__ = [
     "Attachment",

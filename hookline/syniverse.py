@@ -1,7 +1,6 @@
 """What the client of Syniverse SCG takes and gives, for other programs."""
 
-from providers.syniverse.client import SyniverseClient
-from providers.syniverse.filters import (
+from providers.syniverse.api.filters import (
     AccessTokenFilters,
     AttachmentFilters,
     ChannelFilters,
@@ -15,7 +14,7 @@ from providers.syniverse.filters import (
     SenderIdFilters,
     TemplateFilters,
 )
-from providers.syniverse.models import (
+from providers.syniverse.api.models import (
     AccessToken,
     Attachment,
     Channel,
@@ -28,17 +27,18 @@ from providers.syniverse.models import (
     SenderId,
     SenderIdWord,
 )
-from providers.syniverse.people import (
+from providers.syniverse.api.people import (
     ConsentEntry,
     ConsentStatus,
     Contact,
     ContactGroup,
 )
-from providers.syniverse.records import (
+from providers.syniverse.api.records import (
     Created,
     Deleted,
     Partial,
 )
+from providers.syniverse.client import SyniverseClient
 
 __all__ = [
     "AccessToken",

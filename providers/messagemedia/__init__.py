@@ -2,17 +2,17 @@
 
 from providers.contract import Provider, Setting, Words
 from providers.messagemedia.access import base_url_of, client
-from providers.messagemedia.authorization import Authentication
+from providers.messagemedia.api.authorization import Authentication
 from providers.messagemedia.client import DEFAULT_BASE_URL
 from providers.messagemedia.confirming import confirmer
 from providers.messagemedia.consent import ANSWERED_WORDS, CONSENTS
 from providers.messagemedia.failures import FAILURES
-from providers.messagemedia.keys import Digest
 from providers.messagemedia.normalize import normalize
 from providers.messagemedia.policy import POLICY
 from providers.messagemedia.polls import POLLS, polls
-from providers.messagemedia.proofs import DEFAULT_TOLERANCE
-from providers.messagemedia.secret_headers import DEFAULT_HEADER
+from providers.messagemedia.proof.keys import Digest
+from providers.messagemedia.proof.proofs import DEFAULT_TOLERANCE
+from providers.messagemedia.proof.secret_headers import DEFAULT_HEADER
 from providers.messagemedia.sending import sender
 from providers.messagemedia.setup import setup
 from providers.messagemedia.signature import verifier

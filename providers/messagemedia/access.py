@@ -2,7 +2,7 @@
 
 from providers.access import base_url
 from providers.contract import Account, AccountError, Secret
-from providers.messagemedia.authorization import Authentication
+from providers.messagemedia.api.authorization import Authentication
 from providers.messagemedia.client import DEFAULT_BASE_URL, MessageMediaClient
 from providers.rest.errors import LimitError
 from providers.rest.transport import Tempo

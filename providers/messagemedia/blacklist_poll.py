@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from providers.messagemedia.blacklist import BLACKLIST_PATH
+from providers.messagemedia.api.blacklist import BLACKLIST_PATH
+from providers.messagemedia.api.limits import is_number
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.limits import is_number
 from providers.rest.errors import ApiError
 from providers.roles import PollBatch, Polled
 

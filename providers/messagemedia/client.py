@@ -4,10 +4,10 @@ from typing import Self
 
 from providers.contract import Secret
 from providers.credentials import credential
-from providers.messagemedia.answers import errors_of
-from providers.messagemedia.authorization import Authentication, credentials_of
-from providers.messagemedia.calls import Calls
-from providers.messagemedia.operations import AccountOperations
+from providers.messagemedia.api.answers import errors_of
+from providers.messagemedia.api.authorization import Authentication, credentials_of
+from providers.messagemedia.api.calls import Calls
+from providers.messagemedia.api.operations import AccountOperations
 from providers.rest.errors import LimitError
 from providers.rest.transport import Tempo, Transport
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from providers.contract import Account
 from providers.messagemedia import access
+from providers.messagemedia.api.queues import DELIVERY_REPORTS, PAGE, REPLIES, Queue
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.queues import DELIVERY_REPORTS, PAGE, REPLIES, Queue
 from providers.roles import Confirmation
 from schemas.events import DeliveryUpdated, Event, InboundMessage
 

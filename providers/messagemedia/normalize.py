@@ -7,19 +7,19 @@ from typing import Any
 
 from providers.contract import NO_SETTINGS, Settings
 from providers.fields import number, text
-from providers.messagemedia.bodies import Unreadable
 from providers.messagemedia.consent import CONSENTS, LISTED, LONGEST_KEYWORD, NOT_LISTED, autoresponse_of, keyword_of
-from providers.messagemedia.content import carried, media_of
-from providers.messagemedia.failures import failure_class_of
-from providers.messagemedia.identity import (
+from providers.messagemedia.events.bodies import Unreadable
+from providers.messagemedia.events.content import carried, media_of
+from providers.messagemedia.events.identity import (
     identify,
     identify_consent,
     identify_delivery,
     identify_listing,
     provider_event_id,
 )
-from providers.messagemedia.metadata import tags_of
-from providers.messagemedia.reading import Kind, Reading, read
+from providers.messagemedia.events.metadata import tags_of
+from providers.messagemedia.events.reading import Kind, Reading, read
+from providers.messagemedia.failures import failure_class_of
 from providers.messagemedia.statuses import FAILED, FINAL, is_code, status_of
 from schemas.events import (
     ConsentChanged,

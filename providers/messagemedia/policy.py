@@ -1,7 +1,7 @@
 """How MessageMedia delivers, and what it wants to hear. Sources: providers/messagemedia/README.md."""
 
 from providers.contract import Policy
-from providers.messagemedia.secret_headers import DEFAULT_HEADER
+from providers.messagemedia.proof.secret_headers import DEFAULT_HEADER
 
 POLICY = Policy(
     # Notifications are POST; a custom webhook may be GET, with its variables in the URL. The other methods that the

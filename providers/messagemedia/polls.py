@@ -11,9 +11,9 @@ from providers.bodies import parse_object
 from providers.contract import Account
 from providers.fields import text
 from providers.messagemedia import access
+from providers.messagemedia.api.queues import DELIVERY_REPORTS, OFF_BY_DEFAULT, PAGE, REPLIES, Queue
 from providers.messagemedia.blacklist_poll import BlacklistPoll
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.queues import DELIVERY_REPORTS, OFF_BY_DEFAULT, PAGE, REPLIES, Queue
 from providers.polling import poll_every, wanted_polls
 from providers.rest.errors import RefusedError, UnreadableAnswerError
 from providers.rest.halving import by_halves

@@ -6,11 +6,11 @@ import orjson
 
 from providers.contract import Account, AccountError, SendReceipt, SendStatus
 from providers.messagemedia import access
-from providers.messagemedia.answers import receipt_of
+from providers.messagemedia.api.answers import receipt_of
+from providers.messagemedia.api.limits import check_message, check_url
+from providers.messagemedia.api.models import NewMessage
+from providers.messagemedia.api.operations import MESSAGES_PATH
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.limits import check_message, check_url
-from providers.messagemedia.models import NewMessage
-from providers.messagemedia.operations import MESSAGES_PATH
 from providers.rest.errors import ApiError, LimitError, NotConnectedError
 from providers.rest.models import to_json
 from schemas.events import SendRequested

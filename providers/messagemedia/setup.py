@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from providers.contract import Account
 from providers.messagemedia import access
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.setup_keys import key_steps
-from providers.messagemedia.setup_webhooks import webhook_steps
+from providers.messagemedia.preparing.setup_keys import key_steps
+from providers.messagemedia.preparing.setup_webhooks import webhook_steps
 from providers.roles import SetupRequest, SetupStep
 
 _PAGE_SIZE = 100

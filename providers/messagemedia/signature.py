@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from providers.base64_text import decode_strictly
 from providers.contract import Account, Finding, Request, SecretPlaces, Verdict, Verification
-from providers.messagemedia.dates import http_date
-from providers.messagemedia.diagnosis import explain_secret, explain_signature
-from providers.messagemedia.keys import (
+from providers.messagemedia.proof.dates import http_date
+from providers.messagemedia.proof.diagnosis import explain_secret, explain_signature
+from providers.messagemedia.proof.keys import (
     CIPHER,
     CIPHER_HEADER,
     DATE_HEADER,
@@ -22,9 +22,9 @@ from providers.messagemedia.keys import (
     key_id,
     verifies,
 )
-from providers.messagemedia.proofs import Proofs, proofs_of
-from providers.messagemedia.secret_headers import prove
-from providers.messagemedia.signed_text import outer_target, signed_text
+from providers.messagemedia.proof.proofs import Proofs, proofs_of
+from providers.messagemedia.proof.secret_headers import prove
+from providers.messagemedia.proof.signed_text import outer_target, signed_text
 
 
 class MessageMediaVerifier:

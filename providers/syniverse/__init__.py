@@ -5,6 +5,7 @@ from pathlib import Path
 from providers.contract import Provider, Setting, Words
 from providers.polling import poll_settings
 from providers.syniverse.access import base_url_of, client
+from providers.syniverse.api.tokens import DEFAULT_TOKEN_PATH
 from providers.syniverse.client import DEFAULT_BASE_URL
 from providers.syniverse.confirming import confirmer
 from providers.syniverse.consent import CONSENTS, MANAGERS, USER
@@ -17,7 +18,6 @@ from providers.syniverse.sending import sender
 from providers.syniverse.setup import setup
 from providers.syniverse.signature import verifier
 from providers.syniverse.statuses import REQUESTS, STATUSES
-from providers.syniverse.tokens import DEFAULT_TOKEN_PATH
 
 _RECEIVING = (
     Setting(

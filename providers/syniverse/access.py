@@ -4,8 +4,8 @@ from providers.access import base_url
 from providers.contract import Account, AccountError, Secret
 from providers.rest.errors import LimitError
 from providers.rest.transport import Tempo
+from providers.syniverse.api.tokens import DEFAULT_TOKEN_PATH
 from providers.syniverse.client import DEFAULT_BASE_URL, SyniverseClient
-from providers.syniverse.tokens import DEFAULT_TOKEN_PATH
 
 
 def client(account: Account, tempo: Tempo | None = None) -> SyniverseClient:

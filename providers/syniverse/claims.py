@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from providers.syniverse.consent import statement_of
-from providers.syniverse.reading import field_maps
+from providers.syniverse.events.reading import field_maps
 from schemas.events import (
     ConsentChanged,
     DeliveryUpdated,

@@ -18,14 +18,14 @@ from providers.contract import Secret
 from providers.credentials import credential
 from providers.rest.errors import LimitError
 from providers.rest.transport import Tempo, Transport
-from providers.syniverse import kinds
-from providers.syniverse.answers import errors_of
-from providers.syniverse.api import Api
-from providers.syniverse.attachments import Attachments
-from providers.syniverse.groups import Consent, Members, MessageRequests, Messages, SenderIds
-from providers.syniverse.resource import Resource
-from providers.syniverse.token_file import TokenFile
-from providers.syniverse.tokens import DEFAULT_TOKEN_PATH, FOR_EVER, Bearer, Regeneration, Tokens
+from providers.syniverse.api import kinds
+from providers.syniverse.api.answers import errors_of
+from providers.syniverse.api.attachments import Attachments
+from providers.syniverse.api.calls import Api
+from providers.syniverse.api.groups import Consent, Members, MessageRequests, Messages, SenderIds
+from providers.syniverse.api.resource import Resource
+from providers.syniverse.api.token_file import TokenFile
+from providers.syniverse.api.tokens import DEFAULT_TOKEN_PATH, FOR_EVER, Bearer, Regeneration, Tokens
 
 DEFAULT_BASE_URL = "https://api.syniverse.com"
 

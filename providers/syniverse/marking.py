@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Sequence
 
 from providers.rest.errors import ApiError, NotFoundError, RefusedError
-from providers.syniverse.answers import TOKEN_BUSY
-from providers.syniverse.groups import Messages
+from providers.syniverse.api.answers import TOKEN_BUSY
+from providers.syniverse.api.groups import Messages
 
 SIDE_BY_SIDE = 8
 """Messages that are marked at the same time; each takes two calls."""

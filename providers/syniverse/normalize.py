@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 
 from providers.contract import NO_SETTINGS, Settings
 from providers.fields import Json
-from providers.syniverse.building import Events, malformed, notified, unrecognized
-from providers.syniverse.facts import polled, pushed
-from providers.syniverse.history import consent_of_history
-from providers.syniverse.messages import inbound_events, status_events
-from providers.syniverse.paths import CONSENT_HISTORY, MESSAGE_REQUESTS, MESSAGES
-from providers.syniverse.reading import RECEIVED, REQUEST_CHANGE, STATE_CHANGE, Reading, Unreadable, read
-from providers.syniverse.requests import request_of_event, request_of_item
+from providers.syniverse.api.paths import CONSENT_HISTORY, MESSAGE_REQUESTS, MESSAGES
+from providers.syniverse.events.building import Events, malformed, notified, unrecognized
+from providers.syniverse.events.facts import polled, pushed
+from providers.syniverse.events.history import consent_of_history
+from providers.syniverse.events.messages import inbound_events, status_events
+from providers.syniverse.events.reading import RECEIVED, REQUEST_CHANGE, STATE_CHANGE, Reading, Unreadable, read
+from providers.syniverse.events.requests import request_of_event, request_of_item
+from providers.syniverse.events.values import trimmed
 from providers.syniverse.statuses import INBOUND_STATES
-from providers.syniverse.values import trimmed
 from schemas.events import Event
 from schemas.vocabulary import Ingress
 from schemas.webhook import Webhook

@@ -28,11 +28,11 @@ from providers.rest.transport import Call, Tempo
 from providers.rest.verbatim import items_of
 from providers.roles import Poll, PollBatch, Polled
 from providers.syniverse.access import caller
-from providers.syniverse.answers import object_of
+from providers.syniverse.api.answers import object_of
+from providers.syniverse.api.filters import range_of
+from providers.syniverse.api.paths import CONSENT_HISTORY, MESSAGES
 from providers.syniverse.client import SyniverseClient
-from providers.syniverse.filters import range_of
 from providers.syniverse.marking import Marker, of_one_message
-from providers.syniverse.paths import CONSENT_HISTORY, MESSAGES
 from providers.syniverse.sweeping import Place, Seen, following
 from schemas.times import from_clock
 

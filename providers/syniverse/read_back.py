@@ -17,10 +17,10 @@ from providers.rest.transport import Tempo
 from providers.roles import Corroboration
 from providers.syniverse.access import client
 from providers.syniverse.claims import Claim, claims_of
-from providers.syniverse.facts import Facts, polled
+from providers.syniverse.events.facts import Facts, polled
+from providers.syniverse.events.values import label, same_address, trimmed
 from providers.syniverse.failures import bare_code
 from providers.syniverse.statuses import ENDS, INBOUND_STATES, state_of
-from providers.syniverse.values import label, same_address, trimmed
 from schemas.events import Event
 
 _AT_ONCE = 8

@@ -16,11 +16,11 @@ from providers.rest.errors import ApiError, LimitError, NotConnectedError, Refus
 from providers.rest.models import to_json
 from providers.rest.transport import Call, Tempo
 from providers.syniverse.access import caller
-from providers.syniverse.answers import STALE, TOKEN_BUSY
+from providers.syniverse.api.answers import STALE, TOKEN_BUSY
+from providers.syniverse.api.limits import check_recipient, prefixed
+from providers.syniverse.api.paths import MESSAGE_REQUESTS
+from providers.syniverse.api.token_file import TokenFileError
 from providers.syniverse.client import SyniverseClient
-from providers.syniverse.limits import check_recipient, prefixed
-from providers.syniverse.paths import MESSAGE_REQUESTS
-from providers.syniverse.token_file import TokenFileError
 from schemas.events import SendRequested
 from schemas.vocabulary import FailureClass
 

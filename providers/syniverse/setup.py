@@ -11,8 +11,8 @@ from providers.contract import Account, Secret
 from providers.rest.errors import UnreadableAnswerError
 from providers.roles import SetupRequest, SetupStep, StepKind
 from providers.syniverse.access import caller
+from providers.syniverse.api.event_manager import TOPIC, Delivery, EventManager, Subscription
 from providers.syniverse.client import SyniverseClient
-from providers.syniverse.event_manager import TOPIC, Delivery, EventManager, Subscription
 from schemas.times import Clock, from_clock
 
 EVENT_TYPES = frozenset({"message_request_state_change", "message_state_change", "mo_message_received"})

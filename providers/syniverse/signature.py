@@ -6,10 +6,10 @@ Source: README, sections 8.9 to 8.14. Any one proof that is configured and fits 
 from collections.abc import Sequence
 
 from providers.contract import Account, AccountError, Finding, Request, SecretPlaces, Verdict, Verification
-from providers.syniverse.allowed import Allowed, allowed_of
 from providers.syniverse.consent import MANAGERS
-from providers.syniverse.diagnosis import explain
-from providers.syniverse.proof import (
+from providers.syniverse.proof.allowed import Allowed, allowed_of
+from providers.syniverse.proof.diagnosis import explain
+from providers.syniverse.proof.proofs import (
     AUTHORIZATION,
     Credential,
     Proofs,

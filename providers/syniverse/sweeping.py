@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from providers.rest.answers import json_of
-from providers.syniverse.values import moment
+from providers.syniverse.events.values import moment
 
 REMEMBERED = 100_000
 """Items that a poll knows again; each state that one was seen in counts."""

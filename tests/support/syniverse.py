@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from providers.contract import NO_SETTINGS, Account, Request, Secret, Settings
+from providers.syniverse.api.paths import MESSAGES
 from providers.syniverse.normalize import normalize
-from providers.syniverse.paths import MESSAGES
 from schemas.codec import decode_event, encode_event
 from schemas.envelope import event_to_record
 from schemas.events import Event

@@ -7,8 +7,7 @@ from typing import Any
 
 from providers.rest.operations import operations_of
 from providers.rest.pages import Pages
-from providers.syniverse.client import SyniverseClient
-from providers.syniverse.filters import (
+from providers.syniverse.api.filters import (
     AccessTokenFilters,
     AttachmentFilters,
     ChannelFilters,
@@ -23,7 +22,7 @@ from providers.syniverse.filters import (
     SenderIdFilters,
     TemplateFilters,
 )
-from providers.syniverse.models import (
+from providers.syniverse.api.models import (
     AccessToken,
     Attachment,
     Channel,
@@ -33,7 +32,8 @@ from providers.syniverse.models import (
     MessageTemplate,
     SenderId,
 )
-from providers.syniverse.people import ConsentStatus, Contact, ContactGroup
+from providers.syniverse.api.people import ConsentStatus, Contact, ContactGroup
+from providers.syniverse.client import SyniverseClient
 from tests.support.syniverse_api import (
     Reply,
     listed,

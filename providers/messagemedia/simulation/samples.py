@@ -1,4 +1,4 @@
-"""Templates of webhooks as others have them; those that this project registers are in `template.py` above."""
+"""Templates of webhooks as others have them; those that this project registers are in `preparing/template.py` above."""
 
 import json
 

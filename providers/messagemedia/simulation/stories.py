@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from providers.fiction import Fiction
+from providers.messagemedia.preparing.template import GROUPS
 from providers.messagemedia.simulation.bodies import OURS, Reply, Report, Sent
 from providers.messagemedia.simulation.books import Books
 from providers.messagemedia.simulation.samples import (
@@ -24,7 +25,6 @@ from providers.messagemedia.simulation.samples import (
     XML_REPORT,
 )
 from providers.messagemedia.simulation.telling import FORM, XML, by_query, callback, opt_out, webhook
-from providers.messagemedia.template import GROUPS
 from providers.simulation import Forgery, Outgoing
 
 _QUESTIONS = ("HOURS", "hours", "Are you open on Sunday?", "Do you have size 42?", "Is my order on the way?")

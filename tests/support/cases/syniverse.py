@@ -8,7 +8,7 @@ from typing import Any
 
 from providers import syniverse
 from providers.contract import Request, Secret, Settings
-from providers.syniverse.paths import MESSAGES
+from providers.syniverse.api.paths import MESSAGES
 from providers.syniverse.simulation.cloud import SyniverseCloud
 from tests.support.provider_cases import (
     FIXTURES,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from providers.messagemedia.api.models import Authorisation, Message, MessageWebhook, NewMessage, SignatureKey
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.models import Authorisation, Message, MessageWebhook, NewMessage, SignatureKey
 from providers.rest.operations import operations_of
 from tests.support.messagemedia_api import BASIC, Reply, api_answering, client_of, example
 

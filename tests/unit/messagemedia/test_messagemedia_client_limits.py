@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from providers.messagemedia.api.models import NewMessage
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.models import NewMessage
 from providers.rest.errors import LimitError
 from tests.support.messagemedia_api import KEY, SECRET, Reply, api_answering, client_of
 

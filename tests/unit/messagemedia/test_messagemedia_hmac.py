@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from providers.contract import AccountError, Secret
-from providers.messagemedia.authorization import Authentication, Hmac, credentials_of
+from providers.messagemedia.api.authorization import Authentication, Hmac, credentials_of
 from providers.rest.transport import Call, Tempo
 from tests.conftest import FakeClock
 from tests.support.messagemedia_api import FIXTURES, KEY, SECRET, Reply, api_answering, client_of

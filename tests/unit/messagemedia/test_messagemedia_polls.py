@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.contract import AccountError
+from providers.messagemedia.api.queues import DELIVERY_REPORTS, REPLIES
 from providers.messagemedia.polls import FIRST_PAUSE, PATIENCE, REMEMBERED, QueuePoll, polls
-from providers.messagemedia.queues import DELIVERY_REPORTS, REPLIES
 from providers.rest.errors import ApiError, AuthenticationError, RefusedError, UnreadableAnswerError
 from providers.roles import PollBatch
 from tests.support.messagemedia_api import Reply, account_at, api_answering, client_of, example

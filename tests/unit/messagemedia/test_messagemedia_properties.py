@@ -7,7 +7,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.messagemedia.members import FIELD_NAMES
+from providers.messagemedia.events.members import FIELD_NAMES
 from providers.messagemedia.normalize import normalize
 from schemas.vocabulary import Ingress
 from tests.support.messagemedia_webhooks import assert_round_trip, fixture_names, fixture_value, webhook_of

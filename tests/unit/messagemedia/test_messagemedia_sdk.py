@@ -19,9 +19,9 @@ from message_media_messages.models.confirm_replies_as_received_request import Co
 from message_media_messages.models.message import Message
 from message_media_messages.models.send_messages_request import SendMessagesRequest
 
-from providers.messagemedia.authorization import Authentication, Hmac
+from providers.messagemedia.api.authorization import Authentication, Hmac
+from providers.messagemedia.api.models import NewMessage
 from providers.messagemedia.client import MessageMediaClient
-from providers.messagemedia.models import NewMessage
 from tests.support.messagemedia_api import KEY, SECRET, Reply, Seen, api_answering, client_of
 
 ID = "877c19ef-fa2e-4cec-827a-e1df9b5509f7"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.contract import AccountError, SendReceipt, SendStatus
-from providers.messagemedia.answers import receipt_of
+from providers.messagemedia.api.answers import receipt_of
 from providers.messagemedia.sending import MessageMediaSender, sender
 from providers.rest.answers import LONGEST_PAUSE, Answer
 from providers.rest.transport import Tempo

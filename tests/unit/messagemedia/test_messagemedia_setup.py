@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from providers.contract import AccountError, Secret
+from providers.messagemedia.preparing.template import GROUPS, webhook_url
 from providers.messagemedia.setup import setup
-from providers.messagemedia.template import GROUPS, webhook_url
 from providers.rest.errors import ApiError, AuthenticationError, UnreadableAnswerError
 from providers.roles import SetupRequest, SetupStep, StepKind
 from schemas.errors import HooklineError

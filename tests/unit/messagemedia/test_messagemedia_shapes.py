@@ -5,8 +5,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from providers.messagemedia.template import GROUPS
-from providers.messagemedia.variables import is_absent, is_absent_text, variable_of
+from providers.messagemedia.events.variables import is_absent, is_absent_text, variable_of
+from providers.messagemedia.preparing.template import GROUPS
 from schemas.events import ConsentChanged, DeliveryUpdated, Event, MessageReceived, MessageReplied, WebhookUnrecognized
 from tests.support.messagemedia_webhooks import events_of, fixture_value
 

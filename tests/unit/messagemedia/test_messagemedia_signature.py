@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.contract import AccountError, Request, Secret, Verdict
-from providers.messagemedia.dates import http_date
-from providers.messagemedia.keys import public_keys_of, verifies
+from providers.messagemedia.proof.dates import http_date
+from providers.messagemedia.proof.keys import public_keys_of, verifies
+from providers.messagemedia.proof.signed_text import request_line
 from providers.messagemedia.signature import verifier
-from providers.messagemedia.signed_text import request_line
 from tests.support.messagemedia_webhooks import (
     FIXTURES,
     KEY_ID,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.contract import Secret, Verdict
-from providers.messagemedia.authorization import Authentication, Hmac
+from providers.messagemedia.api.authorization import Authentication, Hmac
 from providers.messagemedia.normalize import normalize
 from providers.messagemedia.signature import verifier
 from providers.messagemedia.simulation.cloud import MessageMediaCloud

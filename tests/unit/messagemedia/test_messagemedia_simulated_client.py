@@ -8,13 +8,13 @@ import pytest
 
 from providers.contract import Secret, SendStatus, Verdict
 from providers.messagemedia import access
+from providers.messagemedia.api.limits import MOST_CONFIRMED
+from providers.messagemedia.api.models import NewMessage
+from providers.messagemedia.api.queues import DELIVERY_REPORTS, REPLIES
 from providers.messagemedia.client import MessageMediaClient
 from providers.messagemedia.confirming import confirmer
-from providers.messagemedia.limits import MOST_CONFIRMED
-from providers.messagemedia.models import NewMessage
 from providers.messagemedia.normalize import normalize
 from providers.messagemedia.polls import QueuePoll
-from providers.messagemedia.queues import DELIVERY_REPORTS, REPLIES
 from providers.messagemedia.sending import sender
 from providers.messagemedia.setup import setup
 from providers.messagemedia.signature import verifier

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from providers.messagemedia.limits import EVENTS, check_webhook_url
+from providers.messagemedia.api.limits import EVENTS, check_webhook_url
 from providers.messagemedia.normalize import normalize
-from providers.messagemedia.template import GROUPS, Group, webhook_url
+from providers.messagemedia.preparing.template import GROUPS, Group, webhook_url
 from schemas.events import ConsentChanged, DeliveryUpdated, Event, MessageReceived, MessageReplied
 from schemas.webhook import Webhook
 from tests.support.messagemedia_api import example

@@ -9,15 +9,15 @@ from providers.credentials import SecretError
 from providers.rest.errors import ApiError, AuthenticationError, LimitError, NotConnectedError
 from providers.rest.operations import operations_of
 from providers.syniverse.access import base_url_of, caller, client
-from providers.syniverse.client import SyniverseClient
-from providers.syniverse.filters import (
+from providers.syniverse.api.filters import (
     KeywordFilters,
     SenderIdFilters,
 )
-from providers.syniverse.models import (
+from providers.syniverse.api.models import (
     Message,
 )
-from providers.syniverse.people import Contact
+from providers.syniverse.api.people import Contact
+from providers.syniverse.client import SyniverseClient
 from tests.conftest import FakeClock
 from tests.support.syniverse_api import (
     KEY,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from providers.rest.errors import LimitError
-from providers.syniverse.limits import LONGEST_EXTERNAL_ID
-from providers.syniverse.models import (
+from providers.syniverse.api.limits import LONGEST_EXTERNAL_ID
+from providers.syniverse.api.models import (
     Message,
     MessageRequest,
 )

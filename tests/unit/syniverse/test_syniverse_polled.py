@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from providers.syniverse.paths import CONSENT_HISTORY, MESSAGE_REQUESTS, MESSAGES
+from providers.syniverse.api.paths import CONSENT_HISTORY, MESSAGE_REQUESTS, MESSAGES
 from schemas.envelope import event_to_record
 from schemas.events import (
     ConsentChanged,

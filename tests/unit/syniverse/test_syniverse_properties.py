@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.syniverse.api.paths import CONSENT_HISTORY, MESSAGE_REQUESTS, MESSAGES
 from providers.syniverse.normalize import normalize
-from providers.syniverse.paths import CONSENT_HISTORY, MESSAGE_REQUESTS, MESSAGES
 from providers.syniverse.signature import verifier
 from schemas.vocabulary import Ingress
 from tests.support.syniverse import (

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from providers.syniverse.models import (
+from providers.syniverse.api.models import (
     Attachment,
     Keyword,
     MessageRequest,
 )
-from providers.syniverse.people import ConsentStatus
+from providers.syniverse.api.people import ConsentStatus
 from tests.support.syniverse_api import (
     Reply,
     example,

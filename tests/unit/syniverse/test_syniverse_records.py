@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.rest.models import parts_of
-from providers.syniverse.answers import errors_of, regeneration_errors_of
-from providers.syniverse.models import Keyword, Message, MessageRequest, SenderId
-from providers.syniverse.people import Contact
-from providers.syniverse.records import Record, read, written
+from providers.syniverse.api.answers import errors_of, regeneration_errors_of
+from providers.syniverse.api.models import Keyword, Message, MessageRequest, SenderId
+from providers.syniverse.api.people import Contact
+from providers.syniverse.api.records import Record, read, written
 from tests.support.syniverse_api import example
 
 

@@ -18,12 +18,12 @@ from providers.rest.errors import (
     RefusedError,
     UnreadableAnswerError,
 )
-from providers.syniverse.api import part
-from providers.syniverse.filters import ContactFilters, MessageFilters
-from providers.syniverse.models import MessageRequest
-from providers.syniverse.people import Contact
-from providers.syniverse.records import Record
-from providers.syniverse.resource import STALE_TRIES
+from providers.syniverse.api.calls import part
+from providers.syniverse.api.filters import ContactFilters, MessageFilters
+from providers.syniverse.api.models import MessageRequest
+from providers.syniverse.api.people import Contact
+from providers.syniverse.api.records import Record
+from providers.syniverse.api.resource import STALE_TRIES
 from tests.support.syniverse_api import Reply, Seen, example, fake_api, listed, refusal
 
 STALE = refusal(409, "1001", "Stale data")

@@ -14,12 +14,12 @@ from providers.rest.transport import Tempo
 from providers.roles import Corroboration, SetupRequest, StepKind
 from providers.simulation import Misbehavior
 from providers.syniverse import access
+from providers.syniverse.api.models import Attachment, MessageRequest
+from providers.syniverse.api.paths import MESSAGES
+from providers.syniverse.api.people import Contact, ContactGroup
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.confirming import confirmer
-from providers.syniverse.models import Attachment, MessageRequest
 from providers.syniverse.normalize import normalize
-from providers.syniverse.paths import MESSAGES
-from providers.syniverse.people import Contact, ContactGroup
 from providers.syniverse.polls import polls
 from providers.syniverse.read_back import ReadBack
 from providers.syniverse.sending import sender

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from providers.syniverse import tokens
+from providers.syniverse.api import tokens
+from providers.syniverse.api.token_file import TokenFile
 from providers.syniverse.client import SyniverseClient
-from providers.syniverse.token_file import TokenFile
 from tests.support.syniverse_api import TOKEN, fake_api
 from tests.support.syniverse_tokens import REFRESHING, Gateway, SlowGateway, slow_gateway
 

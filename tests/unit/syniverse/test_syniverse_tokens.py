@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from providers.rest.errors import AuthenticationError, ConflictError, NotFoundError
-from providers.syniverse.token_file import TokenFile, TokenFileError
+from providers.syniverse.api.token_file import TokenFile, TokenFileError
 from tests.conftest import FakeClock
 from tests.support.syniverse_api import (
     KEY,

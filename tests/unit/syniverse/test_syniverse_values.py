@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.syniverse.values import address, ids, moment, msisdn, same_address, whole
+from providers.syniverse.events.values import address, ids, moment, msisdn, same_address, whole
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What a body says: its shapes, its members and their names, unrendered variables, ids."""

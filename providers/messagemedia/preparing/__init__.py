@@ -1,0 +1,1 @@
+"""What the setup makes at the provider: webhooks with our templates, signature keys."""

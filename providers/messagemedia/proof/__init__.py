@@ -1,0 +1,1 @@
+"""Who sent a request: keys, shared secrets, and why a proof does not hold."""

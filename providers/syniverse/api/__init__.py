@@ -1,0 +1,1 @@
+"""Every resource of the API, its token, Event Manager, for the client."""

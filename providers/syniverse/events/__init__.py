@@ -1,0 +1,1 @@
+"""What an event or a polled object says: its shapes, its values, ids."""

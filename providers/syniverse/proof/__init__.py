@@ -1,0 +1,1 @@
+"""Who sent a request: passwords, tokens, certificates, and whose events are taken."""
