@@ -3,6 +3,7 @@
 Source: README of this folder, section 7.
 """
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ Item = tuple[str, bytes]
 Refused = Mapping[str, RefusedError]
 """Ids that the provider will not have confirmed, and how it refused them."""
 
+_LARGE = 1024 * 1024
 # No id of the provider's begins so: they are UUIDs.
 _NAMELESS = "nameless:"
 # A confirmation that names an id that is none (README, section 7).
@@ -64,7 +66,7 @@ class QueuePoll:
 
     async def check(self) -> PollBatch:
         """Ask once. Raises ApiError."""
-        page = self._keyed((await self._queue.check(self._client.calls)).body)
+        page = await self._read((await self._queue.check(self._client.calls)).body)
         fresh = [item for item in page if item[0] not in self._stored]
         if fresh:
             self._stale_pages = 0
@@ -88,6 +90,10 @@ class QueuePoll:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _read(self, body: bytes) -> Sequence[Item]:
+        # Replies may hold the files of an MMS each: to cut such a page takes long, and the loop has others to serve.
+        return await asyncio.to_thread(self._keyed, body) if len(body) > _LARGE else self._keyed(body)
 
     def _keyed(self, body: bytes) -> Sequence[Item]:
         try:

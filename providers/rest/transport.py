@@ -19,7 +19,14 @@ import aiohttp
 from yarl import URL
 
 from providers.rest.answers import Answer, pause_of
-from providers.rest.errors import DeadlineError, NotConnectedError, OutcomeUnknownError, RefusedError, refused
+from providers.rest.errors import (
+    DeadlineError,
+    NotConnectedError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnreadableAnswerError,
+    refused,
+)
 from schemas.events import ProviderError
 from schemas.times import Clock
 
@@ -29,7 +36,7 @@ DEFAULT_TIMEOUT = 15.0
 DEFAULT_RETRIES = 2
 _CONNECT_TIMEOUT = 5.0
 _LONGEST_PAUSE = 30.0
-ANSWER_LIMIT = 16 * 1024 * 1024
+ANSWER_LIMIT = 64 * 1024 * 1024
 """Bytes that are read of an answer; what is longer is cut and then no JSON."""
 
 # Nothing has left this machine yet when one of these is raised.
@@ -162,9 +169,11 @@ class Transport:
 
     def _checked(self, call: Call, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
-            if not answer.whole and len(answer.body) <= ANSWER_LIMIT:
-                raise OutcomeUnknownError(f"{call.name}: the answer broke off")
-            return answer
+            if answer.whole:
+                return answer
+            if len(answer.body) > ANSWER_LIMIT:
+                raise UnreadableAnswerError(f"{call.name}: the answer is too large, over {ANSWER_LIMIT} bytes")
+            raise OutcomeUnknownError(f"{call.name}: the answer broke off")
         wait = pause_of(answer.status, answer.headers, self._tempo.clock())
         raise refused(answer.status, self._errors_of(answer.body), wait, call.name)
 

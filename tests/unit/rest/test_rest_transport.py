@@ -18,6 +18,7 @@ from providers.rest.errors import (
     ProviderFaultError,
     RateLimitedError,
     RefusedError,
+    UnreadableAnswerError,
 )
 from providers.rest.transport import Call, Tempo, Transport
 from schemas.events import ProviderError
@@ -327,10 +328,13 @@ async def test_exchange_is_one_try_and_any_status() -> None:
 
 
 async def test_answer_is_read_up_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body without end does not fill the memory: what is read is cut, and then no JSON."""
+    """A body without end does not fill the memory: what is read is cut, and told as too large."""
     monkeypatch.setattr(transports, "ANSWER_LIMIT", 1000)
-    async with calling(Reply({"a": "b" * 10_000_000})) as (transport, _):
-        answer = await transport.call(GET)
+    endless = Reply({"a": "b" * 10_000_000})
+    async with calling(endless, endless) as (transport, _):
+        answer = await transport.exchange(GET)
+        with pytest.raises(UnreadableAnswerError, match="too large"):
+            await transport.call(GET)
     assert len(answer.body) <= 1000 + 256 * 1024
     assert answer.json() is None
 

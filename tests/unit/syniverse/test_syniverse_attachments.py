@@ -7,7 +7,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from providers.rest.errors import NotFoundError, OutcomeUnknownError, UnreadableAnswerError
-from providers.rest.transport import ANSWER_LIMIT
 from providers.syniverse.client import SyniverseClient
 from tests.support.syniverse_api import (
     KEY,
@@ -99,10 +98,11 @@ async def test_token_path_of_the_sdks_without_an_answer() -> None:
             await client.attachments.access_token("a1")
 
 
-async def test_content_that_is_too_large_is_told() -> None:
+async def test_content_that_is_too_large_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: a file beyond the limit is no file cut short."""
+    monkeypatch.setattr("providers.rest.transport.ANSWER_LIMIT", 1000)
     async with fake_api() as api, api.client() as client:
-        api.will(Reply(200, b"x" * (ANSWER_LIMIT + 1)))
+        api.will(Reply(200, b"x" * 1_000_000))
         with pytest.raises(UnreadableAnswerError, match="too large"):
             await client.attachments.download("a1", token="t1")
 
