@@ -161,6 +161,10 @@ class Transport:
             reason = type(error.__cause__ if isinstance(error, _BrokenError) else error).__name__
             raise OutcomeUnknownError(f"{call.name}: the connection broke ({reason})") from error
 
+    async def rest(self, tries: int) -> None:
+        """Wait a little before a piece of work that several may be at is begun again, longer after each try."""
+        await self._tempo.sleep(_random.uniform(0.0, self._tempo.first_pause * 0.2 * 2.0 ** min(tries, 5)))
+
     async def close(self) -> None:
         """Close the connections."""
         session, self._session = self._session, None

@@ -54,6 +54,10 @@ class Api:
         call = Call(name=name, method="DELETE", path=path, query=tuple(query), repeatable=True)
         return await self._transport.call(call)
 
+    async def rest(self, tries: int) -> None:
+        """Wait a little before an update is begun again: somebody else is at the same item."""
+        await self._transport.rest(tries)
+
     def pages(self, kind: type[R], listing: "Listing") -> Pages[R]:
         """Return a list of resources. Raises LimitError; reading raises ApiError."""
         check_page(listing.offset, listing.limit)

@@ -5,9 +5,11 @@ What can be updated has a `version_number`: an update reads it, applies the chan
 written meanwhile (409, code 1001), it does so again. To the caller that is one call.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from providers.rest.errors import ConflictError, LimitError
 from providers.rest.operations import names_of, operation
@@ -18,7 +20,7 @@ from providers.syniverse.api.filters import Filters, Query, more, query_of
 from providers.syniverse.api.limits import check
 from providers.syniverse.api.records import Created, Record, read, written
 
-STALE_TRIES = 6
+STALE_TRIES = 10
 """How often an update reads and writes before it gives up against somebody who is faster."""
 
 R = TypeVar("R", bound=Record)
@@ -42,6 +44,7 @@ class Resource(Generic[R, F]):
     def __init__(self, api: Api, kind: Kind[R, F]) -> None:
         self._api = api
         self._kind = kind
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.path = kind.path
         self.offers = kind.offers | (names_of(type(self)) - names_of(Resource))
         self.models: Mapping[str, type] = {"item": kind.record, "changes": kind.record, "filters": kind.filters}
@@ -126,7 +129,17 @@ class Resource(Generic[R, F]):
         await self._write(name, "POST", id, lambda current: written(change(current)))
 
     async def _write(self, name: str, method: str, id: str, body_of: Callable[[R], Mapping[str, Any] | None]) -> None:
-        """Read, apply, write, until no version is stale; where `body_of` gives None there is nothing to write."""
+        """Read, apply, write, until no version is stale; where `body_of` gives None there is nothing to write.
+
+        Updates of one item by one client wait for each other: only others can be faster.
+        """
+        turn = self._turns.setdefault(id, asyncio.Lock())
+        async with turn:
+            await self._write_in_turn(name, method, id, body_of)
+
+    async def _write_in_turn(
+        self, name: str, method: str, id: str, body_of: Callable[[R], Mapping[str, Any] | None]
+    ) -> None:
         for tries in range(1, STALE_TRIES + 1):
             current = await self.get(id)
             body = body_of(current)
@@ -137,6 +150,7 @@ class Resource(Generic[R, F]):
             except ConflictError as error:
                 if error.code != STALE or tries == STALE_TRIES:
                     raise
+                await self._api.rest(tries)
             else:
                 return
 

@@ -252,3 +252,15 @@ async def test_setting_up_twice_changes_nothing_the_second_time() -> None:
                     await step.apply()
             await preparing.close()
     assert (created, api.statuses[201]) == ([2, 0], 2)
+
+
+async def test_twenty_at_the_same_item_all_get_their_change_in() -> None:
+    """Each reads, applies and writes in its turn."""
+    made = SyniverseCloud(SEED)
+    async with api_of(made) as (_, base_url), client_of(made, base_url) as client:
+        contact = (await client.contacts.create(Contact(first_name="Ann"))).id or ""
+        changes = (client.contacts.update(contact, Contact(last_name=f"N{number}")) for number in range(20))
+        await asyncio.gather(*changes)
+        found = await client.contacts.get(contact)
+    assert found.first_name == "Ann"
+    assert found.version_number == 21
