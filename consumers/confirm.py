@@ -32,10 +32,14 @@ from schemas.envelope import Delivered
 LONGEST_AGE = 60.0
 """Seconds that an event waits for others at most, whatever the configuration asks."""
 
-GIVE_UP_AFTER = 900.0
-"""Seconds for which an event is tried to be confirmed. It stays at the provider then, for its polls to show again."""
+GIVE_UP_AFTER = 60.0
+"""Seconds of trouble at a provider after which its events are let go, until a call goes well again.
 
-MOST_WAITING = 2000
+An event that waits keeps all behind it from being committed, those of other accounts among them. What is let go stays
+at the provider, for its polls to show again.
+"""
+
+MOST_WAITING = 500
 """Events of one account and kind that wait for a provider in trouble; those beyond are let go, for others' sake."""
 
 PARK_AFTER = 3
@@ -94,8 +98,9 @@ class Batcher:
         self._open: Batch | None = None
         self._calling = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
-        # When each item that waits for a provider in trouble was tried first.
-        self._waiting: dict[str, float] = {}
+        # The items that wait for a provider in trouble, and since when it is.
+        self._waiting: set[str] = set()
+        self._trouble_since: float | None = None
         self._failures = 0
         self._resume_at = 0.0
         self._parked = False
@@ -108,11 +113,11 @@ class Batcher:
         if pause > 0:
             self._wait(item, pause)
             return
-        if self._open is None and self._calling:
+        batch = self._open
+        if (batch is None and self._calling) or (batch is not None and batch.full.is_set()):
             # One call at a time: a slow provider must not hold the places of all accounts.
             raise TryLater(_TURN, "call_under_way")
-        batch = self._open
-        if batch is not None and not batch.full.is_set():
+        if batch is not None:
             batch.add(item)
             await asyncio.shield(batch.done)
             return
@@ -127,8 +132,7 @@ class Batcher:
             await self._call(tuple(batch.items))
         except (ApiError, TimeoutError) as error:
             later = self._later(error)
-            for item in batch.items:
-                self._waiting.setdefault(item.id, _now())
+            self._waiting |= {item.id for item in batch.items}
             self._end(batch, later)
             raise later from error
         except BaseException:
@@ -137,6 +141,7 @@ class Batcher:
             raise
         self._failures = 0
         self._parked = False
+        self._trouble_since = None
         self._end(batch, None)
 
     async def _call(self, items: Sequence[Confirmation]) -> None:
@@ -149,13 +154,13 @@ class Batcher:
 
     def _wait(self, item: Confirmation, pause: float) -> None:
         """Let an item wait for a provider in trouble, or let it go. Raises TryLater."""
-        since = self._waiting.get(item.id)
-        full = since is None and len(self._waiting) >= MOST_WAITING
-        if self._parked or full or (since is not None and _now() - since > GIVE_UP_AFTER):
+        full = item.id not in self._waiting and len(self._waiting) >= MOST_WAITING
+        lasting = self._trouble_since is not None and _now() - self._trouble_since > GIVE_UP_AFTER
+        if self._parked or full or lasting:
             self._counters[ConfirmOutcome.GIVEN_UP].inc()
             self._remember((item,))
             return
-        self._waiting.setdefault(item.id, _now())
+        self._waiting.add(item.id)
         raise TryLater(pause, "provider_unwell")
 
     async def _gather(self, batch: Batch) -> None:
@@ -184,12 +189,14 @@ class Batcher:
     def _remember(self, items: Sequence[Confirmation]) -> None:
         for item in items:
             self._seen[item.id] = None
-            self._waiting.pop(item.id, None)
+            self._waiting.discard(item.id)
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
     def _later(self, error: Exception) -> TryLater:
         self._failures += 1
+        if self._trouble_since is None:
+            self._trouble_since = _now()
         self._counters[ConfirmOutcome.POSTPONED].inc()
         what = str(error) if isinstance(error, ApiError) else "took too long"
         _log.warning("confirmation_postponed", account=self._account, error=type(error).__name__, what=what)
@@ -199,7 +206,8 @@ class Batcher:
         if self._parked:
             _log.error("confirmations_parked", account=self._account, seconds=PARKED, what=what)
         self._resume_at = _now() + (PARKED if self._parked else pause)
-        return TryLater(pause, "provider_unwell")
+        # What is parked is let go when it comes again, so at once.
+        return TryLater(0.0 if self._parked else pause, "provider_unwell")
 
     @staticmethod
     def _end(batch: Batch, later: TryLater | None) -> None:

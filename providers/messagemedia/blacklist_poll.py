@@ -106,6 +106,9 @@ class _Reading:
         pages = client.blacklist.list()
         for _ in range(PAGES):
             page = await pages.page(self.place)
+            if page.items and self.numbers.issuperset(page.items):
+                # A list that goes round never ends; who is not on it cannot be told from this look.
+                return True
             self.numbers.update(page.items)
             self.count += len(page.items)
             self.place = page.next_place

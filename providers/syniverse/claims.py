@@ -25,7 +25,7 @@ class Claim:
     """What an event says of one message or one request, as far as REST can be asked. None where it says nothing.
 
     Without an `id` nobody can be asked. `young` is an event that REST may not know of yet. `text` is compared without
-    regard to white space; a `cut` one is the beginning of what REST has.
+    regard to white space; a `cut` one is the beginning of what REST has. `consent` is what the text has to say.
     """
 
     id: str | None
@@ -36,6 +36,7 @@ class Claim:
     to: str | None = None
     request_id: str | None = None
     text: str | None = field(default=None, repr=False)
+    consent: str | None = None
     cut: bool = False
     young: bool = False
 
@@ -63,7 +64,8 @@ def _claim(event: Event) -> Claim | None:
         case InboundMessage():
             return _inbound_claim(event)
         case ConsentChanged():
-            return Claim(event.message_id, inbound=True, from_=event.number, young=_is_young(event))
+            young = _is_young(event)
+            return Claim(event.message_id, inbound=True, from_=event.number, consent=event.consent, young=young)
         case LinkClicked():
             return Claim(event.message_id, inbound=False, to=event.to, young=_is_young(event))
         case _:

@@ -23,13 +23,14 @@ Handler = Callable[[Reading, Json, Settings], Events]
 def normalize(webhook: Webhook, settings: Settings = NO_SETTINGS) -> Events:
     """Return the events that a webhook or a polled item tells of.
 
-    One that stands twice in a list is one event: its id is the same.
+    One that stands twice in a list is one event: its id is the same, and nothing that the second says counts.
     """
     handle = _polled if webhook.ingress == Ingress.POLL else _pushed
     found: dict[str, Event] = {}
     for reading in read(webhook):
-        for event in handle(reading, settings):
-            found.setdefault(event.id, event)
+        events = handle(reading, settings)
+        if events[0].id not in found:
+            found |= {event.id: event for event in events if event.id not in found}
     return tuple(found.values())
 
 

@@ -17,6 +17,7 @@ from providers.rest.transport import Tempo
 from providers.roles import Corroboration
 from providers.syniverse.access import client
 from providers.syniverse.claims import Claim, claims_of
+from providers.syniverse.consent import statement_of
 from providers.syniverse.events.facts import Facts, polled
 from providers.syniverse.events.values import label, same_address, trimmed
 from providers.syniverse.failures import bare_code
@@ -161,7 +162,10 @@ def _differs(claim: Claim, facts: Facts, direction: str) -> bool:
 
 
 def _says(claim: Claim, found: str | None) -> bool:
-    """Tell whether REST's text is the claimed one, where both are there."""
+    """Tell whether REST's text is the claimed one, and says the claimed consent, where both are there."""
+    if claim.consent is not None and found is not None:
+        statement = statement_of(found)
+        return statement is not None and statement.consent == claim.consent
     if claim.text is None or found is None:
         return True
     ours, theirs = " ".join(claim.text.split()), " ".join(found.split())
@@ -169,7 +173,10 @@ def _says(claim: Claim, found: str | None) -> bool:
 
 
 def _state_compared(claimed: str | None, found: str | None) -> Corroboration:
-    """Compare two states of a message. An end without delivery and a delivery exclude each other."""
+    """Compare two states of a message. What REST knows as ended undelivered was not delivered.
+
+    The other way round an end may have come later than the delivery; no state of a message goes back by it (P9).
+    """
     if found is None:
         return Corroboration.UNKNOWN if claimed is not None else Corroboration.CONFIRMED
     ours, theirs = _RANKS.get(claimed or ""), _RANKS.get(found or "")

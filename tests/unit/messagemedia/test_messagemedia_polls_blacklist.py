@@ -112,12 +112,22 @@ async def test_blacklist_that_is_too_long_loses_nobody(monkeypatch: pytest.Monke
 async def test_endless_blacklist_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list whose pages never stop is read as far as the bound."""
     monkeypatch.setattr(blacklist_poll, "MOST_NUMBERS", 3)
+    pages = [Reply({"numbers": [f"+6149157015{at}"], "pagination": {"page": str(at)}}) for at in range(9)]
+    async with api_answering(*pages) as api:
+        poll = BlacklistPoll(client_of(api.url), 30.0)
+        assert numbers_of(await poll.check()) == [(f"+6149157015{at}", True) for at in range(3)]
+        await poll.close()
+    assert len(api.seen) == 3
+
+
+async def test_blacklist_that_goes_round_ends() -> None:
+    """A page with nothing new under another name says that there is no end; nobody has left by it."""
     pages = [Reply({"numbers": ["+61491570156"], "pagination": {"page": str(place)}}) for place in range(9)]
     async with api_answering(*pages) as api:
         poll = BlacklistPoll(client_of(api.url), 30.0)
         assert numbers_of(await poll.check()) == [("+61491570156", True)]
         await poll.close()
-    assert len(api.seen) == 3
+    assert len(api.seen) == 2
 
 
 async def test_page_that_is_named_twice_ends_the_blacklist() -> None:

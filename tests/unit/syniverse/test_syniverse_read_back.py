@@ -12,7 +12,7 @@ from providers.rest.models import Model
 from providers.roles import Corroboration
 from providers.syniverse.claims import claims_of
 from providers.syniverse.read_back import ReadBack
-from schemas.events import Event, ProviderError
+from schemas.events import ConsentChanged, Event, ProviderError
 from tests.support.syniverse import NOW, envelope, events_of, own_body, own_value, written
 
 CONFIRMED, CONTRADICTED, UNKNOWN = Corroboration.CONFIRMED, Corroboration.CONTRADICTED, Corroboration.UNKNOWN
@@ -295,6 +295,28 @@ async def test_an_inbound_message_and_its_consent() -> None:
     rest = FakeRest(messages=Things({"MoaAAAAAAAAAAAAAAAAA03": INBOUND}))
     assert await said(events_of(own_body("inbound_stop")), rest) is CONFIRMED
     assert rest.messages.asked == ["MoaAAAAAAAAAAAAAAAAA03"]
+
+
+@pytest.mark.parametrize("forged", ["STOP", "START"])
+@pytest.mark.parametrize("first", ["true", "forged"])
+async def test_a_forged_consent_beside_the_true_message_is_not_believed(forged: str, first: str) -> None:
+    """In a list with the true event, whichever comes first: the forged text is compared, or does not count at all."""
+    true = own_value("inbound_stop")
+    true["event"]["fld-val-list"]["message_body"] = "See you at noon"
+    false = own_value("inbound_stop")
+    false["event"]["fld-val-list"]["message_body"] = forged
+    events = events_of(written([true, false] if first == "true" else [false, true]))
+    rest = FakeRest(messages=Things({"MoaAAAAAAAAAAAAAAAAA03": {**INBOUND, "body": "See you at noon"}}))
+    believed = await said(events, rest) is CONFIRMED
+    assert not believed or not any(isinstance(event, ConsentChanged) for event in events)
+
+
+async def test_a_consent_alone_is_compared_with_the_text() -> None:
+    """What REST has of the message must say it."""
+    (consent,) = [event for event in events_of(own_body("inbound_stop")) if isinstance(event, ConsentChanged)]
+    for text, expected in (("Stop.", CONFIRMED), ("START", CONTRADICTED), ("See you", CONTRADICTED)):
+        rest = FakeRest(messages=Things({"MoaAAAAAAAAAAAAAAAAA03": {**INBOUND, "body": text}}))
+        assert await said((consent,), rest) is expected
 
 
 @pytest.mark.parametrize("changes", [{"from_address": "+15555550157"}, {"direction": "MT"}, {"to_address": "66001"}])
