@@ -22,7 +22,7 @@ from schemas.errors import HooklineError
 from schemas.events import ProviderError
 
 # What any provider here calls a code; a number of a person is longer.
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
+_CODE = re.compile(r"[0-9]{1,6}|[A-Za-z][A-Za-z0-9_.-]{0,39}", re.ASCII)
 
 
 class ApiError(HooklineError):

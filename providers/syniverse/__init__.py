@@ -145,6 +145,7 @@ PROVIDER = Provider(
     portal_steps=(
         "Ask Syniverse's support by ticket to whitelist the domain of YOUR-HOST for Event Manager (1 to 2 days).",
         "Sign in to https://developer.syniverse.com; copy your application's access token for SYNIVERSE_TOKEN.",
+        "To call Syniverse (replies, polls, confirmations), take the # from `token` in the configuration.",
         "Event Manager, delivery configurations: create one of type REST and format JSON.",
         "Its address: https://YOUR-HOST/webhooks/ACCOUNT.",
         "Its authentication: Basic, with a user and a password of your making; user:password is SYNIVERSE_BASIC.",

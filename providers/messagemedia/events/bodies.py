@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs
 
-from providers.bodies import NotAnObject, RepeatedNameError, parse_object, unique_names
+from providers.bodies import NotAnObject, RepeatedNameError, bare, parse_object, unique_names
 from providers.fields import Json
 from providers.messagemedia.proof.signed_text import plain_bytes
 from schemas.json_text import JsonText
@@ -57,7 +57,7 @@ def body_of(webhook: Webhook) -> Body:
     if data.startswith(b"<") or "xml" in kind:
         return Body(failure=Unreadable.XML)
     if data[:1] not in b"{[" and ("x-www-form-urlencoded" in kind or _FORM.match(data)):
-        return _fields(data.decode("utf-8", "replace"))
+        return _fields(bare(data).decode("utf-8", "replace"))
     parsed = parse_object(data)
     if parsed.json is not None and _repeats(parsed.json):
         return Body(failure=Unreadable.REPEATED_NAMES)
