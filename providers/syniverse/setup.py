@@ -56,6 +56,10 @@ class SyniverseSetup:
             return SetupStep(StepKind.MANUAL, what, advice)
         if not found.active:
             return SetupStep(StepKind.MANUAL, what, "It is not active: switch it on in the portal, Event Manager.")
+        if not found.is_json:
+            return SetupStep(
+                StepKind.MANUAL, what, "It posts another format: set it to JSON in the portal, Event Manager."
+            )
         return SetupStep(StepKind.KEEP, f"delivery configuration {found.name or found.id}", f"posts to {self._url}")
 
     def _subscription_step(self, found: Delivery | None, subscriptions: Sequence[Subscription]) -> SetupStep:
@@ -90,7 +94,10 @@ class SyniverseSetup:
 
     async def _subscriptions(self, delivery_id: str) -> Sequence[Subscription]:
         found = await self._manager.subscriptions()
-        return [one for one in found if one.delivery_id == delivery_id and one.topic == TOPIC]
+        ours = [one for one in found if one.delivery_id == delivery_id and one.topic == TOPIC]
+        # One that has ended brings nothing any more.
+        now = from_clock(self._clock)
+        return [one for one in ours if one.ends is None or one.ends > now]
 
 
 def setup(account: Account, request: SetupRequest) -> SyniverseSetup:

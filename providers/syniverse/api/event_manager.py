@@ -16,7 +16,7 @@ from providers.rest.answers import json_of
 from providers.rest.transport import Call, Transport
 from providers.syniverse.api.answers import object_of
 from providers.syniverse.api.paths import ESS
-from schemas.times import format_time
+from schemas.times import format_time, parse_time
 
 TOPIC = "SCG-Message"
 # The list wants a limit; its own example has this one.
@@ -31,6 +31,7 @@ class Delivery:
     name: str | None
     address: str | None
     active: bool
+    is_json: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Subscription:
     topic: str | None
     event_type: str | None
     criteria: str | None
+    ends: datetime | None = None
 
 
 class EventManager:
@@ -105,6 +107,8 @@ def _delivery(item: Json, ident: str) -> Delivery:
         name=text(item, "del-cfg-nm"),
         address=text(item, "addr"),
         active=item.get("is-active") is not False,
+        # What the answer leaves out is not held against it.
+        is_json=(text(item, "del-fmt-cd") or "JSON").upper() == "JSON",
     )
 
 
@@ -114,4 +118,5 @@ def _subscription(item: Json) -> Subscription:
         topic=text(item, "topic-nm"),
         event_type=text(item, "evt-tp"),
         criteria=text(item, "match-crt"),
+        ends=parse_time(item.get("end-date")),
     )

@@ -145,7 +145,7 @@ async def test_configuration_of_another_name_that_posts_to_us_is_kept() -> None:
     assert "by-hand" in steps[0].what
 
 
-@pytest.mark.parametrize("fields", [{"addr": "https://old.example.com/"}, {"is-active": False}])
+@pytest.mark.parametrize("fields", [{"addr": "https://old.example.com/"}, {"is-active": False}, {"del-fmt-cd": "XML"}])
 async def test_what_differs_is_for_the_operator(fields: dict[str, Any]) -> None:
     """No call to change a configuration is documented."""
     cloud = EventManagerCloud()
@@ -163,6 +163,8 @@ async def test_what_differs_is_for_the_operator(fields: dict[str, Any]) -> None:
         ([{"match-crt": "to_address = '66000'"}], StepKind.MANUAL),
         ([{"topic-nm": "NIS-Events"}], StepKind.CREATE),
         ([{"del-cfg-id": "1647"}], StepKind.CREATE),
+        ([{"end-date": "2021-01-01T00:00:00Z"}], StepKind.CREATE),
+        ([{"end-date": "2199-01-01T00:00:00Z"}], StepKind.KEEP),
         (
             [
                 {"evt-tp": "message_state_change"},
@@ -172,7 +174,7 @@ async def test_what_differs_is_for_the_operator(fields: dict[str, Any]) -> None:
             StepKind.KEEP,
         ),
     ],
-    ids=["one type", "criteria", "another topic", "another configuration", "all types"],
+    ids=["one type", "criteria", "another topic", "another configuration", "ended", "ends later", "all types"],
 )
 async def test_subscription_has_to_cover_all(subscriptions: list[dict[str, Any]], kind: StepKind) -> None:
     """All event types of ours, without criteria."""
