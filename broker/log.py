@@ -68,9 +68,13 @@ class PlannedTopic:
 
 
 class LogState(StrEnum):
-    """What the log can do now, by evidence and not by hope."""
+    """What the log can do now, by evidence and not by hope.
+
+    SUSPECT: it failed lately, or is back and has confirmed nothing yet; one append at a time may try.
+    """
 
     HEALTHY = "healthy"
+    SUSPECT = "suspect"
     STARTING = "starting"
     AWAY = "away"
 

@@ -141,7 +141,7 @@ class Server:
                 return Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
             case LogState.HEALTHY:
                 return Readiness(ready=True, degraded=False, reason=ReadinessReason.READY)
-            case LogState.STARTING:
+            case LogState.STARTING | LogState.SUSPECT:
                 return Readiness(ready=False, degraded=False, reason=ReadinessReason.LOG_STARTING)
             case LogState.AWAY:
                 return Readiness(ready=False, degraded=True, reason=ReadinessReason.LOG_AWAY)

@@ -1,4 +1,4 @@
-"""The `[server]` table of the configuration."""
+"""The `[server]` and `[spool]` tables of the configuration."""
 
 from dataclasses import dataclass
 
@@ -21,3 +21,17 @@ class ServerSettings:
     max_connections: int = setting(
         4096, "connections open at once; beyond it idle ones are closed, and where there is none, the new one"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolSettings:
+    """`[spool]`: where verified webhooks wait on this host's disk while the log is away."""
+
+    dir: str = setting(
+        "var/spool", "folder on a disk of this host, shared by its workers; each has a folder of its own inside"
+    )
+    max_bytes: int = setting(
+        1 << 30, "bytes that a worker keeps at most; over it the provider's retry status; 0 turns the spool off"
+    )
+    segment_bytes: int = setting(8 << 20, "bytes after which a new segment file begins; a whole one is removed at once")
+    alarm_age: float = setting(300.0, "seconds that a webhook may wait in the spool before readiness says degraded")

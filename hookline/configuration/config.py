@@ -16,7 +16,7 @@ from hookline.configuration.problems import ConfigError, Problems, name_of, sugg
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
-from ingest.settings import ServerSettings
+from ingest.settings import ServerSettings, SpoolSettings
 from providers.contract import Account
 from providers.credentials import SecretError, is_reference, resolve
 from schemas.urls import SQLITE, sqlite_path
@@ -25,6 +25,7 @@ __all__ = ["TABLES", "Config", "ConfigError", "load_config", "resolve_url"]
 
 TABLES: Mapping[str, type] = {
     "server": ServerSettings,
+    "spool": SpoolSettings,
     "broker": BrokerSettings,
     "consumers": ConsumersSettings,
     "logging": LoggingSettings,
@@ -40,6 +41,7 @@ class Config:
 
     path: Path
     server: ServerSettings
+    spool: SpoolSettings
     broker: BrokerSettings
     accounts: Mapping[str, Account]
     consumers: ConsumersSettings
@@ -67,6 +69,8 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
         finish.check_addresses(loaded["server"])
     if loaded["broker"]:
         loaded["broker"] = finish.broker(loaded["broker"])
+    if loaded["spool"]:
+        loaded["spool"] = finish.spool(loaded["spool"])
     if loaded["consumers"]:
         loaded["consumers"] = finish.consumers(loaded["consumers"], _table(tree.get("accounts")))
     problems.raise_if_any()
@@ -106,6 +110,9 @@ class _Finish:
             ssl_keyfile=self._path(kafka.ssl_keyfile),
         )
         return replace(broker, url=url, kafka=found)
+
+    def spool(self, spool: SpoolSettings) -> SpoolSettings:
+        return replace(spool, dir=str(self.folder / spool.dir))
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
         for index, rule in enumerate(consumers.auto_reply.rules):

@@ -14,7 +14,7 @@ from hookline.configuration.config import Config, ConfigError
 from hookline.configuration.settings import LoggingSettings
 from hookline.process.startup import endpoints_of
 from ingest.server import Endpoint
-from ingest.settings import ServerSettings
+from ingest.settings import ServerSettings, SpoolSettings
 from providers.contract import AccountError, Request, Settings, Verdict, Verification
 from schemas.topics import WEBHOOKS
 from tests.support.conformance.base import OfProvider
@@ -163,6 +163,7 @@ class Proof(OfProvider):
         config = Config(
             path=tmp_path / "hookline.toml",
             server=ServerSettings(),
+            spool=SpoolSettings(),
             broker=BrokerSettings(),
             accounts={"main": account},
             consumers=ConsumersSettings(),

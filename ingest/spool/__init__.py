@@ -1,0 +1,1 @@
+"""The spool: verified webhooks on this host's disk while the log is away."""
