@@ -111,6 +111,8 @@ def _decoded(item: Found | Bad, stretch: Stretch, end: int) -> Spooled | Damaged
         length, tail = item.end - item.offset, item.end >= end
         return Damaged(stretch.place(item.offset), length, item.webhook_id, item.reason, tail)
     try:
-        return Spooled(stretch.place(item.offset), item.webhook_id, decode_webhook(item.payload))
+        return Spooled(
+            stretch.place(item.offset), item.end - item.offset, item.webhook_id, decode_webhook(item.payload)
+        )
     except NotAPayloadError as error:
         return Damaged(stretch.place(item.offset), item.end - item.offset, item.webhook_id, str(error), item.end >= end)

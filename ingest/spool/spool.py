@@ -145,13 +145,16 @@ class Spool:
                 return batch
         return None
 
-    async def done(self, batch: Batch) -> None:
-        """Remove the records of the batch: they are published. Never raises for the disk; it is tried again later."""
+    async def done(self, batch: Batch, refused: Sequence[Damaged] = ()) -> None:
+        """Remove the records of the batch: they are published, or `refused` by the log for good and set aside.
+
+        Never raises for the disk; it is tried again later.
+        """
         folder = self._folders.get(batch.worker)
         segment = folder.segments.get(batch.end.segment) if folder else None
         if folder is None or segment is None or batch.end.offset <= segment.position:
             return
-        self._report(segment, batch.damaged)
+        self._report(segment, (*batch.damaged, *refused))
         self._advance(folder, segment, batch)
         await self._sweep()
 
@@ -276,7 +279,7 @@ class Spool:
         self._set_aside += len(damaged)
         for item in damaged:
             _log.error(
-                "spool_damaged",
+                "spool_set_aside",
                 worker=item.place.worker,
                 segment=item.place.segment,
                 offset=item.place.offset,
