@@ -229,7 +229,7 @@ class Receiver:
         return Incoming(
             webhook=webhook,
             id=webhook_id,
-            events=events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics),
+            events=lambda: events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics),
             began=times.began,
             broker_by=times.broker_by,
             durable_by=times.durable_by,
@@ -259,7 +259,7 @@ class Receiver:
         counted, line = _OUTCOMES[outcome]
         self._metrics.ended(route.name, counted)
         millis = round((monotonic() - incoming.began) * 1000, 1)
-        _log.info(line, account=route.name, webhook_id=incoming.id, events=len(incoming.events), ms=millis)
+        _log.info(line, account=route.name, webhook_id=incoming.id, ms=millis)
         return self._success(route)
 
     def _success(self, route: _Route) -> Response:
@@ -280,7 +280,7 @@ class Receiver:
         wait = max(0.0, (incoming.durable_by - monotonic()) / 2)
         self._asking[route.name] += 1
         try:
-            found = await corroborator.corroborate(incoming.events, wait)
+            found = await corroborator.corroborate(incoming.events(), wait)
         except Exception as error:  # noqa: BLE001 - one that breaks its contract vouches for nothing
             return self._our_fault(route, Fault.VERIFY, error)
         finally:
