@@ -399,5 +399,4 @@ class Spool:
     def _let_go(self) -> None:
         for folder in self._folders.values():
             if folder.segments or not claim.leave(self._files, folder):
-                with contextlib.suppress(OSError):
-                    self._files.close(folder.lock)
+                claim.let_go(self._files, folder)
