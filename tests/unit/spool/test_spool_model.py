@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ingest.spool import Spool
 from ingest.spool.contract import Batch, SpoolError
 from ingest.spool.frame import Found, Scanner, seal_of
-from tests.support.faulty_files import Disk, FaultyFiles
+from tests.support.faulty_files import Disk, FaultyFiles, File
 from tests.support.spooling import settings as small
 from tests.support.spooling import webhook
 
@@ -123,13 +123,13 @@ class SpoolModel(RuleBasedStateMachine):
         self._run(self.spool.stop())
         self._open()
 
-    @precondition(lambda self: self.disk.segments())
+    @precondition(lambda self: self._segments())
     @rule(seed=st.integers(0, 1 << 16))
     def flip(self, seed: int) -> None:
         """Flip a bit of a byte that is durable; note which record it was part of."""
         random = Random(seed)
         with self.disk.lock:
-            path, file = random.choice(self.disk.segments())
+            path, file = random.choice(self._segments())
             if not file.durable or file.durable != file.data:
                 return
             at = random.randrange(len(file.data))
@@ -137,6 +137,9 @@ class SpoolModel(RuleBasedStateMachine):
             flipped = bytearray(file.data)
             flipped[at] ^= 1 << random.randrange(8)
             file.data = file.durable = bytes(flipped)
+
+    def _segments(self) -> list[tuple[Path, File]]:
+        return [(path, file) for path, file in self.disk.segments() if path.parent.name != "damaged"]
 
     def _note(self, path: Path, data: bytes, at: int) -> None:
         segment = int(path.stem)
