@@ -138,7 +138,9 @@ async def test_a_real_process_that_is_killed_loses_nothing(tmp_path: Path) -> No
     assert child.stdout is not None
     printed = [(await child.stdout.readline()).decode().strip() for _ in range(300)]
     child.send_signal(signal.SIGKILL)
-    printed += [line.decode().strip() for line in (await child.stdout.read()).splitlines(keepends=True) if line[-1:] == b"\n"]
+    printed += [
+        line.decode().strip() for line in (await child.stdout.read()).splitlines(keepends=True) if line[-1:] == b"\n"
+    ]
     await child.wait()
     spool = Spool(settings(tmp_path / "spool"))
     await spool.start()

@@ -142,4 +142,6 @@ def test_an_id_has_32_hexadecimal_digits(wrong: str) -> None:
 def test_a_webhook_that_cannot_be_encoded_says_so() -> None:
     """A lone surrogate that stands for no byte has no bytes."""
     with pytest.raises(UnicodeEncodeError):
-        encode_webhook(Webhook(**{f: getattr(webhook(1), f) for f in Webhook.__slots__} | {"target": "\ud800"}), "0" * 32)
+        encode_webhook(
+            Webhook(**{f: getattr(webhook(1), f) for f in Webhook.__slots__} | {"target": "\ud800"}), "0" * 32
+        )

@@ -43,7 +43,7 @@ async def test_the_answer_comes_after_the_sync_of_data_and_name(spool: Spool, fi
     """Create, sync the folder, write, sync; nothing is answered before."""
     await add(spool)
     name = "0000000000000001.seg"
-    assert files.log == [f"create {name}", f"sync_folder {spool._own.path.name}", f"write {name}", f"sync {name}"]  # type: ignore[union-attr]
+    assert files.log == [f"create {name}", f"sync_folder {spool._shelf.own.path.name}", f"write {name}", f"sync {name}"]  # type: ignore[union-attr]
 
 
 async def test_all_that_wait_share_one_sync(spool: Spool, files: FaultyFiles) -> None:
@@ -83,9 +83,7 @@ async def test_one_failure_is_mended_in_a_new_segment(spool: Spool, files: Fault
 
 
 @pytest.mark.parametrize("operation", ["create", "sync_folder", "write", "sync"])
-async def test_two_failures_are_told_and_then_it_works_again(
-    spool: Spool, files: FaultyFiles, operation: str
-) -> None:
+async def test_two_failures_are_told_and_then_it_works_again(spool: Spool, files: FaultyFiles, operation: str) -> None:
     """Nothing is acknowledged, nothing stays counted, the next webhook is stored."""
     files.fail(times=2, only=operation)
     with pytest.raises(SpoolUnavailableError):
