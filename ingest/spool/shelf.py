@@ -37,10 +37,12 @@ class Shelf:
 
     @property
     def inherited(self) -> list[Folder]:
+        """Folders of workers that ended."""
         return [folder for folder in self.folders.values() if not folder.own]
 
     @property
     def bytes(self) -> int:
+        """Bytes on disk in all folders."""
         return sum(folder.bytes for folder in self.folders.values())
 
     @property
@@ -50,6 +52,7 @@ class Shelf:
         return min((moment for moment in times if moment is not None), default=None)
 
     def head(self) -> tuple[Folder, Segment] | None:
+        """Return the first segment with something to publish: inherited ones come first."""
         own = [] if self.own is None else [self.own]
         for folder in (*self.inherited, *own):
             segment = folder.next
@@ -89,6 +92,7 @@ class Shelf:
         self.shrunk = True
 
     async def adopt(self, *, gating: bool) -> None:
+        """Take over the folders that nobody holds. Raises SpoolUnavailableError where the disk hangs."""
         held = frozenset(self.folders)
         try:
             found = await self.keeping.run(
@@ -105,6 +109,7 @@ class Shelf:
             self._changed.set()
 
     async def count_inherited(self) -> None:
+        """Count what is not counted. Raises SpoolUnavailableError where the disk hangs."""
         for folder in self.inherited:
             for segment in list(folder.segments.values()):
                 if not segment.counted and not segment.is_read:
@@ -120,6 +125,7 @@ class Shelf:
             segment.oldest = segment.oldest or counted.oldest
 
     def let_go(self) -> None:
+        """Give up all folders, and remove those that are empty. Blocks."""
         for folder in self.folders.values():
             if folder.segments or not claim.leave(self._files, folder):
                 claim.let_go(self._files, folder)

@@ -25,7 +25,7 @@ def webhook(number: int, body: bytes = b"") -> Webhook:
 
 def settings(path: object = "/spool", **changes: int) -> SpoolSettings:
     """Return settings with small segments."""
-    return SpoolSettings(dir=str(path), **({"segment_bytes": 1500} | changes))  # type: ignore[arg-type]
+    return SpoolSettings(dir=str(path), **({"segment_bytes": 1500} | changes))
 
 
 async def drain(spool: Spool, most_records: int = 3) -> tuple[list[Spooled], list[Damaged]]:

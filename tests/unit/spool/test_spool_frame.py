@@ -1,5 +1,6 @@
 """Frames and payloads: exact round trips, and damage that costs one record only."""
 
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -55,10 +56,8 @@ def test_a_webhook_comes_back_exactly(item: Webhook) -> None:
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_webhook_or_an_error(data: bytes) -> None:
     """A payload of another version or of nonsense raises nothing unforeseen."""
-    try:
+    with contextlib.suppress(NotAPayloadError):
         decode_webhook(data)
-    except NotAPayloadError:
-        pass
 
 
 @given(PAYLOADS)

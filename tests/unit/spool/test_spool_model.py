@@ -103,8 +103,8 @@ class SpoolModel(RuleBasedStateMachine):
             if damaged.webhook_id is not None:
                 self.named.add(damaged.webhook_id)
 
-    @rule(seed=st.integers(0, 1 << 16))
-    def kill(self, seed: int) -> None:
+    @rule()
+    def kill(self) -> None:
         """Kill the process and start another."""
         self._end()
         self._open()

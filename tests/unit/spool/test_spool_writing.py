@@ -67,7 +67,7 @@ async def test_own_counts_at_once_and_not_after_done(spool: Spool) -> None:
     assert (spool.own, spool.gating) == (1, True)
     await task
     await drain(spool)
-    assert (spool.own, spool.gating, spool.status().bytes) == (0, False, 0) or spool.own == 0
+    assert (spool.own, spool.gating) == (0, False)
 
 
 @pytest.mark.parametrize("operation", ["create", "sync_folder", "write", "sync"])
@@ -190,7 +190,7 @@ async def test_an_idle_spool_proves_the_disk(files: FaultyFiles, monkeypatch: py
     await spool.start()
     first = spool._writer.synced_at if spool._writer else None
     assert first is not None
-    while spool._writer is not None and spool._writer.synced_at == first:
+    while spool._writer is not None and spool._writer.synced_at == first:  # noqa: ASYNC110 - the disk sets no event
         await asyncio.sleep(0.01)
     assert (spool.status().synced_ago or 0) < 5
     await spool.stop()
