@@ -27,6 +27,7 @@ from aiohttp.web import BaseRequest, Response
 from ingest.answers import answer
 from ingest.body import BodyFault, BodyRoom, read_body
 from ingest.capture import CREDENTIALS, kept_headers, read_headers, traceparent_of
+from ingest.door import Door
 from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
 from ingest.normalizing import events_of
 from ingest.publisher import GRACE, Publisher
@@ -128,6 +129,7 @@ class Receiver:
         self._metrics = metrics
         self.refusals = Refusals(metrics)
         self._clock = clock
+        self.door = Door(settings, clock, metrics)
         self._room = BodyRoom(settings.max_body_bytes)
         metrics.watch_bodies(lambda: self._room.readers)
         self._max_in_flight = settings.max_in_flight
@@ -139,6 +141,18 @@ class Receiver:
 
         Raises nothing but CancelledError.
         """
+        client = self.door.client(request)
+        wait = self.door.wait(client)
+        if wait is not None:
+            response = self._refuse(NO_ACCOUNT, Refusal.RATE_LIMITED, 429)
+            response.headers["Retry-After"] = str(wait)
+            response.force_close()
+            return response
+        response = await self._routed(request, began, client)
+        self.door.answered(client, response.status)
+        return response
+
+    async def _routed(self, request: BaseRequest, began: float, client: str | None) -> Response:
         route = self._find(request)
         if isinstance(route, Refusal):
             return self._refuse(NO_ACCOUNT, route, 404)
@@ -147,7 +161,7 @@ class Receiver:
             response.headers["Allow"] = route.allow
             return response
         try:
-            return await self._receive(request, route, began)
+            return await self._receive(request, route, began, client)
         except Exception as error:  # noqa: BLE001 - a bug of ours is answered as our fault, never with a trace
             return self._our_fault(route, Fault.HANDLE, error)
         finally:
@@ -164,21 +178,23 @@ class Receiver:
             return Refusal.UNKNOWN_PATH
         return self._routes.get(path.removeprefix(PREFIX), Refusal.UNKNOWN_ACCOUNT)
 
-    async def _receive(self, request: BaseRequest, route: _Route, began: float) -> Response:
+    async def _receive(self, request: BaseRequest, route: _Route, began: float, client: str | None) -> Response:
         body = await read_body(request, route.policy.body_limit, route.policy.body_wait, self._room)
         if isinstance(body, BodyFault):
             return self._without_body(route, body)
         deadline = _deadline(route.policy, began, monotonic())
         seen = Request(request.method, request.raw_path, read_headers(request.raw_headers), body, request.remote)
         try:
-            proof = route.endpoint.verifier.verify(seen, self._clock())
+            now = self._clock()
+            proof = route.endpoint.verifier.verify(seen, now)
+            self.door.judged(client, route.endpoint.verifier, seen, now, proof)
         except Exception as error:  # noqa: BLE001 - a verifier that breaks its contract proves nobody
             return self._our_fault(route, Fault.VERIFY, error)
         if proof.verdict is not Verdict.VERIFIED:
             return self._not_proved(route, proof.verdict)
         if self._in_flight >= self._max_in_flight:
             return self._retry_later(route, Outcome.OVERLOADED)
-        taken = self._taken(route, self._webhook(route, seen, proof), began, deadline)
+        taken = self._taken(route, self._webhook(route, seen, proof, client), began, deadline)
         doubt = await self._doubt(route, taken)
         if doubt is not None:
             return doubt
@@ -196,7 +212,7 @@ class Receiver:
         events = events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics)
         return _Taken(webhook, webhook_id, events, began, deadline)
 
-    def _webhook(self, route: _Route, seen: Request, proof: Verification) -> Webhook:
+    def _webhook(self, route: _Route, seen: Request, proof: Verification, client: str | None) -> Webhook:
         account = route.endpoint.account
         return Webhook(
             provider=route.endpoint.provider.name,
@@ -207,7 +223,7 @@ class Receiver:
             headers=kept_headers(seen.headers, route.secret_headers),
             body=seen.body,
             received_at=from_clock(self._clock),
-            peer=seen.peer,
+            peer=client,
             verified_key=proof.key,
             traceparent=traceparent_of(seen.headers),
         )

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import structlog
 from aiohttp.web import BaseRequest, StreamResponse
@@ -16,6 +17,7 @@ from ingest.polls import PolledAccount, Polls
 from ingest.publisher import Publisher
 from ingest.receiver import Endpoint, Receiver
 from ingest.settings import ServerSettings
+from ingest.tls import TlsError, tls_of
 from schemas.errors import HooklineError
 from schemas.times import Clock
 
@@ -49,6 +51,7 @@ class ReadinessReason(StrEnum):
     DRAINING = "draining"
     LOG_STARTING = "log_starting"
     LOG_AWAY = "log_away"
+    OWN_CLOCK_SUSPECTED = "own_clock_suspected"
     WEBHOOK_REFUSED = "webhook_refused_by_log"
 
 
@@ -81,6 +84,7 @@ class Server:
         self._endpoints = endpoints
         self._listener: asyncio.Server | None = None
         self._connections: Connections | None = None
+        self._tls = tls_of(settings.tls_certfile, settings.tls_keyfile)
         self._draining: asyncio.Task[None] | None = None
 
     @property
@@ -109,9 +113,12 @@ class Server:
             lingering_time=_LINGER,
         )
         try:
+            encrypted: Mapping[str, Any] = {} if self._tls is None else await self._tls.listening()
             self._listener = await asyncio.get_running_loop().create_server(
-                self._connections, host or None, port, backlog=_BACKLOG
+                self._connections, host or None, port, backlog=_BACKLOG, **encrypted
             )
+        except TlsError as error:
+            raise ListenError(f"cannot listen with TLS: {error}") from error
         except OSError as error:
             raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
         self._polls.start()
@@ -125,6 +132,8 @@ class Server:
         """End the polls and close the connections to providers. To be called after `drain`, or instead of it."""
         await self._polls.stop()
         await self._polls.close()
+        if self._tls is not None:
+            await self._tls.stop()
         for endpoint in self._endpoints.values():
             if endpoint.corroborator is not None:
                 await endpoint.corroborator.close()
@@ -140,7 +149,10 @@ class Server:
                 # Only some webhooks are too large for the topic; a receiver taken out would never learn of its cure.
                 return Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
             case LogState.HEALTHY:
-                return Readiness(ready=True, degraded=False, reason=ReadinessReason.READY)
+                # With a wrong clock, senders without a time in their proof are served as always.
+                wrong = self._receiver.door.clock_watch.suspected
+                reason = ReadinessReason.OWN_CLOCK_SUSPECTED if wrong else ReadinessReason.READY
+                return Readiness(ready=True, degraded=wrong, reason=reason)
             case LogState.STARTING | LogState.SUSPECT:
                 return Readiness(ready=False, degraded=False, reason=ReadinessReason.LOG_STARTING)
             case LogState.AWAY:
