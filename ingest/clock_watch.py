@@ -49,7 +49,7 @@ class ClockWatch:
         if proof.skew is None:
             return
         if proof.verdict is Verdict.VERIFIED:
-            self._in_time()
+            self._proved(proof.skew)
         elif proof.verdict is Verdict.TIMESTAMP_OUT_OF_TOLERANCE:
             then = verifier.verify(request, at + proof.skew)
             if then.verdict is Verdict.VERIFIED:
@@ -64,7 +64,10 @@ class ClockWatch:
             _log.warning("clock_leapt", seconds=round(leapt, 3), direction="forward" if leapt > 0 else "back")
         self._seen = now
 
-    def _in_time(self) -> None:
+    def _proved(self, skew: float) -> None:
+        # A provider with a wide window may prove with the very difference that another is refused for.
+        if self._row and abs(skew) > abs(self._row[-1][1]) / 2:
+            return
         self._row.clear()
         if self.suspected:
             self.suspected = False

@@ -54,7 +54,7 @@ async def test_a_skewed_clock_is_told_and_ends_with_a_proved_webhook(
     case: ProviderCase, way: Way, side: int, direction: str
 ) -> None:
     """Enough genuine requests off in one direction: line, gauge and readiness name our clock; one in time ends it."""
-    off = side * 3600.0
+    off = side * ((way.patience or 0) + 3600)
     async with receiver(endpoints=[dated_endpoint(case, way)]) as bench:
         with capture_logs() as lines:
             for number in range(ENOUGH):
@@ -117,6 +117,18 @@ def test_one_proved_between_begins_the_row_anew(clock: FakeClock) -> None:
     for number in range(3 * ENOUGH):
         tell(watch, clock(), 0 if number % ENOUGH == ENOUGH - 1 else -3600, number)
     assert not watch.suspected
+
+
+def test_one_proved_by_a_wide_window_ends_nothing(clock: FakeClock) -> None:
+    """A provider that allows days proves with the difference that another is refused for."""
+    watch = watch_of(clock, FakeClock(0))
+    for number in range(ENOUGH):
+        tell(watch, clock(), 3600, number)
+        case, way = next((case, way) for case, way in DATED if (way.patience or 0) > 86_400)
+        verifier = case.provider.verifier(case.account(way))
+        request = proved(case, way, clock() + 3600)
+        watch.judged(verifier, request, clock(), verifier.verify(request, clock()))
+    assert watch.suspected
 
 
 def test_the_difference_is_the_median(clock: FakeClock) -> None:
