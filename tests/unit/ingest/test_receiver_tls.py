@@ -16,7 +16,7 @@ from tests.support.receiver import Bench, Wire, body_of, receiver, request_bytes
 pytestmark = pytest.mark.may_block  # the tests write files
 
 
-def files(folder: Path, **options: Any) -> dict[str, str]:
+def files(folder: Path, **options: Any) -> dict[str, Any]:
     """Return the settings of a new certificate."""
     certificate, key = write_pair(folder, "hooks", **options)
     return {"tls_certfile": str(certificate), "tls_keyfile": str(key)}
