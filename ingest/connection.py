@@ -8,7 +8,7 @@ leans on private parts of aiohttp 3.14, which is why pyproject.toml allows no ot
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp.http import HttpProcessingError, RawRequestMessage
@@ -67,9 +67,9 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Want to hear of every byte that cannot be sent at once."""
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - tells the types; a socket has no other
-        self._wire = transport
-        transport.set_write_buffer_limits(0)
+        # Not asserted: those of uvloop are of no class of asyncio's.
+        self._wire = cast("asyncio.WriteTransport", transport)
+        self._wire.set_write_buffer_limits(0)
         super().connection_made(transport)
 
     def pause_writing(self) -> None:
