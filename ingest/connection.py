@@ -69,7 +69,9 @@ class Connection(RequestHandler):
         """Want to hear of every byte that cannot be sent at once."""
         # Not asserted: those of uvloop are of no class of asyncio's.
         self._wire = cast("asyncio.WriteTransport", transport)
-        self._wire.set_write_buffer_limits(0)
+        # Not over TLS: uvloop's would pause at 0 and not resume. There 64 KiB wait before the time runs.
+        if transport.get_extra_info("sslcontext") is None:
+            self._wire.set_write_buffer_limits(0)
         super().connection_made(transport)
 
     def pause_writing(self) -> None:
