@@ -99,6 +99,7 @@ class KafkaFactory:
         log = KafkaLog(self.settings)
         self.stack.push_async_callback(log.stop)
         await log.start()
+        await log.settled(5.0)
         return log
 
 
