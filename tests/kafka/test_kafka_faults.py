@@ -15,7 +15,7 @@ from broker.log import LogState, LogUnavailableError
 from broker.settings import KafkaSettings
 from deploy.kafka.cluster import KafkaCluster, free_ports
 from schemas.records import Record
-from tests.support.kafka import kafka_settings, own_cluster
+from tests.support.kafka import kafka_settings, own_cluster, pause
 from tests.support.logs import PATIENCE, collect, make_topic, read_all, record, unique, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -99,7 +99,7 @@ async def test_nobody_is_told_of_forgotten_futures(
     """What an append left behind when it gave up is never reported as an error that nobody read."""
     topic = await make_topic(log)
     await log.append([record(topic)], PATIENCE)
-    await asyncio.to_thread(cluster.pause)
+    await pause(cluster)
     await asyncio.gather(*(refused_after(log, record(topic), 0.3) for _ in range(20)))
     await log.stop()
     gc.collect()
@@ -147,7 +147,7 @@ async def test_a_paused_broker_costs_an_append_no_more_than_its_wait(cluster: Ka
     """Half open connections: nothing answers and nothing is refused, yet the append returns."""
     topic = await make_topic(log)
     await log.append([record(topic)], PATIENCE)
-    cluster.pause()
+    await pause(cluster)
     assert await refused_after(log, record(topic), 0.8) < 0.8 + MARGIN
     await until(lambda: log.state is LogState.AWAY, 6)
     cluster.resume()
@@ -160,7 +160,7 @@ async def test_stop_is_quick_while_kafka_is_paused(cluster: KafkaCluster, log: K
     await log.append([record(topic)], PATIENCE)
     member = await log.subscribe(unique("group"), [topic])
     await collect(member, 1)
-    cluster.pause()
+    await pause(cluster)
     in_flight = asyncio.create_task(refused_after(log, record(topic), 30.0))
     await asyncio.sleep(0.05)
     began = time.monotonic()
