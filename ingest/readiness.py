@@ -74,6 +74,9 @@ def judge(facts: Facts) -> Readiness:
 def _without_log(facts: Facts) -> Readiness:
     reason = _REASONS[facts.state]
     starting = facts.state is LogState.STARTING and not facts.settled
+    if facts.spool is None and facts.state is LogState.SUSPECT:
+        # It may well store, and only a webhook can prove it: who is taken out would stay suspect for ever.
+        return Readiness(ready=True, degraded=True, reason=reason)
     if facts.spool is None or starting:
         return Readiness(ready=False, degraded=not starting, reason=reason)
     trouble = _trouble(facts.spool, facts.alarm_age)
