@@ -1,6 +1,7 @@
 """The receiver as a process part: it listens, tells whether it can store now, and drains."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from aiohttp.web import BaseRequest, StreamResponse
 
 from broker.log import Log, LogState
 from ingest.connection import Connection, Connections
+from ingest.listening import Listener, ListenError, listen
 from ingest.metrics import IngestMetrics
 from ingest.polls import PolledAccount, Polls
 from ingest.publisher import Publisher
 from ingest.receiver import Endpoint, Receiver
 from ingest.settings import ServerSettings
-from schemas.errors import HooklineError
 from schemas.times import Clock
 
 __all__ = ["Endpoint", "ListenError", "Readiness", "ReadinessReason", "Server"]
@@ -26,19 +27,13 @@ __all__ = ["Endpoint", "ListenError", "Readiness", "ReadinessReason", "Server"]
 _KEEPALIVE = 75.0
 # For the rest of a body that we refused. A sender that goes on sending is cut off then.
 _LINGER = 1.0
-_BACKLOG = 1024
 LONGEST_LINE = 64 * 1024
 """Bytes of a request line. A webhook by GET carries two texts of 5000 characters, percent-encoded, in its query."""
 
-_HIGHEST_PORT = 65_535
 _POLL = 0.01
 _CUT = 0.2
 
 _log = structlog.get_logger(__name__)
-
-
-class ListenError(HooklineError):
-    """The receiver could not listen on its address."""
 
 
 class ReadinessReason(StrEnum):
@@ -79,25 +74,27 @@ class Server:
         self._metrics, self._clock = metrics, clock
         self._polls = Polls((), self._publisher, metrics, clock)
         self._endpoints = endpoints
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._connections: Connections | None = None
         self._draining: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> tuple[str, int]:
         """The host and port that it listens on; the real port where 0 was asked for."""
-        if self._listener is None or not self._listener.sockets:
+        address = self._listener.address if self._listener else None
+        if address is None:
             raise ListenError("the receiver is not listening")
-        host, port = self._listener.sockets[0].getsockname()[:2]
-        return str(host), int(port)
+        return address
 
     def poll(self, polled: Sequence[PolledAccount]) -> None:
         """Take these polls along from the start on."""
         self._polls = Polls(polled, self._publisher, self._metrics, self._clock)
 
-    async def start(self) -> None:
-        """Listen. Raises ListenError where the address is no address, or is taken."""
-        host, port = _parse(self._settings.listen)
+    async def start(self, given: Sequence[socket.socket] = ()) -> None:
+        """Listen, on sockets that are shared with other processes where they are given.
+
+        Raises ListenError where the address is no address, or is taken.
+        """
         self._connections = Connections(
             self._answer,
             self._receiver.refusals,
@@ -108,12 +105,7 @@ class Server:
             keepalive_timeout=_KEEPALIVE,
             lingering_time=_LINGER,
         )
-        try:
-            self._listener = await asyncio.get_running_loop().create_server(
-                self._connections, host or None, port, backlog=_BACKLOG
-            )
-        except OSError as error:
-            raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
+        self._listener = await listen(self._connections, self._settings.listen, given)
         self._polls.start()
 
     @property
@@ -180,10 +172,3 @@ class Server:
             # The sender's next request belongs to another instance.
             response.force_close()
         return response
-
-
-def _parse(address: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > _HIGHEST_PORT:
-        raise ListenError(f"{address!r} is no address: expected HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
