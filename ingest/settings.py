@@ -31,7 +31,8 @@ class SpoolSettings:
         "var/spool", "folder on a disk of this host, shared by its workers; each has a folder of its own inside"
     )
     max_bytes: int = setting(
-        1 << 30, "bytes that a worker keeps at most; over it the provider's retry status; 0 turns the spool off"
+        1 << 30,
+        "bytes kept at most, by N workers 1/N each; over it the provider's retry status; 0 turns the spool off",
     )
     segment_bytes: int = setting(8 << 20, "bytes after which a new segment file begins; a whole one is removed at once")
     alarm_age: float = setting(300.0, "seconds that a webhook may wait in the spool before readiness says degraded")
