@@ -6,6 +6,7 @@ import signal
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -135,10 +136,10 @@ async def test_a_worker_killed_under_load_loses_nothing_that_was_acknowledged(si
 
     senders = [asyncio.create_task(sender(name)) for name in range(8)]
     for killed in range(2):
-        await until(lambda least=150 * (killed + 1): enough(books, least))
+        await until(partial(enough, books, 150 * (killed + 1)))
         first, *_ = await site.pids()
         kill(first)
-        await until(lambda pid=first: replaced(site, pid))
+        await until(partial(replaced, site, first))
     seen = len(books.acknowledged)
     await until(lambda: enough(books, seen + 100))
     going.set()

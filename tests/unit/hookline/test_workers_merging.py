@@ -1,6 +1,7 @@
 """One answer from those of several workers."""
 
 import asyncio
+from collections.abc import Iterable
 
 import orjson
 import pytest
@@ -106,17 +107,21 @@ def test_what_went_in_comes_out(figures: dict[str, tuple[str, str, float]], word
     for name, (label, value, number) in figures.items():
         Gauge(f"g_{name}", words, [label], registry=registry).labels(value).set(number)
     text = generate_latest(registry).decode()
-    given_ = {sample for family in text_string_to_metric_families(text) for sample in map(_frozen, family.samples)}
-    found = parsed(merge({"1": text, "2": text}).exposition())
-    read = [sample for family in found.values() for sample in map(_frozen, family.samples)]
-    assert len(read) == 2 * len(given_)
-    for number in ("1", "2"):
-        assert {(n, labels - {(LABEL, number)}, v) for n, labels, v in read if (LABEL, number) in labels} == given_
+    original = frozen(text_string_to_metric_families(text))
+    found = frozen(parsed(merge({"1": text, "2": text}).exposition()).values())
+    assert len(found) == 2 * len(original)
+    for worker in ("1", "2"):
+        own = {(name, labels - {(LABEL, worker)}, value) for name, labels, value in found if (LABEL, worker) in labels}
+        assert own == original
 
 
-def _frozen(sample: object) -> tuple[str, frozenset[tuple[str, str]], float]:
-    name, labels, value = sample[0], sample[1], sample[2]  # type: ignore[index] # a Sample is a tuple
-    return name, frozenset(labels.items()), value
+def frozen(families: Iterable[Metric]) -> set[tuple[str, frozenset[tuple[str, str]], float]]:
+    """Return all samples as values that can be compared."""
+    return {
+        (sample.name, frozenset(sample.labels.items()), sample.value)
+        for family in families
+        for sample in family.samples
+    }
 
 
 def test_the_parents_own_figures_are_valid() -> None:

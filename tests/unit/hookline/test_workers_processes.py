@@ -90,7 +90,8 @@ async def test_workers_that_cannot_start_end_the_parent(desk: Desk, status: int,
     (listen, admin), lives = free_ports(2), desk.folder / "lives"
     write_config(desk, AWAY, listen=listen, admin=admin)
     code = f"import sys; open({str(lives)!r}, 'a').write('x'); sys.exit({status})"
-    supervisor = Supervisor(load_config(desk.config, os.environ), 2, (sys.executable, "-c", code))
+    config = await asyncio.to_thread(load_config, desk.config, os.environ)
+    supervisor = Supervisor(config, 2, (sys.executable, "-c", code))
     with pytest.raises(error, match=r"worker \d could not start: its own line above tells why"):
         async with asyncio.timeout(20):
             await supervisor.run(asyncio.Event())
