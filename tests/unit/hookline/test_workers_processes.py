@@ -104,9 +104,8 @@ async def test_every_worker_answers_through_the_parent(desk: Desk) -> None:
         status, _ = await ask(site.admin, "/readyz")
         ready = await site.page("/readyz")
         figures = (await ask(site.admin, "/metrics"))[1].decode()
-    assert (status, ready["degraded"]) == (503, True)
+    assert (status, ready["degraded"]) == (200, True)  # the spool takes what comes
     assert [worker["worker"] for worker in ready["workers"]] == [1, 2]
-    assert {each["reason"] for each in ready["workers"]} == {"log_away"}
     for line in ('hookline_log_up{worker="1"}', 'hookline_log_up{worker="2"}', "hookline_workers_running 2.0"):
         assert line in figures
 
@@ -153,7 +152,8 @@ async def test_a_stopped_worker_holds_no_question_up(desk: Desk) -> None:
                 ready = await site.page("/readyz")
         finally:
             os.kill(first, signal.SIGCONT)
-    assert [worker["reason"] for worker in ready["workers"]] == ["no_answer", "log_away"]
+    assert ready["workers"][0]["reason"] == "no_answer"
+    assert (ready["ready"], ready["degraded"]) == (True, True)  # the other one has its spool
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
