@@ -52,6 +52,7 @@ class AppendFailure(StrEnum):
 
     UNAVAILABLE = "unavailable"
     TIMEOUT = "timeout"
+    LEFT = "log_left"
     RECORD_REFUSED = "record_refused"
     SPOOL_FULL = "spool_full"
     SPOOL_TIMEOUT = "spool_timeout"

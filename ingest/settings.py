@@ -53,7 +53,7 @@ class SpoolSettings:
     )
     max_bytes: int = setting(
         1 << 30,
-        "bytes that a worker keeps at most; over it the provider's retry status; 0 turns the spool off",
+        "bytes kept at most, by N workers 1/N each; over it the provider's retry status; 0 turns the spool off",
         minimum=0,
     )
     segment_bytes: int = setting(8 << 20, "bytes after which a new segment file begins; a whole one is removed at once")

@@ -1,7 +1,7 @@
 """Makes one webhook durable before its time is over: in the log, in the spool, or not at all.
 
-The log comes first, while it is healthy and the spool is empty. What it does not confirm until `broker_by` goes to
-the spool, under the same ids, so that a late confirmation does no harm. A webhook is answered with success only after
+The log comes first, while it is healthy and the spool is empty. What it does not confirm until `broker_by`, or until
+it is healthy no longer, goes to the spool, under the same ids, so that a late confirmation does no harm. A webhook is answered with success only after
 one of the two has it (P1), and by `durable_by` it is answered in any case (P2).
 """
 
@@ -92,7 +92,12 @@ class Storing:
         now = monotonic()
         left = incoming.durable_by - now - GRACE
         wait = min(max(incoming.broker_by - now, min(LEAST_WAIT, left / 2)), left)
-        return await self._publisher.publish(incoming.webhook, incoming.events(), wait, webhook_id=incoming.id)
+        try:
+            async with self.gate.while_healthy():
+                return await self._publisher.publish(incoming.webhook, incoming.events(), wait, webhook_id=incoming.id)
+        except TimeoutError:
+            self._metrics.append_failed(AppendFailure.LEFT)
+            return PublishOutcome.UNAVAILABLE
 
     async def _keep(self, spool: Spool, incoming: Incoming) -> PublishOutcome:
         try:
