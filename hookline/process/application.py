@@ -65,6 +65,11 @@ class Application:
         """The admin address as `HOST:PORT`; the real port where 0 was asked for."""
         return self._admin.address
 
+    @property
+    def log_state(self) -> LogState:
+        """What the log can do now."""
+        return self._log.state
+
     async def start(self) -> None:
         """Start everything, the consumers last. With Kafka away it starts all the same and is not ready.
 
