@@ -7,7 +7,6 @@ from prometheus_client.samples import Sample
 
 _REFUSALS = "hookline_refusals_total"
 _WEBHOOKS = "hookline_webhooks_total"
-_DRAINED = "hookline_spool_drained_total"
 
 
 def refusals(registry: CollectorRegistry) -> Mapping[str, int]:
@@ -22,11 +21,6 @@ def refusals(registry: CollectorRegistry) -> Mapping[str, int]:
 def spooled(registry: CollectorRegistry) -> int:
     """Return how many webhooks were answered because the spool had them."""
     return sum(int(one.value) for one in _samples(registry, _WEBHOOKS) if one.labels.get("outcome") == "spooled")
-
-
-def drained(registry: CollectorRegistry) -> int:
-    """Return how many webhooks went from the spool to the log."""
-    return sum(int(one.value) for one in _samples(registry, _DRAINED))
 
 
 def _samples(registry: CollectorRegistry, name: str) -> Iterator[Sample]:

@@ -15,7 +15,7 @@ from hookline.configuration.config import Config, load_config
 from hookline.demo import folder as files
 from hookline.demo.audit import Audit, check
 from hookline.demo.collect import stored_of
-from hookline.demo.counts import drained, refusals, spooled
+from hookline.demo.counts import refusals, spooled
 from hookline.demo.folder import Folder
 from hookline.demo.outage import Outage, Plan
 from hookline.demo.outage_view import SpoolView
@@ -227,20 +227,20 @@ def _question(cloud: Cloud) -> Outgoing:
 
 
 def _spool_waiting(application: Application) -> bool:
-    status = application.spool_status()
+    status = application.spool_status
     return status is not None and status.own + status.inherited > 0
 
 
 def _spool_view(application: Application) -> SpoolView:
-    status, registry = application.spool_status(), application.registry
+    status = application.spool_status
     if status is None:
         return SpoolView()
     return SpoolView(
         waiting=status.own + status.inherited,
         bytes=status.bytes,
         oldest=status.oldest_age,
-        spooled=spooled(registry),
-        drained=drained(registry),
+        spooled=spooled(application.registry),
+        drained=application.drained,
         set_aside=status.set_aside,
     )
 
