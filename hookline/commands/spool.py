@@ -84,7 +84,7 @@ def _verify(settings: SpoolSettings) -> int:
 
 def _export(settings: SpoolSettings, path: Path | None, *, damaged: bool) -> int:
     with exporting.output(path) as file:
-        lines = reading.damaged_lines(settings) if damaged else reading.record_lines(settings)
+        lines = exporting.damaged_lines(settings) if damaged else exporting.record_lines(settings)
         for line in lines:
             file.write(line)
     return 0

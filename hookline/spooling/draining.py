@@ -7,7 +7,6 @@ again by the next one, under the same ids.
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ async def _work(work: Drain, spool: Spool, deadline: float) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline
     moved = told = loop.time()
-    while spool.inherited and loop.time() < end:
+    while (spool.gating or spool.inherited) and loop.time() < end:
         if await work.turn():
             moved = loop.time()
         if loop.time() - moved > STALL:

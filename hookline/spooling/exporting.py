@@ -3,7 +3,7 @@
 import base64
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +12,9 @@ import orjson
 
 from hookline.errors import CommandError
 from hookline.record_lines import line_of
+from hookline.spooling import reading
 from hookline.spooling.words import place_text
+from ingest.settings import SpoolSettings
 from ingest.spool.contract import Spooled
 from schemas.records import StoredRecord
 from schemas.webhook import webhook_to_record
@@ -21,6 +23,16 @@ NOWHERE = -1
 """Partition and offset of a record that is not in the log yet."""
 
 _OWNER_ALONE = 0o600
+
+
+def record_lines(settings: SpoolSettings) -> Iterator[bytes]:
+    """Yield a line for each record that waits. Raises CommandError."""
+    return (record_line(item) for item in reading.items(settings) if isinstance(item, Spooled))
+
+
+def damaged_lines(settings: SpoolSettings) -> Iterator[bytes]:
+    """Yield a line for each file that was set aside. Raises CommandError."""
+    return (damaged_line(name, data) for name, data in reading.set_aside(settings))
 
 
 def record_line(spooled: Spooled) -> bytes:

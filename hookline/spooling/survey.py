@@ -5,7 +5,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingest.spool.contract import Damaged, Spooled
+from ingest.spool.contract import Damaged, Place, Spooled
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """The end of a worker's last segment, cut off in the midst of a write. Nobody was told that it is kept."""
+
+    place: Place
+    length: int
+
+
+Item = Spooled | Damaged | Torn
+"""What stands in a segment."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,16 +45,7 @@ class Folder:
     oldest: datetime | None = None
     shares: Sequence[Share] = ()
     damaged: Sequence[Damaged] = ()
-
-    @property
-    def torn(self) -> Sequence[Damaged]:
-        """Tails that were cut off in the midst of a write, which nobody was told is kept: no damage."""
-        return [one for one in self.damaged if one.tail]
-
-    @property
-    def broken(self) -> Sequence[Damaged]:
-        """What is damaged indeed."""
-        return [one for one in self.damaged if not one.tail]
+    torn: Sequence[Torn] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +77,24 @@ class Survey:
     @property
     def damage(self) -> bool:
         """Whether anything is damaged, in a segment or set aside."""
-        return bool(self.set_aside) or any(folder.broken for folder in self.folders)
+        return bool(self.set_aside) or any(folder.damaged for folder in self.folders)
 
 
-def counted(worker: str, items: Iterable[Spooled | Damaged], *, held: bool, segments: int, size: int) -> Folder:
+def counted(worker: str, items: Iterable[Item], *, held: bool, segments: int, size: int) -> Folder:
     """Return what a folder holds, counted as it is read: a spool may be larger than memory."""
     shares: Counter[tuple[str, str]] = Counter()
     damaged: list[Damaged] = []
+    torn: list[Torn] = []
     oldest: datetime | None = None
     for item in items:
-        if isinstance(item, Damaged):
-            damaged.append(item)
-            continue
-        webhook = item.webhook
-        shares[webhook.account, webhook.provider] += 1
-        oldest = webhook.received_at if oldest is None else min(oldest, webhook.received_at)
+        match item:
+            case Damaged():
+                damaged.append(item)
+            case Torn():
+                torn.append(item)
+            case Spooled(webhook=webhook):
+                shares[webhook.account, webhook.provider] += 1
+                oldest = webhook.received_at if oldest is None else min(oldest, webhook.received_at)
     return Folder(
         worker=worker,
         held=held,
@@ -98,4 +104,5 @@ def counted(worker: str, items: Iterable[Spooled | Damaged], *, held: bool, segm
         oldest=oldest,
         shares=tuple(Share(*who, number) for who, number in sorted(shares.items())),
         damaged=tuple(damaged),
+        torn=tuple(torn),
     )

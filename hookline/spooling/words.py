@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from hookline.spooling.survey import Folder, Survey
-from ingest.spool.contract import Damaged
+from ingest.spool.contract import Damaged, Place
+from ingest.spool.segments import segment_name
 from schemas.times import format_time
 
 _KIB = 1024
@@ -14,9 +15,9 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 def survey_lines(survey: Survey, now: datetime) -> Sequence[str]:
     """Return a spool for a person to read."""
+    figures = (_many(len(survey.folders), "folder"), _many(survey.records, "webhook"), size_text(survey.bytes))
     return [
-        f"{survey.root}: {_many(len(survey.folders), 'folder')}, "
-        f"{_many(survey.records, 'webhook')}, {size_text(survey.bytes)}",
+        f"{survey.root}: {', '.join(figures)}",
         *(line for folder in survey.folders for line in _folder_lines(folder, now)),
         *([_aside_line(survey)] if survey.set_aside else []),
     ]
@@ -36,34 +37,33 @@ def survey_fields(survey: Survey) -> Mapping[str, Any]:
 def damage_lines(survey: Survey) -> Sequence[str]:
     """Return all that is damaged and all tails that were cut off, a line each."""
     return [
-        *(f"DAMAGED {damage_text(one)}" for folder in survey.folders for one in folder.broken),
+        *(f"DAMAGED {damage_text(one)}" for folder in survey.folders for one in folder.damaged),
         *(f"DAMAGED set aside earlier: {one.name}, {size_text(one.bytes)}" for one in survey.set_aside),
-        *(f"torn tail, no damage: {damage_text(one)}" for folder in survey.folders for one in folder.torn),
+        *(
+            f"torn tail, no damage: {place_text(one.place)}, {one.length:,} bytes"
+            for folder in survey.folders
+            for one in folder.torn
+        ),
     ]
 
 
 def damage_text(damaged: Damaged) -> str:
     """Return the id or the place of what is damaged, and why."""
     name = "webhook unknown" if damaged.webhook_id is None else f"webhook {damaged.webhook_id}"
-    return f"{place_text(damaged)}, {damaged.length:,} bytes, {name}: {damaged.reason}"
+    return f"{place_text(damaged.place)}, {damaged.length:,} bytes, {name}: {damaged.reason}"
 
 
-def place_text(item: Damaged) -> str:
-    """Return where it stands, as `w-1f/0000000000000001.seg:120`."""
-    place = item.place
-    return f"{place.worker}/{place.segment:016d}.seg:{place.offset}"
+def place_text(place: Place) -> str:
+    """Return where something stands, as `w-1f/0000000000000001.seg:120`."""
+    return f"{place.worker}/{segment_name(place.segment)}:{place.offset}"
 
 
 def size_text(size: int) -> str:
     """Return a number of bytes in a unit that suits it."""
     if size < _KIB:
         return f"{size} bytes"
-    value = float(size)
-    for unit in _UNITS:
-        value /= _KIB
-        if value < _KIB:
-            break
-    return f"{value:.1f} {unit}"
+    step = min((size.bit_length() - 1) // 10, len(_UNITS))
+    return f"{size / _KIB**step:.1f} {_UNITS[step - 1]}"
 
 
 def _folder_lines(folder: Folder, now: datetime) -> Iterator[str]:
@@ -75,8 +75,8 @@ def _folder_lines(folder: Folder, now: datetime) -> Iterator[str]:
     yield f"  {folder.worker}  {state}: {', '.join(figures)}"
     for share in folder.shares:
         yield f"    {share.account} ({share.provider}): {share.records:,}"
-    if folder.broken:
-        yield f"    DAMAGED: {_many(len(folder.broken), 'place')}; `hookline spool verify` names them"
+    if folder.damaged:
+        yield f"    DAMAGED: {_many(len(folder.damaged), 'place')}; `hookline spool verify` names them"
     if folder.torn:
         yield f"    {_many(len(folder.torn), 'torn tail')}: cut off in the midst of a write, no damage"
 
@@ -97,7 +97,7 @@ def _folder_fields(folder: Folder) -> Mapping[str, Any]:
         "accounts": [
             {"account": share.account, "provider": share.provider, "records": share.records} for share in folder.shares
         ],
-        "damaged": len(folder.broken),
+        "damaged": len(folder.damaged),
         "torn_tails": len(folder.torn),
     }
 

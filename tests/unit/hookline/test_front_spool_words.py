@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from hookline.errors import CommandError
 from hookline.record_lines import record_of
 from hookline.spooling.exporting import damaged_line, output, record_line
-from hookline.spooling.survey import Folder, SetAside, Share, Survey, counted
+from hookline.spooling.survey import Folder, Item, SetAside, Share, Survey, Torn, counted
 from hookline.spooling.words import damage_lines, size_text, survey_fields, survey_lines
 from ingest.spool.contract import Damaged, Place, Spooled
 from schemas.webhook import Webhook, webhook_from_record
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 PLACE = Place("w-1", 1, 120)
-TORN = Damaged(PLACE, 17, None, "cut off", tail=True)
+TORN = Torn(PLACE, 17)
 BROKEN = Damaged(replace(PLACE, segment=2), 300, "0b" * 16, "checksum")
 
 
@@ -38,10 +38,10 @@ def spooled(account: str = "main", provider: str = "telnyx", minutes: int = 0, b
         body=body,
         received_at=NOON + timedelta(minutes=minutes),
     )
-    return Spooled(PLACE, webhook.id, webhook)
+    return Spooled(PLACE, 100, webhook.id, webhook)
 
 
-def folder(*items: Spooled | Damaged, held: bool = False) -> Folder:
+def folder(*items: Item, held: bool = False) -> Folder:
     """Return what was counted of a folder with these items."""
     return counted("w-1", items, held=held, segments=2, size=2048)
 
@@ -57,7 +57,7 @@ def test_records_are_counted_by_account_and_provider() -> None:
     assert found.shares == (Share("main", "telnyx", 2), Share("mm", "messagemedia", 1))
     assert found.records == 3
     assert found.oldest == NOON + timedelta(minutes=1)
-    assert (found.torn, found.broken) == ([TORN], [BROKEN])
+    assert (found.torn, found.damaged) == ((TORN,), (BROKEN,))
 
 
 def test_a_person_reads_who_holds_what_and_since_when() -> None:
@@ -101,7 +101,7 @@ def test_damage_is_named_by_id_or_place() -> None:
     assert damage_lines(found) == [
         f"DAMAGED w-1/0000000000000002.seg:120, 300 bytes, webhook {'0b' * 16}: checksum",
         "DAMAGED set aside earlier: x.bin, 7 bytes",
-        "torn tail, no damage: w-1/0000000000000001.seg:120, 17 bytes, webhook unknown: cut off",
+        "torn tail, no damage: w-1/0000000000000001.seg:120, 17 bytes",
     ]
 
 
