@@ -60,12 +60,15 @@ def drain(config: Config, deadline: float) -> int:
     if not reading.root_of(config.spool).is_dir():
         print(f"there is no spool at {config.spool.dir}: nothing to drain")
         return 0
-    ended = asyncio.run(_drained(config, deadline))
+    return told(asyncio.run(_drained(config, deadline)), config.broker.url, config.spool.dir)
+
+
+def told(ended: Drained, url: str, folder: str) -> int:
+    """Print how a drain ended and return the exit status. Raises CommandError where the log took nothing."""
     print(f"drained {ended.drained:,} webhooks; left {ended.left:,}, held by live processes {ended.held:,}")
     if ended.stalled:
         raise CommandError(
-            f"the log at {config.broker.url} took nothing for {STALL:g} s; "
-            f"nothing is lost: {ended.left:,} webhooks wait in {config.spool.dir}"
+            f"the log at {url} took nothing for {STALL:g} s; nothing is lost: {ended.left:,} webhooks wait in {folder}"
         )
     return 1 if ended.left else 0
 

@@ -6,7 +6,7 @@ What is read may be gone in the next moment, or grow: a live worker appends, and
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from hookline.errors import CommandError
@@ -130,7 +130,7 @@ def _is_held(lock: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _told(root: Path) -> Iterator[None]:
+def _told(root: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
