@@ -72,7 +72,7 @@ def _without_log(facts: Facts) -> Readiness:
     if facts.spool is None or starting:
         return Readiness(ready=False, degraded=not starting, reason=reason)
     trouble = _trouble(facts.spool, facts.alarm_age)
-    if trouble in (ReadinessReason.SPOOL_FAILING, ReadinessReason.SPOOL_FULL):
+    if trouble is ReadinessReason.SPOOL_FAILING or trouble is ReadinessReason.SPOOL_FULL:
         return Readiness(ready=False, degraded=True, reason=trouble)
     return Readiness(ready=True, degraded=True, reason=reason)
 
