@@ -18,8 +18,8 @@ class NotALineError(ValueError):
     """A line that `hookline tail` did not print."""
 
 
-def line_of(record: StoredRecord) -> bytes:
-    """Return the record as one JSON object and a newline."""
+def line_of(record: StoredRecord, **more: str) -> bytes:
+    """Return the record as one JSON object and a newline; `more` are further members, which `record_of` passes over."""
     fields: dict[str, Any] = {
         "topic": record.topic,
         "partition": record.partition,
@@ -28,6 +28,7 @@ def line_of(record: StoredRecord) -> bytes:
         "key": None if record.key is None else _text(record.key),
         "headers": joined_headers(record.headers),
         **_value(record),
+        **more,
     }
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 

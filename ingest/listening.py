@@ -50,7 +50,8 @@ async def listen(
 ) -> Listener:
     """Serve new connections on the sockets that are `given`, else on the address, which is `HOST:PORT`.
 
-    `encrypted` holds what `create_server` takes for TLS. Raises ListenError where the address is no address, or is taken.
+    `encrypted` holds what `create_server` takes for TLS.
+    Raises ListenError where the address is no address, or is taken.
     """
     loop = asyncio.get_running_loop()
     options = encrypted or {}

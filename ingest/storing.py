@@ -1,8 +1,8 @@
 """Makes one webhook durable before its time is over: in the log, in the spool, or not at all.
 
 The log comes first, while it is healthy and the spool is empty. What it does not confirm until `broker_by`, or until
-it is healthy no longer, goes to the spool, under the same ids, so that a late confirmation does no harm. A webhook is answered with success only after
-one of the two has it (P1), and by `durable_by` it is answered in any case (P2).
+it is healthy no longer, goes to the spool, under the same ids, so that a late confirmation does no harm. A webhook is
+answered with success only after one of the two has it (P1), and by `durable_by` it is answered in any case (P2).
 """
 
 import asyncio

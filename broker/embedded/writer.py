@@ -136,7 +136,7 @@ class Writer(Lane[WriteSession]):
 
     def _begin(self, session: WriteSession, jobs: Sequence[Job[WriteSession]]) -> None:
         """Get SQLite's lock. It is asked for often and briefly: its own waiting sleeps too long to be fair."""
-        patience = _RETRY
+        patience, doubted = _RETRY, False
         while True:
             try:
                 session.connection.execute("BEGIN IMMEDIATE")
@@ -146,8 +146,18 @@ class Writer(Lane[WriteSession]):
                     raise
             else:
                 return
+            doubted = doubted or self._doubt_lock(jobs)
             time.sleep(patience)
             patience = min(patience * 1.05, 0.02)
+
+    def _doubt_lock(self, jobs: Sequence[Job[WriteSession]]) -> bool:
+        """Count as away once the first job has waited in vain: others of its batch may wait much longer. Tell so."""
+        now, loop = time.monotonic(), self._loop
+        if loop is None or all(now < job.deadline for job in jobs):
+            return False
+        with contextlib.suppress(RuntimeError):  # the loop was closed under us
+            loop.call_soon_threadsafe(self.doubt, f"another process holds the lock of {self.store.path}")
+        return True
 
     def _undo(self) -> None:
         session = self.session

@@ -32,6 +32,7 @@ class AccountWatch:
         self._account, self._deliveries = account, deliveries
         self._place = 0
         self._awaited: dict[bytes, float] = {}
+        self._excused_at = float("-inf")
         self._early: dict[bytes, None] = {}
         self._seen: dict[str, None] = {}
         self._causes: dict[str, frozenset[str]] = {}
@@ -52,7 +53,11 @@ class AccountWatch:
     def lost(self) -> int:
         """Webhooks that were acknowledged some seconds ago and are not in the log."""
         now = asyncio.get_running_loop().time()
-        return sum(1 for since in self._awaited.values() if now - since > GRACE)
+        return sum(1 for since in self._awaited.values() if now - max(since, self._excused_at) > GRACE)
+
+    def excuse(self) -> None:
+        """Give all that is not in the log its time anew: it may wait in the spool."""
+        self._excused_at = asyncio.get_running_loop().time()
 
     @property
     def settled(self) -> bool:

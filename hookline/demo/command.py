@@ -4,6 +4,9 @@ A receiver, all consumers and the embedded log run in one process on ports of 12
 two of them at one provider, each with a simulated cloud of its own. Nothing leaves the machine. Ctrl-C ends it with
 a summary. The exit status is 0 only if every acknowledged event is in the log, every reply that was due was sent
 once, no forgery got in, and nothing of one account came to another.
+
+With --outage the broker is away for so long: another connection holds the write lock of the log's file, and nothing
+can be stored. Webhooks go on to be acknowledged; they wait in the spool and are drained when the broker is back.
 """
 
 import argparse
@@ -21,11 +24,13 @@ from rich.text import Text
 from hookline.called import command, shown
 from hookline.configuration.settings import LoggingSettings
 from hookline.demo.folder import Folder, opened
+from hookline.demo.outage import AFTERWARDS, LEAD, Plan
 from hookline.demo.screen import render
 from hookline.demo.show import Options, Outcome, Show
 from hookline.demo.sites import Site, new_sites
 from hookline.demo.summary import rows, verdict
 from hookline.demo.view import View, plain_lines
+from hookline.errors import CommandError
 from hookline.process.logs import configure_logs
 from hookline.process.serving import loop_factory
 from hookline.simulator.arguments import positive
@@ -38,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take how long, how fast and where."""
     parser.add_argument(
         "--for", dest="seconds", type=positive, metavar="SECONDS", help="end by itself (default: go on until Ctrl-C)"
+    )
+    parser.add_argument(
+        "--outage",
+        type=positive,
+        metavar="SECONDS",
+        help=f"take the broker away for so long, {LEAD:g} s after the start; ends by itself some seconds later",
     )
     parser.add_argument(
         "--rate", type=positive, default=8.0, metavar="N", help="webhooks a second of all accounts (default: 8)"
@@ -55,13 +66,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demo and return 0 only if its final check found nothing wrong."""
     console = Console(highlight=False)
     every = _SCREEN_EVERY if _can_redraw(console) else _LINE_EVERY
-    options = Options(rate=arguments.rate, seconds=arguments.seconds, refresh=every)
+    options = options_of(arguments, every)
     with opened(arguments.dir) as folder, folder.log_file.open("w", encoding="utf-8") as log_file:
         configure_logs(LoggingSettings(format="json"), log_file)
         with asyncio.Runner(loop_factory=loop_factory()) as runner, _single_errors():
             outcome = runner.run(_perform(folder, options, console))
     _print_end(console, outcome, folder)
     return 0 if outcome.clean else 1
+
+
+def options_of(arguments: argparse.Namespace, refresh: float) -> Options:
+    """Return what the arguments ask for. Raises CommandError where the outage does not fit into the time."""
+    seconds: float | None = arguments.seconds
+    plan = None if arguments.outage is None else Plan(seconds=arguments.outage)
+    if plan is not None and seconds is not None and seconds < plan.end:
+        raise CommandError(f"--outage {plan.seconds:g} needs --for {plan.end:g} at least, or no --for at all")
+    if plan is not None and seconds is None:
+        seconds = plan.end + AFTERWARDS
+    return Options(rate=arguments.rate, seconds=seconds, refresh=refresh, outage=plan)
 
 
 @contextmanager

@@ -35,6 +35,11 @@ class Folder:
         return self.root / "hookline.toml"
 
     @property
+    def log(self) -> Path:
+        """The embedded log."""
+        return self.data / "log.db"
+
+    @property
     def log_file(self) -> Path:
         """The log lines of the process, JSON."""
         return self.root / "hookline.log"
@@ -154,6 +159,9 @@ drain_listen = 0.0              # no balancer in front has to notice that the de
 
 [broker]
 url = "sqlite:///{data}/log.db"   # the embedded log; kafka://host:9092 in production
+
+[spool]
+dir = "{data}/spool"   # where webhooks wait while the log is away
 
 # Each account has a simulated cloud of its own: what proves its webhooks, what calls its API, and where that listens.
 {accounts}

@@ -20,7 +20,8 @@ from hookline.demo.figures import (
     tight_figures,
     webhook_figures,
 )
-from hookline.demo.view import View, clock_text
+from hookline.demo.outage_view import OutagePhase
+from hookline.demo.view import View, clock_text, trouble_lines
 
 _BARS, _WIDE, _MIDDLE = 104, 76, 52
 # The heading and the frame of the feed.
@@ -46,10 +47,13 @@ _LONGEST_KIND = max(map(len, _KINDS))
 
 def render(view: View, width: int, height: int) -> RenderableType:
     """Return the whole screen, at most `height` lines and `width` columns."""
+    trouble = [_trouble(view, line) for line in trouble_lines(view)]
     blocks, used = _blocks(view, width, height - _FEWEST - _FRAME)
-    lines = min(max(height - used - _FRAME - _INTRODUCTION, _FEWEST), _MOST)
+    # Where there is no room at all, the line of an outage takes one from the feed.
+    left = height - len(trouble) - used - _FRAME - _INTRODUCTION
+    lines = min(max(left, _FEWEST - len(trouble)), _MOST)
     longest = max((len(one.account) for one in view.accounts), default=0)
-    return Group(_heading(view), *blocks, _feed(view.feed[-lines:], lines, longest))
+    return Group(_heading(view), *trouble, *blocks, _feed(view.feed[-lines:], lines, longest))
 
 
 def _blocks(view: View, width: int, room: int) -> tuple[Sequence[RenderableType], int]:
@@ -112,6 +116,13 @@ def _heading(view: View) -> RenderableType:
     text = Text.assemble((" hookline demo ", "reverse"), f" {clock_text(view.elapsed)}{left} · {view.phase}")
     line.add_row(text, _verdict(view))
     return line
+
+
+def _trouble(view: View, line: str) -> Text:
+    """Draw the line of the outage: red while the broker is away, yellow while the spool is drained."""
+    away = view.outage is not None and view.outage.phase is OutagePhase.AWAY
+    style = "bold red" if away else "yellow" if view.spool.waiting else "dim"
+    return Text(f" {line}", style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _verdict(view: View) -> Text:

@@ -16,14 +16,16 @@ _LOOK = 0.1
 _WAIT = 5.0
 
 
-async def settle(quiet: Callable[[], bool], broken: Callable[[], bool], log: Log, hurry: asyncio.Event) -> bool:
+async def settle(
+    quiet: Callable[[], bool], broken: Callable[[], bool], log: Log, hurry: asyncio.Event, lag: float = 0.0
+) -> bool:
     """Wait until nothing is on its way; tell whether that came in time. `hurry` ends the wait, what is broken too.
 
     `quiet` tells of the clouds. In between the consumers must have caught up: what was polled is answered too, and of
-    that no cloud knows beforehand.
+    that no cloud knows beforehand. `lag` is how many seconds later than usual all may end.
     """
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE + lag):
             while not (quiet() and await caught_up(log) and quiet()):
                 if hurry.is_set() or broken():
                     return False

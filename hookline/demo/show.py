@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
@@ -15,9 +15,12 @@ from hookline.configuration.config import Config, load_config
 from hookline.demo import folder as files
 from hookline.demo.audit import Audit, check
 from hookline.demo.collect import stored_of
+from hookline.demo.counts import refusals, spooled
 from hookline.demo.folder import Folder
+from hookline.demo.outage import Outage, Plan
+from hookline.demo.outage_view import SpoolView
 from hookline.demo.settle import settle
-from hookline.demo.sites import RunningSite, Site, report_of, strangers_of
+from hookline.demo.sites import RunningSite, Site, answers_of, report_of, strangers_of
 from hookline.demo.view import View
 from hookline.demo.watcher import Watcher
 from hookline.process.application import Application
@@ -27,7 +30,6 @@ from hookline.simulator.run import stopped_by_signals, webhooks
 from providers.simulation import Cloud, Outgoing
 from schemas.times import from_clock
 
-_REFUSALS = "hookline_refusals_total"
 _RENEW = 30.0
 _STOP_WAIT = 15.0
 _VERDICT = 3.0
@@ -42,12 +44,13 @@ Paint = Callable[[View], None]
 class Options:
     """`rate` webhooks a second of all accounts together for `seconds`, or until a signal.
 
-    A new picture comes every `refresh` seconds.
+    A new picture comes every `refresh` seconds. With an `outage` the broker is taken away meanwhile.
     """
 
     rate: float
     seconds: float | None
     refresh: float
+    outage: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +119,26 @@ class Show:
             for site in self._sites
         ]
         await self._renew()
-        return _Parts(application, sites, Watcher(log, {one.site.account: one.watch for one in sites}), log)
+        watcher = Watcher(log, {one.site.account: one.watch for one in sites}, lambda: _spool_waiting(application))
+        return _Parts(application, sites, watcher, log, self._outage(application, sites))
+
+    def _outage(self, application: Application, sites: Sequence[RunningSite]) -> Outage | None:
+        plan = self._options.outage
+        if plan is None:
+            return None
+        return Outage(self._folder.log, plan, lambda: application.log_state, lambda: answers_of(sites))
 
     async def _perform(self, parts: "_Parts", paint: Paint) -> bool:
         """Send for the time asked, then wait until all is settled."""
         background = [self._watch(parts), self._paint(parts, paint), self._keep_renewing()]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in background]
-            traffic = [group.create_task(work) for work in self._traffic(parts.sites)]
+            passing = [*self._traffic(parts.sites), *([parts.outage.run()] if parts.outage else [])]
+            traffic = [group.create_task(work) for work in passing]
             await self._until_stopped()
             self._phase = "finishing what is on its way"
             await _cancelled(*traffic)
-            settled = await settle(parts.quiet, parts.broken, parts.log, self._hurry)
+            settled = await settle(parts.quiet, parts.broken, parts.log, self._hurry, parts.lag)
             self._phase = "ended"
             await _cancelled(*tasks)
         await asyncio.to_thread(paint, self._view(parts))
@@ -179,11 +190,13 @@ class Show:
             elapsed=elapsed,
             remaining=None if options.seconds is None else max(0.0, options.seconds - elapsed),
             phase=self._phase,
-            log_state=parts.log.state,
+            log_state=parts.application.log_state,
             report=report_of(parts.sites),
             accounts=[one.view() for one in parts.sites],
-            refusals=_refusals(parts.application),
+            refusals=refusals(parts.application.registry),
             feed=parts.watcher.latest(16),
+            outage=None if parts.outage is None else parts.outage.view(),
+            spool=_spool_view(parts.application),
         )
 
 
@@ -193,10 +206,16 @@ class _Parts:
     sites: Sequence[RunningSite]
     watcher: Watcher
     log: Log
+    outage: Outage | None
 
     def quiet(self) -> bool:
         """Whether nothing is on its way. A reply makes delivery reports: both must be quiet in one look."""
-        return all(one.quiet for one in self.sites)
+        return not _spool_waiting(self.application) and all(one.quiet for one in self.sites)
+
+    @property
+    def lag(self) -> float:
+        """Seconds by which all may end later: what failed while the broker was away pauses as long as that at most."""
+        return self.outage.view().lasted if self.outage else 0.0
 
     def broken(self) -> bool:
         """Whether a delivery broke on a bug of its cloud."""
@@ -209,16 +228,23 @@ def _question(cloud: Cloud) -> Outgoing:
     return next(outgoing for outgoing in traffic if outgoing.expects_reply)
 
 
-def _refusals(application: Application) -> Mapping[str, int]:
-    """Return the receiver's own count of refusals by reason."""
-    found: dict[str, int] = {}
-    # This family alone: others read files when they are collected.
-    for family in application.registry.restricted_registry([_REFUSALS]).collect():
-        for sample in family.samples:
-            if sample.name == _REFUSALS:
-                reason = sample.labels["reason"]
-                found[reason] = found.get(reason, 0) + int(sample.value)
-    return found
+def _spool_waiting(application: Application) -> bool:
+    status = application.spool_status
+    return status is not None and status.own + status.inherited > 0
+
+
+def _spool_view(application: Application) -> SpoolView:
+    status = application.spool_status
+    if status is None:
+        return SpoolView()
+    return SpoolView(
+        waiting=status.own + status.inherited,
+        bytes=status.bytes,
+        oldest=status.oldest_age,
+        spooled=spooled(application.registry),
+        drained=application.drained,
+        set_aside=status.set_aside,
+    )
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

@@ -20,6 +20,7 @@ from hookline.demo.view import AccountView
 from hookline.simulator.api import CloudApi
 from hookline.simulator.deliveries import Deliveries
 from hookline.simulator.engine import Engine
+from hookline.simulator.latency import Histogram
 from hookline.simulator.pacing import Pacer
 from hookline.simulator.run import webhooks
 from hookline.simulator.tally import Report, Tally
@@ -170,3 +171,12 @@ def report_of(sites: Iterable[RunningSite]) -> Report:
         for engine in running.engines:
             total.include(engine.tally)
     return total.report()
+
+
+def answers_of(sites: Iterable[RunningSite]) -> Histogram:
+    """Return how long all answers of success took so far, a copy."""
+    total = Histogram()
+    for running in sites:
+        for engine in running.engines:
+            total.include(engine.tally.histogram)
+    return total

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hookline.demo.outage_view import outage_rows
 from hookline.demo.show import Outcome
 from hookline.demo.view import account_text
 from hookline.simulator.wording import Row, latency_text, parts_text, with_parts
@@ -21,6 +22,7 @@ def rows(outcome: Outcome) -> Sequence[Row]:
         ("refused, by reason", with_parts(sum(refusals.values()), refusals)),
         ("replies", f"{audit.answered:,} sent of {view.replies_expected:,} expected"),
         ("answer time", latency_text(report.latency)),
+        *([] if view.outage is None else outage_rows(view.outage, view.spool)),
     ]
     optional = (
         ("tried again", report.failures and f"{report.retried:,} (failed: {parts_text(report.failures)})"),
@@ -45,6 +47,8 @@ def verdict(outcome: Outcome) -> Sequence[str]:
         sentences.append(f"{report.given_up} events were never acknowledged")
     if report.accepted_forgery:
         sentences.append(f"{report.accepted_forgery} forgeries were accepted")
+    if outcome.view.spool.waiting:
+        sentences.append(f"{outcome.view.spool.waiting} webhooks are left in the spool")
     if not outcome.settled:
         sentences.append("not everything came to its end in time")
     return ["NOT well:", *(f"  - {sentence}" for sentence in sentences)]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hookline.demo.feed import Line
+from hookline.demo.outage_view import OutageView, SpoolView, outage_text
 from hookline.simulator.tally import Report
 from hookline.simulator.wording import duration
 
@@ -50,7 +51,8 @@ class AccountView:
 class View:
     """All figures of the screen. Times in seconds; `remaining` is None where the demo goes on for ever.
 
-    `report` is that of all accounts together; the other figures of all are sums over `accounts`.
+    `report` is that of all accounts together; the other figures of all are sums over `accounts`. `outage` is None
+    where the broker is not taken away.
     """
 
     elapsed: float = 0.0
@@ -61,6 +63,8 @@ class View:
     accounts: Sequence[AccountView] = ()
     refusals: Mapping[str, int] = field(default_factory=dict[str, int])
     feed: Sequence[Line] = ()
+    outage: OutageView | None = None
+    spool: SpoolView = field(default_factory=SpoolView)
 
     @property
     def stored(self) -> int:
@@ -128,8 +132,14 @@ def plain_lines(view: View) -> Sequence[str]:
             f"replies {view.replies_done:,} of {view.replies_expected:,}, refused {sum(view.refusals.values()):,}, "
             f"answers p50 {duration(report.latency.p50)} p99 {duration(report.latency.p99)}"
         ),
+        *(f"  {line}" for line in trouble_lines(view)),
         *(f"  {one.account} ({one.provider}): {account_text(one)}" for one in view.accounts),
     ]
+
+
+def trouble_lines(view: View) -> Sequence[str]:
+    """Return the line of the outage and the spool, none where the broker is not taken away."""
+    return [] if view.outage is None else [outage_text(view.outage, view.spool, view.log_state)]
 
 
 def account_text(one: AccountView) -> str:

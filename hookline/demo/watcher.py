@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from broker.log import Log, LogUnavailableError
 from hookline.demo.account_watch import AccountWatch
@@ -16,10 +16,16 @@ _FEED = 40
 
 
 class Watcher:
-    """Reads for all accounts; each has its own counts. What stands under no account of theirs is left to the check."""
+    """Reads for all accounts; each has its own counts. What stands under no account of theirs is left to the check.
 
-    def __init__(self, log: Log, accounts: Mapping[str, AccountWatch]) -> None:
+    `spooling` tells whether webhooks wait in the spool: then what is not in the log is not lost.
+    """
+
+    def __init__(
+        self, log: Log, accounts: Mapping[str, AccountWatch], spooling: Callable[[], bool] = lambda: False
+    ) -> None:
         self._log = log
+        self._spooling = spooling
         self.accounts = accounts
         self.feed: deque[Line] = deque(maxlen=_FEED)
 
@@ -33,9 +39,16 @@ class Watcher:
                     self.take(record)
             except (LogUnavailableError, TimeoutError):
                 pass  # the screen shows that the log is away; what it holds is read when it is back
-            for account in self.accounts.values():
-                account.compare()
+            self.compare()
             await asyncio.sleep(_LOOK)
+
+    def compare(self) -> None:
+        """Take over what was acknowledged since."""
+        spooling = self._spooling()
+        for account in self.accounts.values():
+            account.compare()
+            if spooling:
+                account.excuse()
 
     @property
     def settled(self) -> bool:

@@ -85,6 +85,11 @@ class Application:
         return self._admin.address
 
     @property
+    def log_state(self) -> LogState:
+        """What the log can do now."""
+        return self._log.state
+
+    @property
     def spool_status(self) -> SpoolStatus | None:
         """How the spool is; None without that role, or without a spool."""
         return None if self._server is None else self._server.spool_status

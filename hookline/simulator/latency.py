@@ -10,12 +10,13 @@ _GROWTH = math.log(1.02)
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Quantiles of what was measured, in seconds; all 0 where nothing was. `p50` and `p99` are exact to 2 %."""
+    """Quantiles of what was measured, in seconds; all 0 where nothing was. Exact to 2 %, `slowest` to the last bit."""
 
     count: int = 0
     p50: float = 0.0
     p99: float = 0.0
     slowest: float = 0.0
+    p999: float = 0.0
 
 
 class Histogram:
@@ -37,7 +38,15 @@ class Histogram:
 
     def summary(self) -> Latency:
         """Return the quantiles so far."""
-        return Latency(self.buckets.total(), self._quantile(0.5), self._quantile(0.99), self.slowest)
+        p50, p99, p999 = (self._quantile(share) for share in (0.5, 0.99, 0.999))
+        return Latency(self.buckets.total(), p50, p99, self.slowest, p999)
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """Return what was counted after `earlier`, a copy of this one then. Its slowest is exact to 2 % as well."""
+        later = Histogram()
+        later.buckets = self.buckets - earlier.buckets
+        later.slowest = min(self.slowest, _upper(max(later.buckets))) if later.buckets else 0.0
+        return later
 
     def _quantile(self, share: float) -> float:
         wanted = math.ceil(self.buckets.total() * share)

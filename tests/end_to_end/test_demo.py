@@ -95,6 +95,25 @@ async def test_the_demo_ends_by_itself_with_a_clean_summary(tmp_path: Path) -> N
     assert pasted.count("curl -i") == 1
 
 
+async def test_an_outage_loses_nothing(tmp_path: Path) -> None:
+    """`--outage 4`: all that comes meanwhile is acknowledged in time, spooled, drained, answered once."""
+    process = await started("--outage", "4", "--dir", str(tmp_path), "--rate", "15")
+    output = await ended(process)
+    assert process.returncode == 0, output
+    assert re.search(r"BROKER AWAY, back in \d+ s, log away · spool [1-9]", output), output
+    assert re.search(r"^broker away: 4\.\d+ s, noticed after ", output, re.MULTILINE), output
+    spooled = re.search(r"^spooled: (\d+), drained (\d+), left 0$", output, re.MULTILINE)
+    assert spooled is not None, output
+    assert int(spooled[1]) == int(spooled[2]) >= 10
+    slowest = re.search(r"^answers meanwhile: \d+, .* slowest (\d+\.\d+) (m?s)$", output, re.MULTILINE)
+    assert slowest is not None, output
+    assert float(slowest[1]) / (1000 if slowest[2] == "ms" else 1) < 4.0
+    assert "lost: 0 webhooks, 0 events" in output
+    assert "given up" not in output
+    assert ALL_WELL in output
+    assert NOTHING_MIXED in output
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_the_demo_with_its_summary(tmp_path: Path, number: signal.Signals) -> None:
     """Without `--for` it goes on until Ctrl-C, then checks as well; and it runs in the same folder again."""

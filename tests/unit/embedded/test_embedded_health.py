@@ -27,6 +27,20 @@ async def test_an_idle_log_is_healthy_again_by_itself_after_a_lock(tmp_path: Pat
         await until(lambda: log.state is LogState.HEALTHY, 6)
 
 
+async def test_the_first_that_waits_in_vain_for_the_lock_makes_the_log_away(tmp_path: Path) -> None:
+    """Others of its batch may wait for much longer, and none of them would be evidence before its own time is over."""
+    path = tmp_path / "log.db"
+    async with opened(path) as log:
+        async with locked(path):
+            patient = asyncio.create_task(log._writer.submit(lambda _: True, PATIENCE))
+            with pytest.raises(LogUnavailableError):
+                await log._writer.submit(lambda _: True, 0.1)
+            await until(lambda: log.state is LogState.AWAY, 2)
+            assert not patient.done()
+        assert await patient
+        await until(lambda: log.state is LogState.HEALTHY, 2)
+
+
 async def test_an_idle_log_notices_a_full_disk_and_its_end(tmp_path: Path) -> None:
     """Ready means that a record could be stored now, not that one was stored some time ago."""
     async with opened(tmp_path / "log.db", ingesting=True) as log:

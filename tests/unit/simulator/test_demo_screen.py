@@ -9,6 +9,7 @@ from hypothesis import given
 from rich.console import Console
 
 from hookline.demo.feed import Line, line_of
+from hookline.demo.outage_view import OutagePhase, OutageView, SpoolView
 from hookline.demo.screen import render
 from hookline.demo.view import AccountView, View, clock_text, plain_lines
 from hookline.simulator.latency import Latency
@@ -124,6 +125,35 @@ def test_loss_is_in_sight_at_once() -> None:
 def test_an_accepted_forgery_is_in_sight_at_once() -> None:
     """Worse than loss."""
     assert "forgery was accepted" in drawn(View(report=Report(accepted_forgery=1)), 100, 40)
+
+
+AWAY = replace(
+    VIEW,
+    log_state="away",
+    outage=OutageView(phase=OutagePhase.AWAY, left=12.0),
+    spool=SpoolView(waiting=93, bytes=61_000, oldest=7.0, spooled=93),
+)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 45), (56, 40), (30, 24), (60, 20)])
+def test_the_picture_of_an_outage_is_not_higher_than_the_terminal(width: int, height: int) -> None:
+    """It has a line more, which the others make room for."""
+    picture = drawn(AWAY, width, height)
+    assert len(picture.splitlines()) <= height
+    assert "BROKER AWAY, back in 12" in picture
+
+
+def test_an_outage_is_in_sight_with_the_spool() -> None:
+    """How long it still lasts, the state of the log, and how much waits; on a terminal and in plain lines."""
+    line = "BROKER AWAY, back in 12 s, log away · spool 93 (60 KiB, oldest 7 s), 0 of 93 drained"
+    assert line in drawn(AWAY, 120, 45)
+    assert plain_lines(AWAY)[1] == f"  {line}"
+
+
+def test_without_an_outage_nothing_is_said_of_a_spool() -> None:
+    """The picture is as ever."""
+    assert "spool" not in drawn(VIEW, 120, 45)
+    assert all("spool" not in line for line in plain_lines(VIEW))
 
 
 def test_what_a_message_says_is_no_markup() -> None:

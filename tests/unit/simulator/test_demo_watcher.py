@@ -1,5 +1,6 @@
 """What the demo's screen says of loss and replies comes from the log and the clouds' deliveries alone."""
 
+import asyncio
 from itertools import permutations
 from typing import Any
 
@@ -82,6 +83,21 @@ async def test_an_acknowledged_webhook_that_stays_away_is_shown_as_lost(monkeypa
     assert watch.lost == 1
     watch.take(raw(ASKED))
     assert (watch.lost, watch.confirmed) == (0, 1)
+
+
+async def test_what_waits_in_the_spool_is_not_shown_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its seconds of grace from when the spool is empty."""
+    spooling = True
+    watcher = Watcher(NO_LOG, {"main": watch_of(asked())}, lambda: spooling)
+    watcher.compare()
+    monkeypatch.setattr(watching, "GRACE", 0.3)
+    await asyncio.sleep(0.31)
+    watcher.compare()
+    assert watcher.accounts["main"].lost == 0
+    spooling = False
+    await asyncio.sleep(0.31)
+    watcher.compare()
+    assert watcher.accounts["main"].lost == 1
 
 
 async def test_a_record_may_be_seen_before_the_cloud_has_its_answer() -> None:

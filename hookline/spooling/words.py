@@ -1,0 +1,113 @@
+"""A spool in words, and as JSON for programs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hookline.spooling.survey import Folder, Survey
+from ingest.spool.contract import Damaged, Place
+from ingest.spool.segments import segment_name
+from schemas.times import format_time
+
+_KIB = 1024
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+
+def survey_lines(survey: Survey, now: datetime) -> Sequence[str]:
+    """Return a spool for a person to read."""
+    figures = (_many(len(survey.folders), "folder"), _many(survey.records, "webhook"), size_text(survey.bytes))
+    return [
+        f"{survey.root}: {', '.join(figures)}",
+        *(line for folder in survey.folders for line in _folder_lines(folder, now)),
+        *([_aside_line(survey)] if survey.set_aside else []),
+    ]
+
+
+def survey_fields(survey: Survey) -> Mapping[str, Any]:
+    """Return a spool as JSON has it. Times are RFC 3339."""
+    return {
+        "dir": survey.root,
+        "records": survey.records,
+        "bytes": survey.bytes,
+        "folders": [_folder_fields(folder) for folder in survey.folders],
+        "set_aside": [{"file": one.name, "bytes": one.bytes} for one in survey.set_aside],
+    }
+
+
+def damage_lines(survey: Survey) -> Sequence[str]:
+    """Return all that is damaged and all tails that were cut off, a line each."""
+    return [
+        *(f"DAMAGED {damage_text(one)}" for folder in survey.folders for one in folder.damaged),
+        *(f"DAMAGED set aside earlier: {one.name}, {size_text(one.bytes)}" for one in survey.set_aside),
+        *(
+            f"torn tail, no damage: {place_text(one.place)}, {one.length:,} bytes"
+            for folder in survey.folders
+            for one in folder.torn
+        ),
+    ]
+
+
+def damage_text(damaged: Damaged) -> str:
+    """Return the id or the place of what is damaged, and why."""
+    name = "webhook unknown" if damaged.webhook_id is None else f"webhook {damaged.webhook_id}"
+    return f"{place_text(damaged.place)}, {damaged.length:,} bytes, {name}: {damaged.reason}"
+
+
+def place_text(place: Place) -> str:
+    """Return where something stands, as `w-1f/0000000000000001.seg:120`."""
+    return f"{place.worker}/{segment_name(place.segment)}:{place.offset}"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes in a unit that suits it."""
+    if size < _KIB:
+        return f"{size} bytes"
+    step = min((size.bit_length() - 1) // 10, len(_UNITS))
+    return f"{size / _KIB**step:.1f} {_UNITS[step - 1]}"
+
+
+def _folder_lines(folder: Folder, now: datetime) -> Iterator[str]:
+    state = "held by a live process" if folder.held else "ORPHANED" if folder.records else "orphaned"
+    figures = [_many(folder.segments, "segment"), _many(folder.records, "webhook"), size_text(folder.bytes)]
+    if folder.oldest is not None:
+        age = max(0.0, (now - folder.oldest).total_seconds())
+        figures.append(f"oldest {format_time(folder.oldest)} ({_age(age)} ago)")
+    yield f"  {folder.worker}  {state}: {', '.join(figures)}"
+    for share in folder.shares:
+        yield f"    {share.account} ({share.provider}): {share.records:,}"
+    if folder.damaged:
+        yield f"    DAMAGED: {_many(len(folder.damaged), 'place')}; `hookline spool verify` names them"
+    if folder.torn:
+        yield f"    {_many(len(folder.torn), 'torn tail')}: cut off in the midst of a write, no damage"
+
+
+def _aside_line(survey: Survey) -> str:
+    size = sum(one.bytes for one in survey.set_aside)
+    return f"  damaged, set aside: {_many(len(survey.set_aside), 'file')}, {size_text(size)}"
+
+
+def _folder_fields(folder: Folder) -> Mapping[str, Any]:
+    return {
+        "worker": folder.worker,
+        "held": folder.held,
+        "segments": folder.segments,
+        "records": folder.records,
+        "bytes": folder.bytes,
+        "oldest": None if folder.oldest is None else format_time(folder.oldest),
+        "accounts": [
+            {"account": share.account, "provider": share.provider, "records": share.records} for share in folder.shares
+        ],
+        "damaged": len(folder.damaged),
+        "torn_tails": len(folder.torn),
+    }
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
