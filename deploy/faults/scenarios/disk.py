@@ -1,0 +1,76 @@
+"""The spool's disk: full, and with bytes that turned over."""
+
+import asyncio
+import contextlib
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+from deploy.faults.bench import Bench
+from deploy.faults.scenarios.scenario import NotHereError, Scenario
+
+_SMALL = 6 << 20
+
+
+async def disk_full(bench: Bench) -> None:
+    """Let the spool's disk run full while Kafka is away."""
+    async with _small_disk(bench.folder / "small"):
+        await bench.receiver.restart(spool=bench.folder / "small" / "spool")
+        bench.target.forget_connections()
+        try:
+            await asyncio.sleep(1)
+            with bench.kafka_hung():
+                await asyncio.sleep(12)
+            await bench.recovered()
+        finally:
+            await bench.receiver.restart(spool=bench.folder / "spool")
+            bench.target.forget_connections()
+
+
+@contextlib.asynccontextmanager
+async def _small_disk(folder: Path) -> AsyncIterator[None]:
+    """Mount a disk of a few MiB. Raises NotHereError where that is not allowed."""
+    folder.mkdir(exist_ok=True)
+    mounted = await _run("mount", "-t", "tmpfs", "-o", f"size={_SMALL}", "tmpfs", str(folder))
+    if mounted:
+        raise NotHereError("no small disk can be mounted: not run as root")
+    try:
+        yield
+    finally:
+        await _run("umount", "--lazy", str(folder))
+
+
+async def _run(*command: str) -> int:
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, timeout=20)
+    return done.returncode
+
+
+async def damaged_spool(bench: Bench) -> None:
+    """Turn bytes over in the spool of a killed receiver: each record that is lost must be reported by its id."""
+    with bench.kafka_hung():
+        await asyncio.sleep(5)
+        await bench.receiver.kill()
+        bench.target.forget_connections()
+        places = await asyncio.to_thread(damage, bench.receiver.setup.spool, bench.random)
+        bench.notes.append(f"{places} places damaged")
+        await bench.receiver.start()
+
+
+def damage(spool: Path, random: Random, most: int = 5) -> int:
+    """Turn a byte over at some places of the segment files; return at how many. Blocks."""
+    segments = sorted(path for path in spool.rglob("*.seg") if path.stat().st_size > 4096)
+    for segment in random.sample(segments, min(most, len(segments))):
+        with segment.open("r+b") as file:
+            place = random.randrange(512, segment.stat().st_size - 512)
+            file.seek(place)
+            (byte,) = file.read(1)
+            file.seek(place)
+            file.write(bytes((byte ^ 0xFF,)))
+    return min(most, len(segments))
+
+
+SCENARIOS = (
+    Scenario("disk-full", "the spool's disk runs full while Kafka hangs", disk_full, (1,)),
+    Scenario("spool-damaged", "bytes of the spool are turned over while the receiver is dead", damaged_spool, (1,)),
+)
