@@ -70,5 +70,3 @@ def _check(answer: bytes, rules: int) -> None:
     _correlation, _throttle, count, code = struct.unpack(">iiih", answer[:14])
     if count != rules or code:
         raise AclError(f"error code {code} for the first of {count} rules")
-
-

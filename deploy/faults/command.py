@@ -81,5 +81,3 @@ async def _perform(options: argparse.Namespace) -> int:
         print(f"added to {PROOF}")
     print(run.verdict)
     return 0 if run.good else 1
-
-

@@ -144,5 +144,3 @@ def total(accounts: Iterable[Account]) -> Account:
         whole.duplicated += one.duplicated
         whole.out_of_order += one.out_of_order
     return whole
-
-

@@ -200,7 +200,9 @@ def summed(metrics: str, name: str) -> int:
 def damaged_ids(log: str) -> frozenset[bytes]:
     """Return the webhook ids in the lines that tell of damage."""
     lines = (line for line in log.splitlines() if "damaged" in line)
-    return frozenset(bytes.fromhex(one) for line in lines for one in re.findall(r'"webhook_id": ?"([0-9a-f]{32})"', line))
+    return frozenset(
+        bytes.fromhex(one) for line in lines for one in re.findall(r'"webhook_id": ?"([0-9a-f]{32})"', line)
+    )
 
 
 def resident(pid: int) -> int:
@@ -222,5 +224,3 @@ def folder_bytes(folder: Path) -> int:
         except OSError:
             continue
     return total
-
-

@@ -101,7 +101,9 @@ def table(run: Run) -> str:
     """Return the table as Markdown, which reads well on a terminal too."""
     rows = [_HEAD, *(_row(line) for line in run.lines)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
@@ -152,7 +154,9 @@ def with_total(text: str) -> str:
     """Return the page with the total of the runs that stand in it."""
     runs = [tuple(map(int, found)) for found in _RUN.findall(text)]
     webhooks, events, lost = (sum(run[place] for run in runs) for place in range(3))
-    line = f"{len(runs)} recorded runs: {webhooks:,} webhooks with {events:,} events acknowledged, {lost:,} events lost."
+    line = (
+        f"{len(runs)} recorded runs: {webhooks:,} webhooks with {events:,} events acknowledged, {lost:,} events lost."
+    )
     return _TOTAL.sub(f"<!-- total -->\n{line}\n<!-- end -->", text, count=1)
 
 

@@ -117,8 +117,6 @@ def normalizing(accounts: Mapping[str, Account]) -> Normalize:
         webhook = webhook_from_record(record)
         account = accounts[webhook.account]
         found = provider(account.provider).normalize(webhook, account.settings)
-        return [
-            (bytes.fromhex(event.id), numbers[TOPIC_OF[event.TYPE].name]) for event in found
-        ]
+        return [(bytes.fromhex(event.id), numbers[TOPIC_OF[event.TYPE].name]) for event in found]
 
     return events

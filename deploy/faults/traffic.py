@@ -62,9 +62,7 @@ class Mix:
 def new_senders() -> Mapping[str, Sender]:
     """Return the three senders by provider, with new keys."""
     accounts = {"telnyx": "main", "messagemedia": "mm", "syniverse": "scg"}
-    return {
-        name: Sender(account, name, cloud_of(name), provider(name).policy) for name, account in accounts.items()
-    }
+    return {name: Sender(account, name, cloud_of(name), provider(name).policy) for name, account in accounts.items()}
 
 
 def traffic(senders: Mapping[str, Sender], random: Random, mix: Mix | None = None) -> Iterator[Item]:
@@ -95,9 +93,7 @@ def _lists(sender: Sender, random: Random) -> Iterator[Item]:
     fiction = Fiction(Random(random.random()))
     while True:
         request = fiction.token()
-        messages = [
-            Message(id=fiction.token(), theirs=fiction.number(), request_id=request) for _ in range(LISTED)
-        ]
+        messages = [Message(id=fiction.token(), theirs=fiction.number(), request_id=request) for _ in range(LISTED)]
         for number, states in enumerate(_STEPS):
             outgoing = _list(fiction, messages, states)
             yield Item(sender, replace(outgoing, after=number * _LIST_PAUSE), LISTED)

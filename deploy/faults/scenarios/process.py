@@ -78,7 +78,9 @@ async def two_receivers(bench: Bench) -> None:
 
 SCENARIOS = (
     Scenario("receiver-sigkill", "the receiver is killed at random moments, Kafka well", killed, short=True),
-    Scenario("receiver-sigkill-away", "the receiver is killed while Kafka hangs and while it drains", killed_while_away),
+    Scenario(
+        "receiver-sigkill-away", "the receiver is killed while Kafka hangs and while it drains", killed_while_away
+    ),
     Scenario("sigterm-under-load", "the receiver is asked to end under load", terminated),
     Scenario("sigterm-kafka-hung", "the same while Kafka hangs", terminated_while_hung),
     Scenario("two-receivers", "two receivers on one spool folder, one is killed, Kafka away", two_receivers),

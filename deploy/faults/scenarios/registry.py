@@ -14,7 +14,5 @@ def chosen(nodes: int, *, short: bool = False, only: Sequence[str] = ()) -> Sequ
     if unknown:
         raise ValueError(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(one.name for one in ALL)}")
     return [
-        one
-        for one in ALL
-        if nodes in one.nodes and (not only or one.name in only) and (not short or one.short or only)
+        one for one in ALL if nodes in one.nodes and (not only or one.name in only) and (not short or one.short or only)
     ]
