@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ingest.spool.contract import SpoolStatus
 from schemas.vocabulary import EventType
 
 NO_ACCOUNT = "(none)"
@@ -23,6 +24,8 @@ class Outcome(StrEnum):
     """What became of a request."""
 
     STORED = "stored"
+    SPOOLED = "spooled"
+    DUPLICATE = "duplicate"
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
     OVERLOADED = "overloaded"
@@ -43,11 +46,14 @@ class Refusal(StrEnum):
 
 
 class AppendFailure(StrEnum):
-    """Why the log did not take a webhook."""
+    """Why the log or the spool did not take a webhook."""
 
     UNAVAILABLE = "unavailable"
     TIMEOUT = "timeout"
     RECORD_REFUSED = "record_refused"
+    SPOOL_FULL = "spool_full"
+    SPOOL_TIMEOUT = "spool_timeout"
+    SPOOL_FAILED = "spool_failed"
     ERROR = "error"
 
 
@@ -97,7 +103,10 @@ class IngestMetrics:
         self._events = family("events_total", "Events stored, by type.", "type")
         self._faults = family("ingest_faults_total", "Failures of our own code, by place. Each is a bug.", "place")
         failures = Counter(
-            "hookline_append_failures_total", "Appends that the log did not confirm.", ("reason",), registry=registry
+            "hookline_append_failures_total",
+            "Appends that the log or the spool did not confirm.",
+            ("reason",),
+            registry=registry,
         )
         self._append_failures = {reason: failures.labels(reason) for reason in AppendFailure}
         self._polls = Counter(
@@ -121,17 +130,43 @@ class IngestMetrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
+        self._drained = Counter(
+            "hookline_spool_drained_total", "Webhooks that went from the spool to the log.", registry=registry
+        )
+
+        def gauge(name: str, doc: str) -> Gauge:
+            return Gauge(f"hookline_{name}", doc, registry=registry)
+
+        self._spool_records = gauge("spool_records", "Webhooks that wait in the spool.")
+        self._spool_bytes = gauge("spool_bytes", "Bytes of the spool's segment files.")
+        self._spool_oldest = gauge("spool_oldest_seconds", "Age of the oldest webhook in the spool, 0 for none.")
+        self._spool_set_aside = gauge(
+            "spool_set_aside",
+            "Records of the spool that were set aside since the start, damaged or refused by the log.",
+        )
+        self._lag = gauge("loop_lag_seconds", "Seconds by which the event loop ran its last timer late.")
         self.in_flight = Gauge("hookline_webhooks_in_flight", "Proved webhooks worked on now.", registry=registry)
         self._bodies = Gauge(
             "hookline_bodies_in_flight", "Bodies on their way now, their senders not proved yet.", registry=registry
         )
 
-    def stored(self, account: str) -> None:
-        """Count a webhook that is durable."""
-        self._webhooks.add(account, Outcome.STORED)
+    def drained(self, number: int) -> None:
+        """Count webhooks that went from the spool to the log."""
+        self._drained.inc(number)
+
+    def watch_spool(self, status: Callable[[], SpoolStatus]) -> None:
+        """Ask at every scrape how the spool is."""
+        self._spool_records.set_function(lambda: float(status().own + status().inherited))
+        self._spool_bytes.set_function(lambda: float(status().bytes))
+        self._spool_oldest.set_function(lambda: status().oldest_age or 0.0)
+        self._spool_set_aside.set_function(lambda: float(status().set_aside))
+
+    def watch_lag(self, lag: Callable[[], float]) -> None:
+        """Ask at every scrape how late the event loop is."""
+        self._lag.set_function(lag)
 
     def ended(self, account: str, outcome: Outcome) -> None:
-        """Count a request that ended without being stored or refused."""
+        """Count a request by what became of it, but refusals, which have a reason."""
         self._webhooks.add(account, outcome)
 
     def refused(self, account: str, reason: str) -> None:

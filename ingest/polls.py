@@ -2,11 +2,12 @@
 
 Each poll is a task of its own: check, store every item as a raw record with its events, tell the poll, and again at
 once while more waits. An item has the event id of its push (P8), so a poll beside a push, and a poll on each of two
-hosts, do no harm. Whatever fails leaves the batch unconfirmed: it comes again.
+hosts, do no harm. Whatever fails leaves the batch unconfirmed: it comes again. While webhooks go through the spool
+nothing is asked for: it would overtake them (P4), and waits well where it is.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
 
@@ -60,7 +61,15 @@ class PolledAccount:
 class Poller:
     """Runs one poll. `trouble` says in a word why its last check did not go well."""
 
-    def __init__(self, polled: PolledAccount, publisher: Publisher, metrics: IngestMetrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        polled: PolledAccount,
+        publisher: Publisher,
+        metrics: IngestMetrics,
+        clock: Clock,
+        may_store: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._may_store = may_store
         self._account, self._provider, self._poll = polled.account, polled.provider, polled.poll
         self._publisher = publisher
         self._metrics = metrics
@@ -111,6 +120,8 @@ class Poller:
         await self._poll.close()
 
     async def _turn(self) -> tuple[PollOutcome, float | None]:
+        if not self._may_store():
+            return PollOutcome.NOT_STORED, None
         try:
             async with asyncio.timeout(CALL_WAIT):
                 batch = await self._poll.check()
@@ -135,6 +146,8 @@ class Poller:
     async def _store(self, items: Sequence[Polled]) -> bool:
         """Store all items, some side by side; tell whether every one is durable."""
         for at in range(0, len(items), AT_ONCE):
+            if not self._may_store():
+                return False
             stored = await asyncio.gather(*(self._store_one(item) for item in items[at : at + AT_ONCE]))
             if not all(stored):
                 return False
@@ -177,9 +190,14 @@ class Polls:
     """Owns the tasks of all polls."""
 
     def __init__(
-        self, polled: Sequence[PolledAccount], publisher: Publisher, metrics: IngestMetrics, clock: Clock
+        self,
+        polled: Sequence[PolledAccount],
+        publisher: Publisher,
+        metrics: IngestMetrics,
+        clock: Clock,
+        may_store: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._pollers = tuple(Poller(each, publisher, metrics, clock) for each in polled)
+        self._pollers = tuple(Poller(each, publisher, metrics, clock, may_store) for each in polled)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""From a verified webhook to durable records, within the time that is left.
+"""From a verified webhook to records in the log, within the time that is left.
 
 The raw record and its events go into one append. Where the log refuses a record for good (too large for a topic,
 say), it does not tell which one, and the events are what can be made again: so the webhook is appended once more
@@ -8,9 +8,11 @@ we tell the provider, so the topic's limit is wrong and the fault is ours: the a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -43,14 +45,17 @@ class SetAside(StrEnum):
 
 
 class PublishOutcome(StrEnum):
-    """What is durable now. Only STORED and SET_ASIDE may be answered with success.
+    """What is durable now. The first four may be answered with success.
 
-    SET_ASIDE: the raw record is stored, with an `unrecognized` event in place of its own. UNAVAILABLE: the log is
-    away or too slow. REFUSED: the log can never take the raw record.
+    SET_ASIDE: the raw record is stored, with an `unrecognized` event in place of its own. SPOOLED: the raw record is
+    in the spool. DUPLICATE: it was durable before. UNAVAILABLE: the log is away or too slow. REFUSED: the log can
+    never take the raw record.
     """
 
     STORED = "stored"
     SET_ASIDE = "set_aside"
+    SPOOLED = "spooled"
+    DUPLICATE = "duplicate"
     UNAVAILABLE = "unavailable"
     REFUSED = "refused"
 
@@ -60,7 +65,18 @@ class PublishOutcome(StrEnum):
         return self in _DURABLE
 
 
-_DURABLE = frozenset({PublishOutcome.STORED, PublishOutcome.SET_ASIDE})
+_DURABLE = frozenset(
+    {PublishOutcome.STORED, PublishOutcome.SET_ASIDE, PublishOutcome.SPOOLED, PublishOutcome.DUPLICATE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A webhook and its events, ready to be appended."""
+
+    webhook: Webhook = field(repr=False)
+    webhook_id: str
+    events: Sequence[Event] = field(repr=False)
 
 
 def unrecognized(webhook: Webhook, webhook_id: str, reason: str) -> WebhookUnrecognized:
@@ -92,16 +108,42 @@ class Publisher:
         `webhook_id` saves computing the id again. UNAVAILABLE may leave records behind: a retry of the sender
         appends them under the same ids.
         """
+        return await self._within(wait, self._store(webhook, events, wait, webhook_id or webhook.id))
+
+    async def publish_all(self, webhooks: Sequence[Prepared], wait: float) -> PublishOutcome:
+        """Store all webhooks by one append, in the order given. Never raises.
+
+        REFUSED: the log refuses one of them, or one cannot be written as it is; each is to be published by itself.
+        """
+        return await self._within(wait, self._store_all(webhooks, wait))
+
+    async def _within(self, wait: float, storing: Coroutine[Any, Any, PublishOutcome]) -> PublishOutcome:
         try:
             async with asyncio.timeout(max(0.0, wait) + GRACE):
-                return await self._store(webhook, events, wait, webhook_id or webhook.id)
+                return await storing
         except TimeoutError:
             return self._failed(AppendFailure.TIMEOUT)
         except LogError:
             return self._failed(AppendFailure.UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 - a log that breaks its contract is a log that is away
-            _log.error("append_failed", account=webhook.account, error=type(error).__name__)
+            _log.error("append_failed", error=type(error).__name__)
             return self._failed(AppendFailure.ERROR)
+
+    async def _store_all(self, webhooks: Sequence[Prepared], wait: float) -> PublishOutcome:
+        records: list[Record] = []
+        for each in webhooks:
+            found = self._records(each.webhook, each.events, each.webhook_id)
+            if isinstance(found, SetAside):
+                return PublishOutcome.REFUSED
+            records += (webhook_to_record(each.webhook, each.webhook_id), *found)
+        try:
+            await self._target.append(records, wait)
+        except RecordRefusedError:
+            self._metrics.append_failed(AppendFailure.RECORD_REFUSED)
+            return PublishOutcome.REFUSED
+        for each in webhooks:
+            self._count(each.webhook.account, each.events)
+        return PublishOutcome.STORED
 
     async def _store(self, webhook: Webhook, events: Sequence[Event], wait: float, webhook_id: str) -> PublishOutcome:
         began = monotonic()

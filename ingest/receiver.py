@@ -1,41 +1,47 @@
 """The way of one webhook, from a parsed HTTP request to its answer. Knows nothing of sockets and life cycles.
 
 Time. The provider's patience runs from the first byte that it sends, so `answer_by` does too. A sender that leaves
-less than half of `broker_wait` until then has used up its own time and not ours: for such a one `broker_wait`
-counts from the end of the body, so that a slow line still gets its webhook stored. How long a body may take is
+less than half of `broker_wait` until then has used up its own time and not ours: for such a one both count from the
+end of the body, so that a slow line still gets its webhook stored. How long a body may take is
 `body_wait`, a limit of its own. Durations are read from `time.monotonic`, because the time of uvloop's loop stands
 still within a turn and counts in whole milliseconds.
+
+Repeats. The exact repeat of a webhook that was stored lately is answered with success and not stored again, also one
+whose proof has become too old in the meantime: it is judged by the time at which the first copy came (P13).
 
 Faults. A sender's fault gets a 4xx, ours the provider's retry status (P3). A verifier that raises is a bug of
 ours: the sender is asked to come again. A normalizer that raises costs the events and not the webhook (P11).
 
-Load. `max_in_flight` counts webhooks whose sender is proved, so over it strangers are refused as always and hold no
-place; checking their signatures is the price. One that its provider is asked about takes its place after that, and so
-many of each account are asked about at once: a slow API of one provider takes nothing from the others. One answer may
-be a 5xx to a stranger: where bodies on their way use up `max_body_bytes`, the one that wants more may be anybody's,
-and the fault is our lack of memory.
+Load. `max_in_flight` counts webhooks whose sender is proved, and `max_in_flight_bytes` their bodies, so over it
+strangers are refused as always and hold no place; checking their signatures is the price. Where requests wait too
+long for their turn, no signature is checked any more: anybody's gets the retry status at once (`ingest.admission`).
+One that its provider is asked about takes its place after that, and so many of each account are asked about at once:
+a slow API of one provider takes nothing from the others. Where bodies on their way use up `max_body_bytes`, the one
+that wants more may be anybody's too, and the fault is our lack of memory.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
 import structlog
 from aiohttp.web import BaseRequest, Response
 
+from ingest.admission import Admission
 from ingest.answers import answer
 from ingest.body import BodyFault, BodyRoom, read_body
 from ingest.capture import CREDENTIALS, kept_headers, read_headers, traceparent_of
+from ingest.duplicates import content_of
 from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
 from ingest.normalizing import events_of
-from ingest.publisher import GRACE, Publisher
+from ingest.publisher import PublishOutcome
 from ingest.refusals import Refusals
 from ingest.settings import ServerSettings
+from ingest.storing import Incoming, Storing
 from providers.contract import Account, Policy, Provider, Request, Verdict, Verification, Verifier
 from providers.redaction import SECRET_PARAMETERS, kept_target
 from providers.roles import Corroboration, Corroborator
-from schemas.events import Event
 from schemas.times import Clock, from_clock
 from schemas.webhook import Webhook
 
@@ -80,15 +86,21 @@ class _Route:
     challenge: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A webhook whose sender is proved, with its events; `began` and `deadline` are monotonic times."""
+_OUTCOMES: Mapping[PublishOutcome, tuple[Outcome, str]] = {
+    PublishOutcome.STORED: (Outcome.STORED, "webhook_stored"),
+    PublishOutcome.SET_ASIDE: (Outcome.STORED, "webhook_stored"),
+    PublishOutcome.SPOOLED: (Outcome.SPOOLED, "webhook_spooled"),
+    PublishOutcome.DUPLICATE: (Outcome.DUPLICATE, "webhook_repeated"),
+}
 
-    webhook: Webhook
-    id: str
-    events: Sequence[Event]
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Monotonic times of one request: its first byte, until when the log may take, when it has to be durable."""
+
     began: float
-    deadline: float
+    broker_by: float
+    durable_by: float
 
 
 def _route(name: str, endpoint: Endpoint) -> _Route:
@@ -106,10 +118,10 @@ def _route(name: str, endpoint: Endpoint) -> _Route:
     )
 
 
-def _deadline(policy: Policy, began: float, whole: float) -> float:
-    """Return when a webhook has to be durable whose first byte came at `began` and whose last at `whole`."""
-    deadline = began + policy.answer_by
-    return deadline if deadline - whole >= policy.broker_wait / 2 else whole + policy.broker_wait + GRACE
+def _times(policy: Policy, began: float, whole: float) -> _Times:
+    """Return the times of a webhook whose first byte came at `began` and whose last at `whole`."""
+    start = began if began + policy.answer_by - whole >= policy.broker_wait / 2 else whole
+    return _Times(began, start + policy.broker_wait, start + policy.answer_by)
 
 
 class Receiver:
@@ -118,20 +130,22 @@ class Receiver:
     def __init__(
         self,
         endpoints: Mapping[str, Endpoint],
-        publisher: Publisher,
+        storing: Storing,
         metrics: IngestMetrics,
         clock: Clock,
         settings: ServerSettings,
     ) -> None:
         self._routes = {name: _route(name, endpoint) for name, endpoint in endpoints.items()}
-        self._publisher = publisher
+        self._storing = storing
+        self.admission = Admission(settings.max_queue_time)
         self._metrics = metrics
         self.refusals = Refusals(metrics)
         self._clock = clock
         self._room = BodyRoom(settings.max_body_bytes)
         metrics.watch_bodies(lambda: self._room.readers)
         self._max_in_flight = settings.max_in_flight
-        self._in_flight = 0
+        self._max_in_flight_bytes = settings.max_in_flight_bytes
+        self._in_flight = self._in_flight_bytes = 0
         self._asking: Counter[str] = Counter()
 
     async def receive(self, request: BaseRequest, began: float) -> Response:
@@ -165,36 +179,61 @@ class Receiver:
         return self._routes.get(path.removeprefix(PREFIX), Refusal.UNKNOWN_ACCOUNT)
 
     async def _receive(self, request: BaseRequest, route: _Route, began: float) -> Response:
+        if self.admission.overloaded:
+            return self._retry_later(route, Outcome.OVERLOADED)
         body = await read_body(request, route.policy.body_limit, route.policy.body_wait, self._room)
         if isinstance(body, BodyFault):
             return self._without_body(route, body)
-        deadline = _deadline(route.policy, began, monotonic())
+        times = _times(route.policy, began, monotonic())
         seen = Request(request.method, request.raw_path, read_headers(request.raw_headers), body, request.remote)
         try:
             proof = route.endpoint.verifier.verify(seen, self._clock())
         except Exception as error:  # noqa: BLE001 - a verifier that breaks its contract proves nobody
             return self._our_fault(route, Fault.VERIFY, error)
-        if proof.verdict is not Verdict.VERIFIED:
-            return self._not_proved(route, proof.verdict)
-        if self._in_flight >= self._max_in_flight:
+        if proof.verdict is Verdict.VERIFIED:
+            return await self._proved(route, self._webhook(route, seen, proof), times)
+        if proof.verdict is Verdict.TIMESTAMP_OUT_OF_TOLERANCE and self._is_late_repeat(route, seen):
+            self._metrics.ended(route.name, Outcome.DUPLICATE)
+            return self._success(route)
+        return self._not_proved(route, proof.verdict)
+
+    async def _proved(self, route: _Route, webhook: Webhook, times: _Times) -> Response:
+        size = len(webhook.body)
+        if self._in_flight >= self._max_in_flight or (
+            self._in_flight and self._in_flight_bytes + size > self._max_in_flight_bytes
+        ):
             return self._retry_later(route, Outcome.OVERLOADED)
-        taken = self._taken(route, self._webhook(route, seen, proof), began, deadline)
-        doubt = await self._doubt(route, taken)
+        incoming = self._incoming(route, webhook, times)
+        doubt = await self._doubt(route, incoming)
         if doubt is not None:
             return doubt
         self._in_flight += 1
+        self._in_flight_bytes += size
         self._metrics.in_flight.inc()
         try:
-            return await self._store(route, taken)
+            return await self._store(route, incoming)
         finally:
             self._in_flight -= 1
+            self._in_flight_bytes -= size
             self._metrics.in_flight.dec()
 
-    def _taken(self, route: _Route, webhook: Webhook, began: float, deadline: float) -> _Taken:
+    def _is_late_repeat(self, route: _Route, seen: Request) -> bool:
+        """Tell whether a request whose proof is too old now repeats one that is stored and was proved in its time."""
+        webhook = self._webhook(route, seen, Verification(Verdict.VERIFIED))
+        came_at = self._storing.duplicates.stored_at(content_of(webhook, webhook.id))
+        return came_at is not None and route.endpoint.verifier.verify(seen, came_at).verdict is Verdict.VERIFIED
+
+    def _incoming(self, route: _Route, webhook: Webhook, times: _Times) -> Incoming:
         webhook_id = webhook.id
         endpoint = route.endpoint
-        events = events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics)
-        return _Taken(webhook, webhook_id, events, began, deadline)
+        return Incoming(
+            webhook=webhook,
+            id=webhook_id,
+            events=events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics),
+            began=times.began,
+            broker_by=times.broker_by,
+            durable_by=times.durable_by,
+        )
 
     def _webhook(self, route: _Route, seen: Request, proof: Verification) -> Webhook:
         account = route.endpoint.account
@@ -212,18 +251,21 @@ class Receiver:
             traceparent=traceparent_of(seen.headers),
         )
 
-    async def _store(self, route: _Route, taken: _Taken) -> Response:
-        wait = min(route.policy.broker_wait, taken.deadline - monotonic() - GRACE)
-        outcome = await self._publisher.publish(taken.webhook, taken.events, wait, webhook_id=taken.id)
+    async def _store(self, route: _Route, incoming: Incoming) -> Response:
+        outcome = await self._storing.store(incoming)
         if not outcome.durable:
-            _log.warning("webhook_not_stored", account=route.name, webhook_id=taken.id, reason=outcome.value)
+            _log.warning("webhook_not_stored", account=route.name, webhook_id=incoming.id, reason=outcome.value)
             return self._retry_later(route, Outcome.UNAVAILABLE)
-        self._metrics.stored(route.name)
-        millis = round((monotonic() - taken.began) * 1000, 1)
-        _log.info("webhook_stored", account=route.name, webhook_id=taken.id, events=len(taken.events), ms=millis)
+        counted, line = _OUTCOMES[outcome]
+        self._metrics.ended(route.name, counted)
+        millis = round((monotonic() - incoming.began) * 1000, 1)
+        _log.info(line, account=route.name, webhook_id=incoming.id, events=len(incoming.events), ms=millis)
+        return self._success(route)
+
+    def _success(self, route: _Route) -> Response:
         return answer(route.policy.success_status, json=route.policy.success_body)
 
-    async def _doubt(self, route: _Route, taken: _Taken) -> Response | None:
+    async def _doubt(self, route: _Route, incoming: Incoming) -> Response | None:
         """Return the answer to a webhook that the provider itself does not vouch for, None where it does.
 
         Whoever knows the password may not know what the provider's API says. Where that cannot be asked now, the
@@ -235,10 +277,10 @@ class Receiver:
         if self._asking[route.name] >= MOST_READ_BACKS:
             return self._retry_later(route, Outcome.OVERLOADED)
         # Half of the time that is left: the log needs the other half.
-        wait = max(0.0, (taken.deadline - monotonic()) / 2)
+        wait = max(0.0, (incoming.durable_by - monotonic()) / 2)
         self._asking[route.name] += 1
         try:
-            found = await corroborator.corroborate(taken.events, wait)
+            found = await corroborator.corroborate(incoming.events, wait)
         except Exception as error:  # noqa: BLE001 - one that breaks its contract vouches for nothing
             return self._our_fault(route, Fault.VERIFY, error)
         finally:
@@ -247,10 +289,10 @@ class Receiver:
             case Corroboration.CONFIRMED:
                 return None
             case Corroboration.CONTRADICTED:
-                _log.warning("webhook_contradicted", account=route.name, webhook_id=taken.id)
+                _log.warning("webhook_contradicted", account=route.name, webhook_id=incoming.id)
                 return self._not_proved(route, Verdict.CONTRADICTED)
             case Corroboration.UNKNOWN:
-                _log.warning("webhook_not_corroborated", account=route.name, webhook_id=taken.id)
+                _log.warning("webhook_not_corroborated", account=route.name, webhook_id=incoming.id)
                 return self._retry_later(route, Outcome.UNAVAILABLE)
 
     def _without_body(self, route: _Route, fault: BodyFault) -> Response:

@@ -1,21 +1,28 @@
-"""The receiver as a process part: it listens, tells whether it can store now, and drains."""
+"""The receiver as a process part: it listens, stores, tells whether it can store now, and drains.
+
+Two things are called draining in the field, and here too: `drain` ends the receiver well, `Drain` empties the spool.
+"""
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from time import monotonic
 
 import structlog
 from aiohttp.web import BaseRequest, StreamResponse
 
-from broker.log import Log, LogState
+from broker.log import Log
 from ingest.connection import Connection, Connections
+from ingest.draining import Drain, Tools
 from ingest.metrics import IngestMetrics
 from ingest.polls import PolledAccount, Polls
 from ingest.publisher import Publisher
+from ingest.readiness import Facts, Readiness, ReadinessReason, judge
 from ingest.receiver import Endpoint, Receiver
-from ingest.settings import ServerSettings
+from ingest.settings import ServerSettings, SpoolSettings
+from ingest.spool.contract import SpoolStatus
+from ingest.spool.spool import Spool
+from ingest.storing import Storing
 from schemas.errors import HooklineError
 from schemas.times import Clock
 
@@ -32,6 +39,9 @@ LONGEST_LINE = 64 * 1024
 
 _HIGHEST_PORT = 65_535
 _POLL = 0.01
+SETTLE = 3.0
+"""Seconds after the start in which a log may find out how it is; until then its silence is no fault."""
+
 _CUT = 0.2
 
 _log = structlog.get_logger(__name__)
@@ -41,47 +51,42 @@ class ListenError(HooklineError):
     """The receiver could not listen on its address."""
 
 
-class ReadinessReason(StrEnum):
-    """Why the receiver is ready, or why it is not."""
-
-    READY = "ready"
-    NOT_STARTED = "not_started"
-    DRAINING = "draining"
-    LOG_STARTING = "log_starting"
-    LOG_AWAY = "log_away"
-    WEBHOOK_REFUSED = "webhook_refused_by_log"
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether a webhook can be stored now (P14). `degraded` asks for an operator; `reason` is a word."""
-
-    ready: bool
-    degraded: bool
-    reason: str
-
-
 class Server:
     """Serves `/webhooks/<account>`. The log is started and stopped by whoever made it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that a process gives it, each once
         self,
         settings: ServerSettings,
         endpoints: Mapping[str, Endpoint],
         log: Log,
         metrics: IngestMetrics,
         clock: Clock = time.time,
+        *,
+        spool: Spool | None = None,
+        alarm_age: float = SpoolSettings().alarm_age,
     ) -> None:
         self._settings = settings
+        self._alarm_age = alarm_age
         self._target = log
+        self._spool = spool
         self._publisher = Publisher(log, metrics)
-        self._receiver = Receiver(endpoints, self._publisher, metrics, clock, settings)
+        self._storing = Storing(log, self._publisher, spool, metrics, window=settings.duplicate_window)
+        self._receiver = Receiver(endpoints, self._storing, metrics, clock, settings)
         self._metrics, self._clock = metrics, clock
-        self._polls = Polls((), self._publisher, metrics, clock)
+        self._polls = self._polls_of(())
         self._endpoints = endpoints
+        self._drain_task: Drain | None = None
         self._listener: asyncio.Server | None = None
         self._connections: Connections | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._started_at = monotonic()
+        self._watch()
+
+    def _watch(self) -> None:
+        admission = self._receiver.admission
+        self._metrics.watch_lag(lambda: admission.lag)
+        if self._spool is not None:
+            self._metrics.watch_spool(self._spool.status)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -93,11 +98,25 @@ class Server:
 
     def poll(self, polled: Sequence[PolledAccount]) -> None:
         """Take these polls along from the start on."""
-        self._polls = Polls(polled, self._publisher, self._metrics, self._clock)
+        self._polls = self._polls_of(polled)
+
+    def _polls_of(self, polled: Sequence[PolledAccount]) -> Polls:
+        # Past the spool: what is not stored stays at the provider, which is a better place than our disk.
+        gate = self._storing.gate
+        return Polls(polled, self._publisher, self._metrics, self._clock, may_store=lambda: gate.open)
 
     async def start(self) -> None:
-        """Listen. Raises ListenError where the address is no address, or is taken."""
+        """Open the spool and listen, whether the log is there or not.
+
+        Raises ListenError where the address is no address, or is taken, SpoolError where there can be no spool.
+        """
         host, port = _parse(self._settings.listen)
+        if self._spool is not None:
+            await self._spool.start()
+            self._drain_task = self._new_drain(self._spool)
+            self._drain_task.start()
+        self._receiver.admission.start()
+        self._started_at = monotonic()
         self._connections = Connections(
             self._answer,
             self._receiver.refusals,
@@ -116,18 +135,54 @@ class Server:
             raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
         self._polls.start()
 
+    def _new_drain(self, spool: Spool) -> Drain:
+        admission = self._receiver.admission
+        tools = Tools(
+            log=self._target,
+            publisher=self._publisher,
+            accounts=self._endpoints,
+            metrics=self._metrics,
+            busy=lambda: admission.lag,
+        )
+        return Drain(spool, self._storing.gate, tools)
+
+    @property
+    def spool_status(self) -> SpoolStatus | None:
+        """How the spool is; None where there is none."""
+        return None if self._spool is None else self._spool.status()
+
+    @property
+    def drained(self) -> int:
+        """Webhooks that went from the spool to the log since the start."""
+        return 0 if self._drain_task is None else self._drain_task.drained
+
     @property
     def poll_troubles(self) -> Mapping[str, str]:
         """The polls whose last check did not go well, as `account/poll`, and why in a word."""
         return self._polls.troubles
 
     async def close(self) -> None:
-        """End the polls and close the connections to providers. To be called after `drain`, or instead of it."""
+        """End polls and spool and close the connections to providers. To be called after `drain`, or instead of it.
+
+        What waits in the spool stays there for the next start.
+        """
+        await self._receiver.admission.stop()
+        await self._close_spool()
         await self._polls.stop()
         await self._polls.close()
         for endpoint in self._endpoints.values():
             if endpoint.corroborator is not None:
                 await endpoint.corroborator.close()
+
+    async def _close_spool(self) -> None:
+        if self._drain_task is not None:
+            await self._drain_task.stop()
+        if self._spool is None:
+            return
+        left = self._spool.status()
+        await self._spool.stop()
+        if left.own or left.inherited:
+            _log.warning("spool_left", records=left.own + left.inherited, bytes=left.bytes)
 
     def readiness(self) -> Readiness:
         """Return whether it can store now."""
@@ -135,16 +190,15 @@ class Server:
             return Readiness(ready=False, degraded=False, reason=ReadinessReason.DRAINING)
         if self._listener is None:
             return Readiness(ready=False, degraded=False, reason=ReadinessReason.NOT_STARTED)
-        match self._target.state:
-            case LogState.HEALTHY if self._publisher.refused:
-                # Only some webhooks are too large for the topic; a receiver taken out would never learn of its cure.
-                return Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
-            case LogState.HEALTHY:
-                return Readiness(ready=True, degraded=False, reason=ReadinessReason.READY)
-            case LogState.STARTING | LogState.SUSPECT:
-                return Readiness(ready=False, degraded=False, reason=ReadinessReason.LOG_STARTING)
-            case LogState.AWAY:
-                return Readiness(ready=False, degraded=True, reason=ReadinessReason.LOG_AWAY)
+        return judge(
+            Facts(
+                state=self._target.state,
+                settled=monotonic() - self._started_at > SETTLE,
+                refused=self._publisher.refused,
+                spool=self.spool_status,
+                alarm_age=self._alarm_age,
+            )
+        )
 
     async def drain(self) -> None:
         """End well: not ready at once, listen a little longer, finish what is in hand, close (P6).

@@ -14,6 +14,14 @@ class ServerSettings:
     drain_listen: float = setting(3.0, "seconds to go on listening after SIGTERM, not ready, until balancers notice")
     drain_finish: float = setting(5.0, "seconds that work in hand has after that")
     max_in_flight: int = setting(512, "proved webhooks worked on at once; beyond it the provider's retry status")
+    max_in_flight_bytes: int = setting(64 * 1024 * 1024, "bodies of those, in bytes; beyond it the same")
+    max_queue_time: float = setting(
+        0.5,
+        "seconds that requests may wait for their turn; while they wait longer, the provider's retry status at once",
+    )
+    duplicate_window: int = setting(
+        50_000, "webhooks stored last whose exact repeats are answered without being stored again; about 200 bytes each"
+    )
     max_body_bytes: int = setting(
         64 * 1024 * 1024,
         "memory for all bodies on their way, beyond the first 16 KiB of each; over it the provider's retry status",

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -22,6 +23,8 @@ from hookline.process.topic_watch import TopicWatch
 from hookline.version import __version__
 from ingest.metrics import IngestMetrics
 from ingest.server import Endpoint, Server
+from ingest.spool.contract import SpoolStatus
+from ingest.spool.spool import Spool
 from schemas.times import Clock
 
 __all__ = ["Application", "Role"]
@@ -65,17 +68,28 @@ class Application:
         """The admin address as `HOST:PORT`; the real port where 0 was asked for."""
         return self._admin.address
 
+    @property
+    def spool_status(self) -> SpoolStatus | None:
+        """How the spool is; None without that role, or without a spool."""
+        return None if self._server is None else self._server.spool_status
+
+    @property
+    def drained(self) -> int:
+        """Webhooks that went from the spool to the log since the start."""
+        return 0 if self._server is None else self._server.drained
+
     async def start(self) -> None:
         """Start everything, the consumers last. With Kafka away it starts all the same and is not ready.
 
-        Raises LogError, ListenError, ListenFailedError; nothing is left running then.
+        Raises LogError, SpoolError, ListenError, ListenFailedError; nothing is left running then.
         """
         try:
-            await self._log.start()
-            await self._topics.start()
             await self._admin.start()
             if self._server is not None:
+                # Ahead of the log: what comes now goes to the spool.
                 await self._server.start()
+            await self._log.start()
+            await self._topics.start()
             self._crew.start()
         except BaseException:
             await self._close(_CLOSING)
@@ -107,16 +121,22 @@ class Application:
         polls = self._server.poll_troubles if self._server else {}
         well = all(worker.running for worker in self._crew.workers) and not polls
         fields = {"status": "ok" if well else "degraded", "version": __version__, "log": self._log.state}
-        return Answer(ok=True, fields={**fields, "consumers": consumers, "polls_in_trouble": polls})
+        status = self.spool_status
+        spool = {} if status is None else {"spool": asdict(status)}
+        return Answer(ok=True, fields={**fields, "consumers": consumers, "polls_in_trouble": polls, **spool})
 
     def readiness(self) -> Answer:
         """Tell whether webhooks can be stored now; without that role, whether the consumers run."""
-        if self._topics.prevent_storing:
-            return _ready(ok=False, degraded=True, reason=self._topics.trouble)
         if self._server is not None:
             found = self._server.readiness()
+            if self._topics.prevent_storing:
+                # The spool stores on, and drains when the topics are there.
+                spools = found.ready and self.spool_status is not None
+                return _ready(ok=spools, degraded=True, reason=self._topics.trouble)
             trouble = self._topics.trouble if found.ready else ""
             return _ready(ok=found.ready, degraded=found.degraded or bool(trouble), reason=trouble or found.reason)
+        if self._topics.prevent_storing:
+            return _ready(ok=False, degraded=True, reason=self._topics.trouble)
         ended = [worker.name for worker in self._crew.workers if not worker.running]
         return _ready(
             ok=not ended, degraded=bool(ended), reason=f"not running: {', '.join(ended)}" if ended else "ready"
@@ -127,7 +147,16 @@ class Application:
         for item in unable:
             # Receiving must not wait for a credential that only polls need.
             logger.error("account_cannot_be_polled", account=item.account, reason=item.reason)
-        server = Server(self._config.server, endpoints, self._log, IngestMetrics(self.registry), clock)
+        settings = self._config.spool
+        server = Server(
+            self._config.server,
+            endpoints,
+            self._log,
+            IngestMetrics(self.registry),
+            clock,
+            spool=Spool(settings, clock=clock) if settings.max_bytes else None,
+            alarm_age=settings.alarm_age,
+        )
         server.poll(polled)
         return server
 

@@ -29,16 +29,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """One webhook read back from the spool."""
+    """One webhook read back from the spool; `length` is that of its frame in bytes."""
 
     place: Place
+    length: int
     webhook_id: str
     webhook: Webhook = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """Bytes that fail their checksum. `webhook_id` is None where the damage covers it; `tail`: last in its segment."""
+    """Bytes that are kept in a file of their own, because they fail their checksum or the log refuses them for good.
+
+    `webhook_id` is None where the damage covers it; `tail`: last in its segment.
+    """
 
     place: Place
     length: int

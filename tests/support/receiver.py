@@ -16,6 +16,7 @@ from ingest.connection import Connection
 from ingest.metrics import IngestMetrics
 from ingest.server import Endpoint, Server
 from ingest.settings import ServerSettings
+from ingest.spool.spool import Spool
 from providers.contract import (
     Account,
     AccountError,
@@ -339,21 +340,23 @@ async def receiver(
     *,
     clock: Clock = lambda: NOW,
     log: Log | None = None,
+    spool: Spool | None = None,
     **settings: Any,
 ) -> AsyncGenerator[Bench, None]:
-    """Give a receiver that listens on a free port, and drain it at the end. `log` stands in for the memory one."""
+    """Give a receiver that listens on a free port, and end it well. `log` stands in for the memory one."""
     memory = memory or MemoryLog()
     registry = CollectorRegistry()
     chosen = ServerSettings(
         **dict[str, Any]({"listen": "127.0.0.1:0", "drain_listen": 0.0, "drain_finish": 2.0} | settings)
     )
     served = {each.account.name: each for each in (endpoints or (endpoint(),))}
-    server = Server(chosen, served, log or memory.log, IngestMetrics(registry), clock)
-    await server.start()
+    server = Server(chosen, served, log or memory.log, IngestMetrics(registry), clock, spool=spool)
     try:
+        await server.start()
         yield Bench(server, memory, registry)
     finally:
         await server.drain()
+        await server.close()
 
 
 def body_of(*recipients: str, **fields: str) -> bytes:

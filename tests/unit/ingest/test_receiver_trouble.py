@@ -121,7 +121,7 @@ async def test_over_the_limit_of_webhooks_in_hand_the_sender_is_asked_to_come_ag
     memory = MemoryLog(gate=asyncio.Event())
     assert memory.gate is not None
     async with receiver(memory, [endpoint(with_policy(broker_wait=5.0, answer_by=9.0))], max_in_flight=2) as bench:
-        held = [asyncio.create_task(bench.ask(request_bytes(body_of()))) for _ in range(2)]
+        held = [asyncio.create_task(bench.ask(request_bytes(body_of(id=f"m{number}")))) for number in range(2)]
         await until(lambda: memory.appending == 2)
         answer = await bench.ask(request_bytes(body_of()))
         assert (answer.status, answer.headers["retry-after"]) == (503, "7")
@@ -240,7 +240,7 @@ async def test_the_second_append_gets_what_the_first_has_left() -> None:
 async def test_a_retry_after_a_lost_confirmation_has_the_same_ids() -> None:
     """What may be stored already is stored again under the ids that it has."""
     memory = MemoryLog()
-    async with receiver(memory) as bench:
+    async with receiver(memory, duplicate_window=0) as bench:
         await bench.ask(request_bytes(body_of()))
         await bench.ask(request_bytes(body_of(), headers=[(b"X-Attempt", b"2")]))
         ids = [record.header("ce_id") for record in memory.records]
@@ -268,4 +268,6 @@ def test_only_what_is_durable_may_be_acknowledged() -> None:
     assert {outcome for outcome in PublishOutcome if outcome.durable} == {
         PublishOutcome.STORED,
         PublishOutcome.SET_ASIDE,
+        PublishOutcome.SPOOLED,
+        PublishOutcome.DUPLICATE,
     }

@@ -1,0 +1,105 @@
+"""Which folder is whose: a lock file in each, which the kernel lets go however the process ends. Blocks."""
+
+import contextlib
+import secrets
+from pathlib import Path
+
+import structlog
+
+from ingest.spool.contract import SpoolError
+from ingest.spool.files import Files
+from ingest.spool.segments import LOCK, PROBE, Folder, Segment, is_worker, segment_number
+
+_log = structlog.get_logger(__name__)
+
+_TRIES = 8
+
+
+def claim(files: Files, root: Path) -> Folder:
+    """Make the root, and in it a folder of our own, and hold it. Raises SpoolError."""
+    try:
+        _make(files, root)
+        for _ in range(_TRIES):
+            folder = _claim_new(files, root)
+            if folder is not None:
+                return folder
+    except OSError as error:
+        raise SpoolError(f"the spool's folder {root} cannot be used: {error.strerror or error}") from error
+    raise SpoolError(f"the spool's folder {root} gives no lock")
+
+
+def adopt(files: Files, root: Path, *, gating: bool, held: frozenset[str]) -> list[Folder]:
+    """Take over every folder that nobody holds; those of `held` are ours already. Raises OSError for the root."""
+    found: list[Folder] = []
+    for name in files.list(root):
+        if is_worker(name) and name not in held:
+            folder = _adopted(files, root / name, gating=gating)
+            if folder is not None:
+                found.append(folder)
+    return found
+
+
+def leave(files: Files, folder: Folder) -> bool:
+    """Remove a folder that has nothing left and let go of it. False: something is in it that is not ours."""
+    with contextlib.suppress(OSError):
+        if set(files.list(folder.path)) <= {LOCK, PROBE}:
+            for name in (PROBE, LOCK):
+                with contextlib.suppress(FileNotFoundError):
+                    files.unlink(folder.path / name)
+            with contextlib.suppress(OSError):  # another may look into it just now, and then removes it
+                files.rmdir(folder.path)
+            files.close(folder.lock)
+            return True
+    return False
+
+
+def _make(files: Files, path: Path) -> None:
+    """Make a folder and those above it, each name durable."""
+    if files.is_folder(path):
+        return
+    if path.parent != path:
+        _make(files, path.parent)
+    with contextlib.suppress(FileExistsError):
+        files.mkdir(path)
+    files.sync_folder(path.parent)
+
+
+def _claim_new(files: Files, root: Path) -> Folder | None:
+    """Return a new folder that we hold; None where another process adopted it before we had its lock."""
+    path = root / f"w-{secrets.token_hex(8)}"
+    files.mkdir(path)
+    try:
+        lock = files.lock(path / LOCK)
+    except FileNotFoundError:
+        return None
+    if lock is None:
+        return None
+    files.sync_folder(root)
+    return Folder(path, lock, own=True)
+
+
+def _adopted(files: Files, path: Path, *, gating: bool) -> Folder | None:
+    try:
+        lock = files.lock(path / LOCK)
+    except OSError as error:
+        # Gone meanwhile, or not a folder. One that cannot be opened must not stop the others.
+        if not isinstance(error, FileNotFoundError):
+            _log.warning("spool_folder_unreadable", folder=path.name, error=type(error).__name__)
+        return None
+    if lock is None:
+        return None
+    try:
+        return _listed(files, Folder(path, lock, gating=gating))
+    except OSError as error:
+        _log.warning("spool_folder_unreadable", folder=path.name, error=type(error).__name__)
+        files.close(lock)
+        return None
+
+
+def _listed(files: Files, folder: Folder) -> Folder:
+    numbers = sorted(number for name in files.list(folder.path) if (number := segment_number(name)) is not None)
+    for number in numbers:
+        segment = Segment(number, sealed=True, last=number == numbers[-1])
+        segment.end = files.size(folder.path_of(segment))
+        folder.segments[number] = segment
+    return folder

@@ -1,0 +1,160 @@
+"""The seam to the disk: all that the spool does to files, so that a test can fail or cut any of it."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+
+class Files(Protocol):
+    """File operations that block: they are called in threads. Every one may raise OSError."""
+
+    def create(self, path: Path) -> int:
+        """Create a file that must not exist yet, for append, and return its handle."""
+        ...
+
+    def write(self, handle: int, data: bytes) -> None:
+        """Append all of the data."""
+        ...
+
+    def sync(self, handle: int) -> None:
+        """Make what was written durable, with its size."""
+        ...
+
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut the file at `size` bytes."""
+        ...
+
+    def close(self, handle: int) -> None:
+        """Let go of a file or a lock."""
+        ...
+
+    def read(self, path: Path, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`; fewer only at the end of the file."""
+        ...
+
+    def size(self, path: Path) -> int:
+        """Return the size of a file in bytes."""
+        ...
+
+    def list(self, path: Path) -> Sequence[str]:
+        """Return the names in a folder, sorted."""
+        ...
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file."""
+        ...
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Move a file within the file system, over whatever has that name."""
+        ...
+
+    def mkdir(self, path: Path) -> None:
+        """Make one folder."""
+        ...
+
+    def rmdir(self, path: Path) -> None:
+        """Remove an empty folder."""
+        ...
+
+    def is_folder(self, path: Path) -> bool:
+        """Tell whether a folder is there."""
+        ...
+
+    def sync_folder(self, path: Path) -> None:
+        """Make durable which names the folder has."""
+        ...
+
+    def lock(self, path: Path) -> int | None:
+        """Lock a file that is created if need be, and return the handle; None where another holds it."""
+        ...
+
+
+class OsFiles:
+    """The real disk."""
+
+    def create(self, path: Path) -> int:
+        """Create with O_EXCL: two writers can never share a file."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, handle: int, data: bytes) -> None:
+        """Write until all is written: the kernel may take less at a time."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+
+    def sync(self, handle: int) -> None:
+        """Call fdatasync, which covers the size of the file too."""
+        os.fdatasync(handle)
+
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut the file."""
+        os.ftruncate(handle, size)
+
+    def close(self, handle: int) -> None:
+        """Close the handle; a lock goes with it."""
+        os.close(handle)
+
+    def read(self, path: Path, offset: int, length: int) -> bytes:
+        """Read until there is enough or the file ends."""
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+    def size(self, path: Path) -> int:
+        """Return the size."""
+        return path.stat().st_size
+
+    def list(self, path: Path) -> Sequence[str]:
+        """Return the names, sorted."""
+        return sorted(os.listdir(path))  # noqa: PTH208 - names are what is asked for
+
+    def unlink(self, path: Path) -> None:
+        """Remove the file."""
+        path.unlink()
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Move the file."""
+        path.replace(target)
+
+    def mkdir(self, path: Path) -> None:
+        """Make the folder, for this user alone: bodies are private."""
+        path.mkdir(mode=0o700)
+
+    def rmdir(self, path: Path) -> None:
+        """Remove the folder."""
+        path.rmdir()
+
+    def is_folder(self, path: Path) -> bool:
+        """Tell whether it is there."""
+        return path.is_dir()
+
+    def sync_folder(self, path: Path) -> None:
+        """Open the folder and call fsync."""
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def lock(self, path: Path) -> int | None:
+        """Take an flock without waiting.
+
+        The file may be removed by whoever held the lock before us, between our open and our lock. A lock on a
+        file that has no name any more protects nothing, so the name is looked at again.
+        """
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except OSError:
+            os.close(handle)
+            raise
+        with contextlib.suppress(OSError):
+            os.close(handle)
+        return None

@@ -1,0 +1,107 @@
+"""Segments and folders as the event loop knows them: what is durable, what is read, what may go. Pure."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.spool.contract import Damaged
+
+LOCK = "lock"
+PROBE = "probe"
+DAMAGED = "damaged"
+_SEGMENT = re.compile(r"(\d{16})\.seg", re.ASCII)
+_WORKER = re.compile(r"w-[0-9a-f]{16}", re.ASCII)
+
+
+def segment_name(number: int) -> str:
+    """Return the file name of a segment."""
+    return f"{number:016d}.seg"
+
+
+def segment_number(name: str) -> int | None:
+    """Return the number of a segment's file name, None for any other name."""
+    match = _SEGMENT.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def is_worker(name: str) -> bool:
+    """Tell whether a name is that of a worker's folder."""
+    return _WORKER.fullmatch(name) is not None
+
+
+@dataclass(slots=True)
+class Segment:
+    """One segment. `end`: up to where it may be read; `position`: up to where it is published.
+
+    `records` is how many it holds (of an inherited one 0 until `counted`), `taken` how many of them are published.
+    `sealed`: nothing is appended any more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms
+    since 1970.
+    """
+
+    number: int
+    end: int = 0
+    records: int = 0
+    sealed: bool = False
+    last: bool = False
+    position: int = 0
+    taken: int = 0
+    oldest: int | None = None
+    failures: int = 0
+    counted: bool = False
+    damaged: list[Damaged] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """Records that are not published."""
+        return max(0, self.records - self.taken)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing durable is left to publish."""
+        return self.position >= self.end
+
+
+@dataclass(slots=True)
+class Folder:
+    """The segments of one worker's folder, in order. `lock` holds it; `gating`: adopted at start."""
+
+    path: Path
+    lock: int
+    gating: bool = False
+    own: bool = False
+    segments: dict[int, Segment] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The worker's name."""
+        return self.path.name
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on disk."""
+        return sum(segment.end for segment in self.segments.values())
+
+    @property
+    def left(self) -> int:
+        """Records that are not published, as far as they are counted."""
+        return sum(segment.left for segment in self.segments.values())
+
+    @property
+    def next(self) -> Segment | None:
+        """The first segment that has something to publish."""
+        return next((segment for segment in self.segments.values() if not segment.is_read), None)
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest record that is not published was received, in ms since 1970, as far as it is known."""
+        times = (s.oldest for s in self.segments.values() if s.oldest is not None and not s.is_read)
+        return min(times, default=None)
+
+    @property
+    def spent(self) -> list[Segment]:
+        """Segments that may be removed."""
+        return [segment for segment in self.segments.values() if segment.sealed and segment.is_read]
+
+    def path_of(self, segment: Segment) -> Path:
+        """Return where the segment is."""
+        return self.path / segment_name(segment.number)

@@ -1,0 +1,406 @@
+"""The spool of one worker: add, read back in batches, take over what dead workers left."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from ingest.settings import SpoolSettings
+from ingest.spool import claim, damage, reader
+from ingest.spool.codec import encode_webhook, received_millis
+from ingest.spool.contract import (
+    Batch,
+    Damaged,
+    SpoolError,
+    SpoolFullError,
+    SpoolStatus,
+    SpoolUnavailableError,
+)
+from ingest.spool.errands import Errands
+from ingest.spool.files import Files, OsFiles
+from ingest.spool.frame import HEADER, id_bytes
+from ingest.spool.segments import Folder, Segment
+from ingest.spool.writer import Job, Writer, Written
+from schemas.times import Clock
+from schemas.webhook import Webhook
+
+_log = structlog.get_logger(__name__)
+
+ADOPT_EVERY = 5.0
+STOP_WAIT = 2.0
+_START_WAIT = 10.0
+_COUNT_WAIT = 1.0
+_DISK_WAIT = 5.0
+_MOST_FAILURES = 3
+
+
+class Spool:
+    """Verified webhooks on this host's disk, for one worker process. For one event loop.
+
+    One task at a time may read (`next_batch`, `done`). `own` counts records that `add` accepted and `done` has not
+    removed yet.
+    """
+
+    def __init__(self, settings: SpoolSettings, *, files: Files | None = None, clock: Clock = time.time) -> None:
+        self._settings = settings
+        self._files = files or OsFiles()
+        self._clock = clock
+        self._root = Path(settings.dir)
+        self._folders: dict[str, Folder] = {}
+        self._own: Folder | None = None
+        self._writer: Writer | None = None
+        self._reading = Errands("spool-reader")
+        self._keeping = Errands("spool-keeper")
+        self._keeper: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._nudge = asyncio.Event()
+        self._counted = asyncio.Event()
+        self._sweeping = asyncio.Lock()
+        self._refused = False
+        self._set_aside = 0
+        self.own = 0
+
+    @property
+    def inherited(self) -> int:
+        """Records in folders of workers that ended, as far as they are counted."""
+        return sum(folder.left for folder in self._inherited)
+
+    @property
+    def gating(self) -> bool:
+        """Whether records wait that later ones must not overtake (P4): own ones, and those found at start."""
+        return self.own > 0 or any(folder.gating and folder.next is not None for folder in self._inherited)
+
+    async def start(self) -> None:
+        """Take a folder of our own and those of workers that ended. Raises SpoolError for what cannot be."""
+        self._reading.start()
+        self._keeping.start()
+        try:
+            own = await self._keeping.run(lambda: claim.claim(self._files, self._root), _START_WAIT)
+            self._own = self._folders[own.name] = own
+            await self._adopt(gating=True)
+        except SpoolError:
+            self._reading.stop()
+            self._keeping.stop()
+            raise
+        self._writer = Writer(self._files, own.path, self._settings.segment_bytes, self._on_written)
+        self._writer.start()
+        self._keeper = asyncio.create_task(self._keep())
+        # What is counted by now is in the first status; the rest follows.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_COUNT_WAIT):
+                await self._counted.wait()
+                await self._writer.probed.wait()
+
+    async def stop(self) -> None:
+        """Write what is queued and let go of the folders, in a little more than two seconds at most."""
+        writer, self._writer = self._writer, None
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait({keeper})
+        ended = await writer.stop(STOP_WAIT) if writer is not None else False
+        if ended:
+            await self._leave()
+        self._reading.stop()
+        self._keeping.stop()
+
+    async def _leave(self) -> None:
+        """Let go of the folders. Where the writer hangs they stay ours until the process ends."""
+        for segment in self._own.segments.values() if self._own else ():
+            segment.sealed = True
+        with contextlib.suppress(SpoolError, TimeoutError):
+            async with asyncio.timeout(STOP_WAIT / 2):
+                await self._sweep()
+                await self._keeping.run(self._let_go, STOP_WAIT)
+
+    async def add(self, webhook_id: str, webhook: Webhook, wait: float) -> None:
+        """Return when the webhook is durable. `own` counts it at once, and no more if this raises.
+
+        A webhook may be stored all the same when SpoolUnavailableError was raised; it is counted again then.
+        Raises SpoolFullError at once, SpoolUnavailableError within `wait` seconds, ValueError for an id that is
+        not 32 hexadecimal digits.
+        """
+        job = self._submit(webhook_id, webhook)
+        self.own += 1
+        try:
+            async with asyncio.timeout(max(0.0, wait)):
+                await job.future
+        except TimeoutError:
+            raise SpoolUnavailableError(f"not durable within {wait:g} s") from None
+        finally:
+            self._give_up(job)
+
+    async def next_batch(self, most_records: int, most_bytes: int) -> Batch | None:
+        """Return the oldest records that no `done` has removed: inherited ones first. None: nothing durable to read.
+
+        The same records again until `done`. Raises SpoolUnavailableError where the disk does not answer.
+        """
+        while (head := self._head()) is not None:
+            folder, segment = head
+            batch = await self._read(folder, segment, most_records, most_bytes)
+            if batch is not None:
+                return batch
+        return None
+
+    async def done(self, batch: Batch, refused: Sequence[Damaged] = ()) -> None:
+        """Remove the records of the batch: they are published, or `refused` by the log for good and set aside.
+
+        Never raises for the disk; it is tried again later.
+        """
+        folder = self._folders.get(batch.worker)
+        segment = folder.segments.get(batch.end.segment) if folder else None
+        if folder is None or segment is None or batch.end.offset <= segment.position:
+            return
+        self._report(segment, (*batch.damaged, *refused))
+        self._advance(folder, segment, batch)
+        await self._sweep()
+
+    async def wait_for_records(self) -> None:
+        """Return when `next_batch` may have something."""
+        while self._head() is None:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def status(self) -> SpoolStatus:
+        """Return how the spool is now. No I/O."""
+        synced = self._writer.synced_at if self._writer else None
+        return SpoolStatus(
+            own=self.own,
+            inherited=self.inherited,
+            bytes=self._bytes,
+            oldest_age=self._oldest_age(),
+            synced_ago=None if synced is None else time.monotonic() - synced,
+            full=self._refused or self._bytes >= self._settings.max_bytes,
+            set_aside=self._set_aside,
+        )
+
+    @property
+    def _inherited(self) -> list[Folder]:
+        return [folder for folder in self._folders.values() if not folder.own]
+
+    @property
+    def _bytes(self) -> int:
+        return sum(folder.bytes for folder in self._folders.values())
+
+    def _oldest_age(self) -> float | None:
+        times = [folder.oldest for folder in self._folders.values()]
+        oldest = min((time for time in times if time is not None), default=None)
+        return None if oldest is None else max(0.0, self._clock() - oldest / 1000)
+
+    def _submit(self, webhook_id: str, webhook: Webhook) -> Job:
+        if self._writer is None:
+            raise SpoolUnavailableError("the spool is not open")
+        id_bytes(webhook_id)
+        try:
+            payload = encode_webhook(webhook, webhook_id)
+        except UnicodeEncodeError as error:
+            raise SpoolUnavailableError(f"the webhook cannot be encoded: {error.reason}") from error
+        after = self._bytes + self._writer.queued_bytes + HEADER + len(payload)
+        self._refused = after > self._settings.max_bytes
+        if self._refused:
+            raise SpoolFullError(f"the spool holds its {self._settings.max_bytes} bytes")
+        return self._writer.submit(webhook_id, payload, received_millis(webhook))
+
+    def _give_up(self, job: Job) -> None:
+        """Whoever waited is gone. What is stored stays counted; what may yet be is counted again when it is."""
+        if job.counted and job.stored_in is None:
+            job.counted = False
+            self.own -= 1
+        job.abandoned = True
+
+    def _on_written(self, written: Written) -> None:
+        own = self._own
+        if own is None:
+            return
+        for number in written.poisoned:
+            if number in own.segments:
+                own.segments[number].sealed = True
+        if written.segment is not None:
+            segment = own.segments.setdefault(written.segment, Segment(written.segment))
+            segment.end, segment.sealed = written.end, written.sealed
+            for job in written.jobs:
+                self._count(segment, job)
+            self._changed.set()
+        if own.spent:
+            self._nudge.set()
+
+    def _count(self, segment: Segment, job: Job) -> None:
+        if job.stored_in is None:
+            return
+        segment.records += 1
+        segment.oldest = job.millis if segment.oldest is None else min(segment.oldest, job.millis)
+        if not job.counted:
+            job.counted = True
+            self.own += 1
+
+    def _head(self) -> tuple[Folder, Segment] | None:
+        own = [] if self._own is None else [self._own]
+        for folder in (*self._inherited, *own):
+            segment = folder.next
+            if segment is not None:
+                return folder, segment
+        return None
+
+    async def _read(self, folder: Folder, segment: Segment, most_records: int, most_bytes: int) -> Batch | None:
+        """Return a batch; None where the segment had nothing left but a torn end."""
+        stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
+        try:
+            contents = await self._reading.run(
+                lambda: reader.read(self._files, stretch, most_records, most_bytes), _DISK_WAIT
+            )
+        except OSError as error:
+            return self._unreadable(stretch, segment, error)
+        segment.failures = 0
+        if contents.torn:
+            _log.info("spool_torn_end", worker=folder.name, segment=segment.number, offset=contents.end - contents.torn)
+        if not contents.records and not contents.damaged:
+            segment.position = contents.end
+            self._nudge.set()
+            return None
+        return Batch(folder.name, contents.records, contents.damaged, stretch.place(contents.end))
+
+    def _unreadable(self, stretch: reader.Stretch, segment: Segment, error: OSError) -> Batch:
+        """Return the rest of the segment as damaged once it is clear that it cannot be read.
+
+        Raises SpoolUnavailableError before that.
+        """
+        segment.failures += 1
+        if segment.failures < _MOST_FAILURES and not isinstance(error, FileNotFoundError):
+            raise SpoolUnavailableError(f"the spool cannot be read: {error.strerror}") from error
+        reason = f"the segment cannot be read: {error.strerror}"
+        rest = Damaged(stretch.place(stretch.offset), stretch.end - stretch.offset, None, reason, tail=True)
+        return Batch(stretch.folder.name, (), (rest,), stretch.place(stretch.end))
+
+    def _report(self, segment: Segment, damaged: Sequence[Damaged]) -> None:
+        segment.damaged.extend(damaged)
+        self._set_aside += len(damaged)
+        for item in damaged:
+            _log.error(
+                "spool_set_aside",
+                worker=item.place.worker,
+                segment=item.place.segment,
+                offset=item.place.offset,
+                bytes=item.length,
+                webhook_id=item.webhook_id,
+                reason=item.reason,
+            )
+
+    def _advance(self, folder: Folder, segment: Segment, batch: Batch) -> None:
+        segment.position = batch.end.offset
+        gone = len(batch.records)
+        if segment.is_read:
+            # How many records the damage covered, nobody can read any more. But they were counted as they came.
+            gone = max(gone, segment.left)
+        elif batch.records:
+            # The next one is hardly older than the last of these.
+            segment.oldest = received_millis(batch.records[-1].webhook)
+        segment.taken += gone
+        if folder.own:
+            self.own -= gone
+
+    async def _sweep(self) -> None:
+        """Remove the files of segments that are published, and folders of others that are empty."""
+        async with self._sweeping:
+            try:
+                for folder in list(self._folders.values()):
+                    await self._sweep_folder(folder)
+            except SpoolError as error:
+                _log.warning("spool_not_swept", reason=str(error))
+        self._retire_own()
+
+    async def _sweep_folder(self, folder: Folder) -> None:
+        for segment in folder.spent:
+            await self._remove(folder, segment)
+        if (
+            not folder.own
+            and not folder.segments
+            and await self._reading.run(lambda: claim.leave(self._files, folder), _DISK_WAIT)
+        ):
+            self._folders.pop(folder.name, None)
+
+    async def _remove(self, folder: Folder, segment: Segment) -> None:
+        path, damaged = folder.path_of(segment), tuple(segment.damaged)
+        try:
+            await self._reading.run(lambda: damage.remove(self._files, self._root, path, damaged), _DISK_WAIT)
+        except FileNotFoundError:
+            _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
+        except OSError as error:
+            _log.warning("spool_not_removed", worker=folder.name, segment=segment.number, error=error.strerror)
+            return
+        folder.segments.pop(segment.number, None)
+        self._refused = False
+
+    def _retire_own(self) -> None:
+        """Ask the writer to close the segment that it has open, where all of it is published and nothing comes."""
+        writer, own = self._writer, self._own
+        if writer is None or own is None or writer.waiting:
+            return
+        for segment in own.segments.values():
+            if segment.is_read and not segment.sealed:
+                writer.retire(segment.number, segment.end)
+
+    async def _keep(self) -> None:
+        """Count, sweep, and look for folders of workers that ended, for as long as the spool is open."""
+        while True:
+            try:
+                await self._count_inherited()
+                self._counted.set()
+                await self._sweep()
+                if await self._idle():
+                    await self._adopt(gating=False)
+            except SpoolError as error:
+                _log.warning("spool_keeper_waits", reason=str(error))
+                await asyncio.sleep(ADOPT_EVERY)
+            except Exception as error:  # noqa: BLE001 - the keeper must live
+                _log.error("spool_keeper_fault", error=type(error).__name__)
+                await asyncio.sleep(ADOPT_EVERY)
+
+    async def _idle(self) -> bool:
+        """Wait until it is time to look for folders (True), or something is to be removed (False)."""
+        try:
+            async with asyncio.timeout(ADOPT_EVERY):
+                await self._nudge.wait()
+        except TimeoutError:
+            return True
+        self._nudge.clear()
+        return False
+
+    async def _adopt(self, *, gating: bool) -> None:
+        held = frozenset(self._folders)
+        try:
+            found = await self._keeping.run(
+                lambda: claim.adopt(self._files, self._root, gating=gating, held=held), _DISK_WAIT
+            )
+        except OSError as error:
+            _log.warning("spool_root_unreadable", error=error.strerror)
+            return
+        for folder in found:
+            self._folders[folder.name] = folder
+            if folder.segments:
+                _log.info("spool_adopted", worker=folder.name, segments=len(folder.segments), bytes=folder.bytes)
+        if found:
+            self._changed.set()
+
+    async def _count_inherited(self) -> None:
+        for folder in self._inherited:
+            for segment in list(folder.segments.values()):
+                if not segment.counted and not segment.is_read:
+                    await self._count_segment(folder, segment)
+
+    async def _count_segment(self, folder: Folder, segment: Segment) -> None:
+        taken = segment.taken
+        stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
+        segment.counted = True
+        with contextlib.suppress(OSError):  # who reads it for good will tell
+            counted = await self._keeping.run(lambda: reader.count(self._files, stretch), _DISK_WAIT)
+            segment.records = taken + counted.records
+            segment.oldest = segment.oldest or counted.oldest
+
+    def _let_go(self) -> None:
+        for folder in self._folders.values():
+            if folder.segments or not claim.leave(self._files, folder):
+                with contextlib.suppress(OSError):
+                    self._files.close(folder.lock)

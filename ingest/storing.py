@@ -1,0 +1,119 @@
+"""Makes one webhook durable before its time is over: in the log, in the spool, or not at all.
+
+The log comes first, while it is healthy and the spool is empty. What it does not confirm until `broker_by` goes to
+the spool, under the same ids, so that a late confirmation does no harm. A webhook is answered with success only after
+one of the two has it (P1), and by `durable_by` it is answered in any case (P2).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+
+from broker.log import Log, LogState
+from ingest.duplicates import Content, Duplicates, content_of
+from ingest.gate import Gate
+from ingest.metrics import AppendFailure, IngestMetrics
+from ingest.publisher import GRACE, Publisher, PublishOutcome
+from ingest.spool.contract import SpoolError, SpoolFullError
+from ingest.spool.spool import Spool
+from schemas.events import Event
+from schemas.webhook import Webhook
+
+LEAST_WAIT = 0.25
+"""Seconds that the log has at least, or half of what is left: others may have used up its own time."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A webhook whose sender is proved. `began`, `broker_by` and `durable_by` are monotonic times."""
+
+    webhook: Webhook = field(repr=False)
+    id: str
+    events: Sequence[Event] = field(repr=False)
+    began: float
+    broker_by: float
+    durable_by: float
+
+
+class Storing:
+    """Stores webhooks. `spool` None: what the log does not take is not stored."""
+
+    def __init__(
+        self, log: Log, publisher: Publisher, spool: Spool | None, metrics: IngestMetrics, *, window: int
+    ) -> None:
+        self._target = log
+        self._publisher = publisher
+        self._spool = spool
+        self._metrics = metrics
+        self.gate = Gate(log, spool)
+        self.duplicates = Duplicates(window)
+
+    async def store(self, incoming: Incoming) -> PublishOutcome:
+        """Store it, or find that it is stored already; say what is durable then. Never raises.
+
+        A repeat of a copy that is on its way waits for that one, and takes its place where that one fails.
+        """
+        content = content_of(incoming.webhook, incoming.id)
+        while (first := self.duplicates.on_way(content)) is not None:
+            await asyncio.wait([first], timeout=incoming.durable_by - monotonic())
+            if not first.done():
+                return PublishOutcome.UNAVAILABLE
+        if self.duplicates.stored_at(content) is not None:
+            return PublishOutcome.DUPLICATE
+        return await self._first(incoming, content)
+
+    async def _first(self, incoming: Incoming, content: Content) -> PublishOutcome:
+        self.duplicates.begin(content)
+        came_at = None
+        try:
+            outcome = await self._store(incoming)
+            if outcome.durable:
+                came_at = incoming.webhook.received_at.timestamp()
+            return outcome
+        finally:
+            self.duplicates.end(content, came_at)
+
+    async def _store(self, incoming: Incoming) -> PublishOutcome:
+        if await self.gate.direct():
+            outcome = await self._append(incoming)
+            if self._spool is None or outcome is not PublishOutcome.UNAVAILABLE:
+                return outcome
+        return PublishOutcome.UNAVAILABLE if self._spool is None else await self._keep(self._spool, incoming)
+
+    async def _append(self, incoming: Incoming) -> PublishOutcome:
+        now = monotonic()
+        left = incoming.durable_by - now - GRACE
+        wait = min(max(incoming.broker_by - now, min(LEAST_WAIT, left / 2)), left)
+        return await self._publisher.publish(incoming.webhook, incoming.events, wait, webhook_id=incoming.id)
+
+    async def _keep(self, spool: Spool, incoming: Incoming) -> PublishOutcome:
+        try:
+            async with asyncio.timeout(max(0.0, incoming.durable_by - monotonic())):
+                await spool.add(incoming.id, incoming.webhook, incoming.durable_by - monotonic())
+        except TimeoutError:
+            self._metrics.append_failed(AppendFailure.SPOOL_TIMEOUT)
+        except SpoolFullError:
+            # Not to the log instead: what it would store now came after what still waits here (P4).
+            self._metrics.append_failed(AppendFailure.SPOOL_FULL)
+        except SpoolError as error:
+            self._metrics.append_failed(AppendFailure.SPOOL_FAILED)
+            return await self._without_spool(incoming, error)
+        except Exception as error:  # noqa: BLE001 - a spool that breaks its contract holds nothing
+            _log.error("spool_broken", account=incoming.webhook.account, error=type(error).__name__)
+            self._metrics.append_failed(AppendFailure.ERROR)
+        else:
+            return PublishOutcome.SPOOLED
+        return PublishOutcome.UNAVAILABLE
+
+    async def _without_spool(self, incoming: Incoming, error: SpoolError) -> PublishOutcome:
+        """Append directly although the spool may hold earlier ones: a broken disk must not cost what comes now."""
+        if self._target.state is not LogState.HEALTHY or incoming.durable_by - monotonic() <= GRACE:
+            _log.error("spool_failed", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
+            return PublishOutcome.UNAVAILABLE
+        _log.warning("spool_passed_by", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
+        return await self._append(incoming)

@@ -1,0 +1,68 @@
+"""What readiness says, for every state of the log and the spool (P14)."""
+
+from dataclasses import replace
+
+import pytest
+
+from broker.log import LogState
+from ingest.readiness import FRESH, Facts, Readiness, ReadinessReason, judge
+from ingest.spool.contract import SpoolStatus
+
+EMPTY = SpoolStatus(own=0, inherited=0, bytes=0, oldest_age=None, synced_ago=1.0, full=False, set_aside=0)
+WELL = Facts(state=LogState.HEALTHY, settled=True, refused=False, spool=EMPTY, alarm_age=300.0)
+
+
+def test_a_healthy_log_and_a_sound_spool_are_ready() -> None:
+    """Nothing is degraded."""
+    assert judge(WELL) == Readiness(ready=True, degraded=False, reason=ReadinessReason.READY)
+
+
+@pytest.mark.parametrize("state", [LogState.AWAY, LogState.SUSPECT, LogState.STARTING])
+def test_with_the_log_away_a_sound_spool_is_ready_and_degraded(state: LogState) -> None:
+    """It can store now, and somebody should look."""
+    found = judge(replace(WELL, state=state))
+    assert (found.ready, found.degraded, found.reason) == (True, True, f"log_{state.value}")
+
+
+@pytest.mark.parametrize("state", [LogState.AWAY, LogState.SUSPECT, LogState.STARTING])
+def test_with_the_log_away_and_no_spool_it_is_not_ready(state: LogState) -> None:
+    """Nothing could be stored."""
+    found = judge(replace(WELL, state=state, spool=None))
+    assert (found.ready, found.degraded) == (False, True)
+
+
+def test_a_log_that_has_only_begun_is_waited_for() -> None:
+    """The first request is to be as quick as the next: not ready yet, and nobody is alarmed."""
+    found = judge(replace(WELL, state=LogState.STARTING, settled=False))
+    assert found == Readiness(ready=False, degraded=False, reason=ReadinessReason.LOG_STARTING)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"synced_ago": FRESH + 1}, ReadinessReason.SPOOL_FAILING),
+        ({"synced_ago": None}, ReadinessReason.SPOOL_FAILING),
+        ({"full": True}, ReadinessReason.SPOOL_FULL),
+    ],
+)
+def test_a_spool_that_cannot_store_takes_the_receiver_out_only_with_the_log_away(
+    change: dict[str, float | bool | None], reason: ReadinessReason
+) -> None:
+    """With the log healthy it is a matter for the operator, without it nothing can be stored."""
+    spool = replace(EMPTY, **change)
+    assert judge(replace(WELL, spool=spool)) == Readiness(ready=True, degraded=True, reason=reason)
+    assert judge(replace(WELL, spool=spool, state=LogState.AWAY)) == Readiness(
+        ready=False, degraded=True, reason=reason
+    )
+
+
+def test_what_waits_too_long_in_the_spool_raises_an_alarm() -> None:
+    """Older than `alarm_age`: degraded; up to it: not."""
+    assert judge(replace(WELL, spool=replace(EMPTY, oldest_age=301.0))).reason == ReadinessReason.SPOOL_OLD
+    assert not judge(replace(WELL, spool=replace(EMPTY, oldest_age=299.0))).degraded
+
+
+def test_a_raw_record_that_the_log_refuses_is_shown() -> None:
+    """Only some webhooks are too large: ready, and degraded."""
+    found = judge(replace(WELL, refused=True))
+    assert found == Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
