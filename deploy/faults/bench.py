@@ -12,6 +12,7 @@ from random import Random
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.faults.acls import AUTHORIZER
+from deploy.faults.damage import Broken, named
 from deploy.faults.judge import Account, Named, judge
 from deploy.faults.ledger import Ledger
 from deploy.faults.proxy import HOST, Proxy
@@ -45,12 +46,13 @@ class Bench:
 
     def __init__(self, folder: Path, nodes: int, rate: float, seed: int) -> None:
         self.folder, self.nodes, self.rate = folder, nodes, rate
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 - chance of a test
         self.senders = new_senders()
         self.ledger = Ledger()
         self.deleted: dict[str, float] = {}
         self.notes: list[str] = []
         self.faults: list[str] = []
+        self.broken: list[Broken] = []
         self._workers = 0
         ports = free_ports(2 * nodes + 4)
         self._behind, front = ports[:nodes], ports[nodes : 2 * nodes]
@@ -220,7 +222,8 @@ class Bench:
 
     def accounts(self) -> Mapping[int, Account]:
         """Close the ledger over what was read so far."""
-        damaged = self.receiver.reported_damaged() | self.second.reported_damaged()
+        reports = [*self.receiver.damage_reported(), *self.second.damage_reported()]
+        damaged = named(self.broken, reports)
         return judge(self.ledger, self.stored, Named(topics=self.deleted, webhooks=damaged))
 
     async def _sample(self) -> None:

@@ -119,8 +119,8 @@ def _check_order(
             continue
         line = (found.topic, found.partition, found.key, time.worker)
         lines[line].append((found.place, event, time))
-    for line in lines.values():
-        for event, time in _behind_later_ones(line):
+    for standing in lines.values():
+        for event, time in _behind_later_ones(standing):
             accounts[time.scenario].out_of_order.append(event.hex())
 
 

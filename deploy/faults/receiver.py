@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from deploy.faults.damage import Reported, reported
 from deploy.faults.traffic import Sender
 from deploy.faults.wire import Wire, get
 
@@ -179,9 +180,9 @@ class Receiver:
         seen.records = await self.spool_records()
         self.usage.include(seen)
 
-    def reported_damaged(self) -> frozenset[bytes]:
-        """Return the webhook ids that its log names as damaged (16 bytes each). Blocks."""
-        return damaged_ids(self.log.read_text(errors="replace") if self.log.exists() else "")
+    def damage_reported(self) -> Sequence[Reported]:
+        """Return what its log tells of damage in the spool. Blocks."""
+        return reported(self.log.read_text(errors="replace")) if self.log.exists() else ()
 
     async def _listens(self) -> bool:
         try:
@@ -195,14 +196,6 @@ def summed(metrics: str, name: str) -> int:
     """Return the sum of a metric's samples, 0 where there is none."""
     found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", metrics, re.MULTILINE)
     return round(sum(map(float, found)))
-
-
-def damaged_ids(log: str) -> frozenset[bytes]:
-    """Return the webhook ids in the lines that tell of damage."""
-    lines = (line for line in log.splitlines() if "damaged" in line)
-    return frozenset(
-        bytes.fromhex(one) for line in lines for one in re.findall(r'"webhook_id": ?"([0-9a-f]{32})"', line)
-    )
 
 
 def resident(pid: int) -> int:

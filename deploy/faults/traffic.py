@@ -84,13 +84,13 @@ def traffic(senders: Mapping[str, Sender], random: Random, mix: Mix | None = Non
 
 def _told(sender: Sender, random: Random) -> Iterator[Item]:
     """Yield what the cloud's own stories tell; forgeries are the demo's business, not this bench's."""
-    stories = chain.from_iterable(sender.cloud.traffic(Random(random.random()), time.time))
+    stories = chain.from_iterable(sender.cloud.traffic(Random(random.random()), time.time))  # noqa: S311 - traffic is no secret
     return (Item(sender, outgoing) for outgoing in stories if outgoing.forgery is None)
 
 
 def _lists(sender: Sender, random: Random) -> Iterator[Item]:
     """Yield campaigns: the same messages are sent, then delivered, then read, a list of events each time."""
-    fiction = Fiction(Random(random.random()))
+    fiction = Fiction(Random(random.random()))  # noqa: S311 - the same
     while True:
         request = fiction.token()
         messages = [Message(id=fiction.token(), theirs=fiction.number(), request_id=request) for _ in range(LISTED)]

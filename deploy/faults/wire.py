@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 HOST = "127.0.0.1"
 
@@ -48,8 +48,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way out."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport, self.open = transport, True
+        self._transport, self.open = cast("asyncio.WriteTransport", transport), True
 
     def data_received(self, data: bytes) -> None:
         """Give the answer on as soon as it is whole."""

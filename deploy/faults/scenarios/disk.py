@@ -5,9 +5,9 @@ import contextlib
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from random import Random
 
 from deploy.faults.bench import Bench
+from deploy.faults.damage import damage
 from deploy.faults.scenarios.scenario import NotHereError, Scenario
 
 _SMALL = 6 << 20
@@ -52,22 +52,12 @@ async def damaged_spool(bench: Bench) -> None:
         await asyncio.sleep(5)
         await bench.receiver.kill()
         bench.target.forget_connections()
-        places = await asyncio.to_thread(damage, bench.receiver.setup.spool, bench.random)
-        bench.notes.append(f"{places} places damaged")
+        broken = await asyncio.to_thread(damage, bench.receiver.setup.spool, bench.random)
+        bench.broken += broken
+        bench.notes.append(f"{len(broken)} records of the spool damaged")
+        if not broken:
+            bench.faults.append("there was nothing in the spool to damage")
         await bench.receiver.start()
-
-
-def damage(spool: Path, random: Random, most: int = 5) -> int:
-    """Turn a byte over at some places of the segment files; return at how many. Blocks."""
-    segments = sorted(path for path in spool.rglob("*.seg") if path.stat().st_size > 4096)
-    for segment in random.sample(segments, min(most, len(segments))):
-        with segment.open("r+b") as file:
-            place = random.randrange(512, segment.stat().st_size - 512)
-            file.seek(place)
-            (byte,) = file.read(1)
-            file.seek(place)
-            file.write(bytes((byte ^ 0xFF,)))
-    return min(most, len(segments))
 
 
 SCENARIOS = (
