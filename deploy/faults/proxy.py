@@ -104,7 +104,7 @@ class Proxy:
     """Stands on one port before one broker. Every change of trouble holds for open connections too."""
 
     def __init__(self, port: int, broker_port: int) -> None:
-        self._port, self._broker_port = port, broker_port
+        self.port, self._broker_port = port, broker_port
         self._server: asyncio.Server | None = None
         self._pipes = set[Pipe]()
         self._tasks = set[asyncio.Task[None]]()
@@ -121,7 +121,7 @@ class Proxy:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._accept, HOST, self._port, limit=_HIGH)
+        self._server = await asyncio.start_server(self._accept, HOST, self.port, limit=_HIGH)
 
     async def stop(self) -> None:
         """Close everything."""
