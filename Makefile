@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NODES ?= 1
 
-.PHONY: setup setup-dev run test quick kafka bench lock format clean python
+.PHONY: setup setup-dev run test quick kafka bench faults lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -41,6 +41,9 @@ kafka: setup
 
 bench: setup
 	@$(BIN)/python deploy/bench/embedded_log.py $(ARGS)
+
+faults: setup
+	@$(BIN)/python -m deploy.faults $(ARGS)
 
 format: setup-dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

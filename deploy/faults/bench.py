@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -75,7 +75,7 @@ class Bench:
         }
 
     @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator["Bench"]:
+    async def opened(self) -> AsyncGenerator["Bench"]:
         """Start everything, and end all of it whatever happens."""
         self.folder.mkdir(parents=True, exist_ok=True)
         async with contextlib.AsyncExitStack() as stack:
@@ -136,7 +136,7 @@ class Bench:
         await self.wait_until_ready()
 
     @contextlib.contextmanager
-    def kafka_hung(self) -> Iterator[None]:
+    def kafka_hung(self) -> Generator[None]:
         """Let so many brokers stand still that nothing can be stored; they go on at the end."""
         numbers = (1,) if self.nodes == 1 else (1, 2)
         for number in numbers:
@@ -175,7 +175,7 @@ class Bench:
             await asyncio.sleep(0.1)
 
     @contextlib.asynccontextmanager
-    async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+    async def admin(self) -> AsyncGenerator[AIOKafkaAdminClient]:
         """Give a client that administers the cluster, past the proxies."""
         client = AIOKafkaAdminClient(bootstrap_servers=self.cluster.bootstrap, request_timeout_ms=10_000)
         await client.start()

@@ -71,12 +71,13 @@ async def _perform(options: argparse.Namespace) -> int:
     began, outcomes = time.monotonic(), list[Outcome]()
     for plan in plans:
         outcomes.append(await perform(plan, lambda line: print(line, flush=True)))
-    run = Run.of(outcomes, seconds=time.monotonic() - began, rate=rate, seed=seed)
+    full = not (options.short or options.only or options.nodes)
+    run = Run.of(outcomes, seconds=time.monotonic() - began, rate=rate, seed=seed, full=full)
     await asyncio.to_thread(write_named, options.dir / "named.txt", run)
     print(table(run))
     for trouble in run.troubles:
         print(f"FAILED {trouble}")
-    if not options.no_report and not options.short and not options.only:
+    if full and not options.no_report:
         await asyncio.to_thread(add_run, PROOF, run)
         print(f"added to {PROOF}")
     print(run.verdict)

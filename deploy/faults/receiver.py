@@ -122,9 +122,17 @@ class Receiver:
         """Start it with these changes to its setup and wait until it listens. Raises RuntimeError."""
         self.setup = replace(self.setup, **changes)  # type: ignore[arg-type]  # the names are those of Setup
         write_config(self.config, self.setup, self.senders)
+        self.process = await asyncio.to_thread(self._launch)
+        end = time.monotonic() + START_SECONDS
+        while not await self._listens():
+            if not self.running or time.monotonic() > end:
+                raise RuntimeError(f"the receiver does not listen: see {self.log}")
+            await asyncio.sleep(0.05)
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as output:
             # A session of its own: Ctrl-C reaches the bench alone, which ends it in order.
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [HOOKLINE, "ingest", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -132,11 +140,6 @@ class Receiver:
                 start_new_session=True,
                 cwd=self.config.parent,
             )
-        end = time.monotonic() + START_SECONDS
-        while not await self._listens():
-            if not self.running or time.monotonic() > end:
-                raise RuntimeError(f"the receiver does not listen: see {self.log}")
-            await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
         """End it as the kernel would: no last word."""

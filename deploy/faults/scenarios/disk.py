@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from deploy.faults.bench import Bench
@@ -29,9 +29,9 @@ async def disk_full(bench: Bench) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _small_disk(folder: Path) -> AsyncIterator[None]:
+async def _small_disk(folder: Path) -> AsyncGenerator[None]:
     """Mount a disk of a few MiB. Raises NotHereError where that is not allowed."""
-    folder.mkdir(exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
     mounted = await _run("mount", "-t", "tmpfs", "-o", f"size={_SMALL}", "tmpfs", str(folder))
     if mounted:
         raise NotHereError("no small disk can be mounted: not run as root")
@@ -61,6 +61,6 @@ async def damaged_spool(bench: Bench) -> None:
 
 
 SCENARIOS = (
-    Scenario("disk-full", "the spool's disk runs full while Kafka hangs", disk_full, (1,)),
+    Scenario("disk-full", "the spool's disk, a tmpfs of 6 MiB, runs full while Kafka hangs", disk_full, (1,)),
     Scenario("spool-damaged", "bytes of the spool are turned over while the receiver is dead", damaged_spool, (1,)),
 )
