@@ -12,7 +12,7 @@ from deploy.faults.stored import TOPICS, Stored
 from schemas.topics import PARTITIONS
 
 _NAMES = Names("")
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 _BATCH = 300
 
 
@@ -31,7 +31,7 @@ class Reader:
     async def catch_up(self) -> int:
         """Read up to what is the end now; return how many records that were.
 
-        Raises KafkaError, TimeoutError where Kafka does not give them within a minute.
+        Raises KafkaError, TimeoutError where Kafka does not give them within two minutes.
         """
         async with asyncio.timeout(_PATIENCE):
             while True:

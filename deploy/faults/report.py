@@ -18,7 +18,7 @@ AWAY_BOUND = 1.5
 """Seconds within which 99.9 % of the answers come while the broker is away."""
 
 _TOTAL = re.compile(r"<!-- total -->.*?<!-- end -->", re.DOTALL)
-_RUN = re.compile(r"<!-- run webhooks=(\d+) events=(\d+) lost=(\d+) -->")
+_RUN = re.compile(r"<!-- run webhooks=(\d+) events=(\d+) named=(\d+) lost=(\d+) -->")
 _HEAD = (
     "fault",
     "brokers",
@@ -153,7 +153,8 @@ def section(run: Run) -> str:
     notes = "".join(f"- {line.name} ({line.nodes}): {note}\n" for line in run.lines for note in line.notes)
     return (
         f"### {run.at}, commit {run.commit}\n\n"
-        f"<!-- run webhooks={account.webhooks} events={account.events} lost={account.lost} -->\n"
+        f"<!-- run webhooks={account.webhooks} events={account.events} named={len(account.named)}"
+        f" lost={account.lost} -->\n"
         f"{run.machine}. {run.rate:.0f} webhooks a second, seed {run.seed}.\n\n{run.verdict}\n\n"
         f"{table(run)}\n{chr(10) if notes or troubles else ''}{notes}{troubles}"
     )
@@ -162,9 +163,11 @@ def section(run: Run) -> str:
 def with_total(text: str) -> str:
     """Return the page with the total of the runs that stand in it."""
     runs = [tuple(map(int, found)) for found in _RUN.findall(text)]
-    webhooks, events, lost = (sum(run[place] for run in runs) for place in range(3))
+    webhooks, events, named, lost = (sum(run[place] for run in runs) for place in range(4))
+    kept = events - named - lost
     line = (
-        f"{len(runs)} recorded runs: {webhooks:,} webhooks with {events:,} events acknowledged, {lost:,} events lost."
+        f"{len(runs)} recorded runs: {webhooks:,} webhooks with {events:,} events acknowledged; {kept:,} events kept,"
+        f" {lost:,} lost, {named:,} taken away by the fault itself and named."
     )
     return _TOTAL.sub(f"<!-- total -->\n{line}\n<!-- end -->", text, count=1)
 

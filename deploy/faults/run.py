@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
+
 from deploy.faults.bench import Bench, Recovery
 from deploy.faults.judge import Account
 from deploy.faults.latency import Latencies
@@ -100,6 +102,9 @@ async def _one(bench: Bench, number: int, scenario: Scenario, say: Say) -> Line:
         await scenario.run(bench)
     except NotHereError as reason:
         line.not_run = str(reason)
+    except (RuntimeError, OSError, KafkaError) as error:
+        # One that cannot be ended as planned is a failure of its own; the others are still worth running.
+        line.faults.append(f"broke: {type(error).__name__}: {error}")
     line.recovery = await bench.recovered()
     line.answers = bench.sending.of(number)
     line.seconds = time.monotonic() - began

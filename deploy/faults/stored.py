@@ -14,6 +14,7 @@ from schemas.webhook import webhook_from_record
 
 TYPED = (DELIVERY.name, INBOUND.name, CLICKS.name, CONSENT.name, NOTICES.name)
 TOPICS = (WEBHOOKS.name, *TYPED)
+_EPOCH = 40
 
 Normalize = Callable[[StoredRecord], Sequence[tuple[bytes, int]]]
 """What a raw record must give: for each event its id (16 bytes) and the number of its topic."""
@@ -69,6 +70,10 @@ class Stored:
         """Let what comes now of this topic stand behind all that was."""
         self._epochs[topic] += 1
 
+    def is_gone(self, found: Found) -> bool:
+        """Tell whether the place was in a topic that was deleted since."""
+        return found.place >> _EPOCH < self._epochs[TOPICS[found.topic]]
+
     def expected(self, digest: bytes) -> tuple[bytes, ...] | None:
         """Return the event ids that a stored content gives, None where no raw record has it."""
         return self._raw.get(digest)
@@ -105,7 +110,7 @@ class Stored:
         self._number[event] = len(self._where)
         self._where.append(TOPICS.index(record.topic) * 256 + record.partition)
         self._key.append(int.from_bytes(hashlib.blake2b(record.key or b"", digest_size=8).digest()))
-        self._place.append((self._epochs[record.topic] << 40) + record.offset)
+        self._place.append((self._epochs[record.topic] << _EPOCH) + record.offset)
         self._copies.append(1)
 
 

@@ -60,7 +60,7 @@ def id_of(number: int) -> bytes:
     return number.to_bytes(16)
 
 
-A, B = id_of(1), id_of(2)
+A, B, C = id_of(1), id_of(2), id_of(3)
 
 
 def test_a_ledger_closes_where_everything_is_there_once() -> None:
@@ -168,7 +168,10 @@ def test_what_went_with_a_deleted_topic_is_named_and_what_came_later_is_not() ->
     books = Books(CLICKS)
     first = books.acknowledge(A, acked=2.0)
     second = books.acknowledge(B, began=4.0, acked=5.0)
-    books.store(raw(first), raw(second), event(A, 0, topic=CLICKS))
+    spooled = books.acknowledge(C, acked=2.5)
+    books.store(raw(first), raw(second), raw(spooled), event(A, 0, topic=CLICKS))
+    books.stored.topic_made_again(TOPICS[CLICKS])
+    books.store(event(C, 0, topic=CLICKS))
     account = books.judge(Named(topics={TOPICS[CLICKS]: 3.0}))
     assert account.named == [A.hex()]
     assert account.lost_events == [B.hex()]

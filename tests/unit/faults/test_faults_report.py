@@ -63,14 +63,15 @@ def test_a_recorded_run_counts_into_the_total(tmp_path: Path) -> None:
     add_run(page, run(line()))
     text = page.read_text(encoding="utf-8")
     assert text.count("### ") == before + 2
-    assert text.count("events=9 lost=0") == 2
+    assert text.count("events=9 named=0 lost=0") == 2
     assert text.startswith("# Proof\n\n<!-- total -->\n")
 
 
 def test_the_total_adds_up() -> None:
     """Webhooks, events and losses each for themselves."""
-    text = "<!-- total --> old <!-- end -->\n" + "<!-- run webhooks=2000 events=5000 lost=1 -->\n" * 2
-    assert "2 recorded runs: 4,000 webhooks with 10,000 events acknowledged, 2 events lost." in with_total(text)
+    text = "<!-- total --> old <!-- end -->\n" + "<!-- run webhooks=2000 events=5000 named=3 lost=1 -->\n" * 2
+    total = with_total(text)
+    assert "2 recorded runs: 4,000 webhooks with 10,000 events acknowledged; 9,992 events kept, 2 lost, 6 " in total
 
 
 def test_a_run_is_good_only_without_any_trouble() -> None:
