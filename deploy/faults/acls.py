@@ -1,13 +1,19 @@
 """Takes the right to write away and gives it back, in Kafka's own protocol: aiokafka has no words for it.
 
 CreateAcls and DeleteAcls, version 1 (KIP-290). A broker with `StandardAuthorizer` and
-`allow.everyone.if.no.acl.found` has to be told that everything else stays allowed.
+`allow.everyone.if.no.acl.found` has to be told that everything else stays allowed. Controllers of several nodes must
+be allowed before any rule is read, so they speak to each other as a user of their own; clients are anonymous.
 """
 
 import socket
 import struct
 
+_LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="node" password="n" user_node="n";'
 AUTHORIZER = {
+    "super.users": "User:node",
+    "sasl.mechanism.controller.protocol": "PLAIN",
+    "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+    "listener.name.controller.plain.sasl.jaas.config": _LOGIN,
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "true",
 }

@@ -71,7 +71,7 @@ class Bench:
             f"CONTROLLER://{HOST}:{node.controller_port}",
             "advertised.listeners": f"PLAINTEXT://{HOST}:{node.port},CLIENT://{HOST}:{self._front[place]}",
             "inter.broker.listener.name": "PLAINTEXT",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CLIENT:PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
         }
 
     @contextlib.asynccontextmanager
@@ -153,18 +153,17 @@ class Bench:
         self._workers += 1
         return self._workers
 
-    async def apply_topics(self) -> None:
-        """Run `hookline topics apply`. Raises RuntimeError."""
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [HOOKLINE, "topics", "apply", "--config", str(self.receiver.config)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        if done.returncode:
-            raise RuntimeError(f"hookline topics apply: {done.stderr or done.stdout}")
+    async def apply_topics(self, tries: int = 3) -> None:
+        """Run `hookline topics apply`; a cluster that has just come up may be too busy once. Raises RuntimeError."""
+        command = [HOOKLINE, "topics", "apply", "--config", str(self.receiver.config)]
+        for left in reversed(range(tries)):
+            done = await asyncio.to_thread(
+                subprocess.run, command, capture_output=True, text=True, check=False, timeout=90
+            )
+            if not done.returncode:
+                return
+            if not left:
+                raise RuntimeError(f"hookline topics apply: {done.stderr or done.stdout}")
 
     async def wait_until_ready(self, patience: float = 30.0) -> None:
         """Return when the receiver says that it is ready. Raises RuntimeError."""
