@@ -7,6 +7,7 @@ ARGS ?=
 NODES ?= 1
 
 .PHONY: setup setup-dev run test quick fuzz kafka bench lock format clean python
+.PHONY: setup setup-dev run test quick kafka bench faults lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -44,6 +45,9 @@ kafka: setup
 
 bench: setup
 	@$(BIN)/python deploy/bench/embedded_log.py $(ARGS)
+
+faults: setup
+	@$(BIN)/python -m deploy.faults $(ARGS)
 
 format: setup-dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

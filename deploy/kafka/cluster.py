@@ -92,17 +92,17 @@ class KafkaCluster:
         nodes: int = 1,
         ports: Sequence[int] | None = None,
         say: Callable[[str], None] = lambda _: None,
-        extra: Mapping[str, str] | None = None,
+        extra: Mapping[str, str] | Callable[[Node], Mapping[str, str]] | None = None,
     ) -> None:
         """Take the folder, the number of nodes, their ports (else free ones), and more server properties.
 
-        `{controller}` in a property stands for the node's controller port.
+        `{controller}` in a property stands for the node's controller port. A function gives each node its own.
         """
         self._directory = directory.resolve()
         self._count = nodes
         self._ports = list(ports) if ports else None
         self._say = say
-        self._extra = dict(extra or {})
+        self._extra = extra or {}
         self._layout: Layout | None = None
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -226,7 +226,8 @@ class KafkaCluster:
         home = self._home(node)
         home.mkdir(exist_ok=True)
         own = str(node.controller_port)
-        lines = [f"{name}={value.replace('{controller}', own)}\n" for name, value in self._extra.items()]
+        extra = self._extra(node) if callable(self._extra) else self._extra
+        lines = [f"{name}={value.replace('{controller}', own)}\n" for name, value in extra.items()]
         # Of two lines for one property Java takes the later one.
         (home / "server.properties").write_text(properties(layout, node, home / "data") + "".join(lines))
 

@@ -46,7 +46,7 @@ def worker_text(stored: int) -> str:
     ConsumerMetrics(registry)
     ProcessMetrics(registry)
     for _ in range(stored):
-        ingest.stored("main")
+        ingest.ended("main", Outcome.STORED)
         ingest.answered(0.01)
     return generate_latest(registry).decode()
 

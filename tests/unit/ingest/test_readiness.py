@@ -1,6 +1,7 @@
 """What readiness says, for every state of the log and the spool (P14)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_log_that_has_only_begun_is_waited_for() -> None:
     ],
 )
 def test_a_spool_that_cannot_store_takes_the_receiver_out_only_with_the_log_away(
-    change: dict[str, float | bool | None], reason: ReadinessReason
+    change: dict[str, Any], reason: ReadinessReason
 ) -> None:
     """With the log healthy it is a matter for the operator, without it nothing can be stored."""
     spool = replace(EMPTY, **change)

@@ -1,0 +1,67 @@
+"""The spool's disk: full, and with bytes that turned over."""
+
+import asyncio
+import contextlib
+import subprocess
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from deploy.faults.bench import Bench
+from deploy.faults.damage import damage
+from deploy.faults.scenarios.scenario import NotHereError, Scenario
+
+_SMALL = 6 << 20
+
+
+async def disk_full(bench: Bench) -> None:
+    """Let the spool's disk run full while Kafka is away."""
+    async with _small_disk(bench.folder / "small"):
+        await bench.receiver.restart(spool=bench.folder / "small" / "spool")
+        bench.target.forget_connections()
+        try:
+            await asyncio.sleep(1)
+            with bench.kafka_hung():
+                await asyncio.sleep(12)
+            # The disk goes with what is on it: it has to be drained before.
+            bench.faults += (await bench.recovered()).trouble
+        finally:
+            await bench.receiver.restart(spool=bench.folder / "spool")
+            bench.target.forget_connections()
+
+
+@contextlib.asynccontextmanager
+async def _small_disk(folder: Path) -> AsyncGenerator[None]:
+    """Mount a disk of a few MiB. Raises NotHereError where that is not allowed."""
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
+    mounted = await _run("mount", "-t", "tmpfs", "-o", f"size={_SMALL}", "tmpfs", str(folder))
+    if mounted:
+        raise NotHereError("no small disk can be mounted: not run as root")
+    try:
+        yield
+    finally:
+        await _run("umount", "--lazy", str(folder))
+
+
+async def _run(*command: str) -> int:
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, timeout=20)
+    return done.returncode
+
+
+async def damaged_spool(bench: Bench) -> None:
+    """Turn bytes over in the spool of a killed receiver: each record that is lost must be reported by its id."""
+    with bench.kafka_hung():
+        await asyncio.sleep(5)
+        await bench.receiver.kill()
+        bench.target.forget_connections()
+        broken = await asyncio.to_thread(damage, bench.receiver.setup.spool, bench.random)
+        bench.broken += broken
+        bench.notes.append(f"{len(broken)} records of the spool damaged")
+        if not broken:
+            bench.faults.append("there was nothing in the spool to damage")
+        await bench.receiver.start()
+
+
+SCENARIOS = (
+    Scenario("disk-full", "the spool's disk, a tmpfs of 6 MiB, runs full while Kafka hangs", disk_full, (1,)),
+    Scenario("spool-damaged", "bytes of the spool are turned over while the receiver is dead", damaged_spool, (1,)),
+)
