@@ -20,6 +20,7 @@ from hookline.cli import COMMANDS, command_parser, overview_parser
 from hookline.configuration.config import TABLES
 from hookline.configuration.tables import settings_of
 from hookline.docs_providers import operations_page, words_page
+from hookline.process.merged_metrics import SupervisorMetrics
 from hookline.process.metrics import ProcessMetrics
 from ingest.metrics import IngestMetrics
 from providers.contract import Provider, Setting
@@ -76,7 +77,7 @@ def cli_page() -> str:
 def metrics_page() -> str:
     """Return the page of every metric."""
     registry = CollectorRegistry()
-    for make in (IngestMetrics, ConsumerMetrics, ProcessMetrics):
+    for make in (IngestMetrics, ConsumerMetrics, ProcessMetrics, SupervisorMetrics):
         make(registry)
     rows = [
         f"| `{_metric_name(metric.name, metric.type)}` | {metric.type} | {metric.documentation} |"
@@ -200,12 +201,23 @@ on stderr; `HOOKLINE_DEBUG=1` shows the traceback.
 
 `run`, `ingest` and `consume` go on until SIGTERM or Ctrl-C, which end them with status 0 also while they start. Only
 before Python has read the command line, some hundredths of a second, the signal ends the process by itself.
+
+`hookline ingest --workers N` starts N processes that share the address; Apache Kafka only, as the embedded log has one
+receiver. Each worker gets 1/N of `[spool] max_bytes`; the limits of `[server]` hold for each worker. Polls run in
+worker 1. A worker that ends is replaced, at once the first time, then after a pause of 0.5 to 15 seconds; the log line
+`worker_ended` tells how. What it left in its spool its replacement stores. SIGTERM for the parent ends all in order; a
+second one at once. SIGTERM for a worker replaces that one in order. Workers whose parent was killed end by themselves.
+The variable `HOOKLINE_WORKER` is between parent and workers; nobody else sets it.
 """
 _METRICS_HEAD = """# Metrics
 
 `GET /metrics` on the admin address, in the Prometheus text format. Labels are bounded: accounts and rules come from the
 configuration, the rest from fixed lists. No phone number and no text is ever a label. The `process_` figures of
 `prometheus_client` (memory, CPU time, open files) are there too.
+
+Of `hookline ingest --workers N` the one admin address gives the figures of all workers, each sample with the label
+`worker` (`1` to `N`; `parent` for the `process_` and other figures that every process has), and those named
+`hookline_worker` of the parent. A worker that was replaced counts from 0 again, as any process that starts anew.
 """
 
 

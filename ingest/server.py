@@ -4,9 +4,11 @@ Two things are called draining in the field, and here too: `drain` ends the rece
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from time import monotonic
+from typing import Any
 
 import structlog
 from aiohttp.web import BaseRequest, StreamResponse
@@ -14,6 +16,7 @@ from aiohttp.web import BaseRequest, StreamResponse
 from broker.log import Log
 from ingest.connection import Connection, Connections
 from ingest.draining import Drain, Tools
+from ingest.listening import Listener, ListenError, listen
 from ingest.metrics import IngestMetrics
 from ingest.polls import PolledAccount, Polls
 from ingest.publisher import Publisher
@@ -23,7 +26,7 @@ from ingest.settings import ServerSettings, SpoolSettings
 from ingest.spool.contract import SpoolStatus
 from ingest.spool.spool import Spool
 from ingest.storing import Storing
-from schemas.errors import HooklineError
+from ingest.tls import TlsError, tls_of
 from schemas.times import Clock
 
 __all__ = ["Endpoint", "ListenError", "Readiness", "ReadinessReason", "Server"]
@@ -33,11 +36,9 @@ __all__ = ["Endpoint", "ListenError", "Readiness", "ReadinessReason", "Server"]
 _KEEPALIVE = 75.0
 # For the rest of a body that we refused. A sender that goes on sending is cut off then.
 _LINGER = 1.0
-_BACKLOG = 1024
 LONGEST_LINE = 64 * 1024
 """Bytes of a request line. A webhook by GET carries two texts of 5000 characters, percent-encoded, in its query."""
 
-_HIGHEST_PORT = 65_535
 _POLL = 0.01
 SETTLE = 3.0
 """Seconds after the start in which a log may find out how it is; until then its silence is no fault."""
@@ -45,10 +46,6 @@ SETTLE = 3.0
 _CUT = 0.2
 
 _log = structlog.get_logger(__name__)
-
-
-class ListenError(HooklineError):
-    """The receiver could not listen on its address."""
 
 
 class Server:
@@ -76,8 +73,9 @@ class Server:
         self._polls = self._polls_of(())
         self._endpoints = endpoints
         self._drain_task: Drain | None = None
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._connections: Connections | None = None
+        self._tls = tls_of(settings.tls_certfile, settings.tls_keyfile)
         self._draining: asyncio.Task[None] | None = None
         self._started_at = monotonic()
         self._watch()
@@ -91,10 +89,10 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         """The host and port that it listens on; the real port where 0 was asked for."""
-        if self._listener is None or not self._listener.sockets:
+        address = self._listener.address if self._listener else None
+        if address is None:
             raise ListenError("the receiver is not listening")
-        host, port = self._listener.sockets[0].getsockname()[:2]
-        return str(host), int(port)
+        return address
 
     def poll(self, polled: Sequence[PolledAccount]) -> None:
         """Take these polls along from the start on."""
@@ -105,16 +103,16 @@ class Server:
         gate = self._storing.gate
         return Polls(polled, self._publisher, self._metrics, self._clock, may_store=lambda: gate.open)
 
-    async def start(self) -> None:
-        """Open the spool and listen, whether the log is there or not.
+    async def start(self, given: Sequence[socket.socket] = ()) -> None:
+        """Open the spool and listen, whether the log is there or not; on sockets that are shared where they are given.
 
         Raises ListenError where the address is no address, or is taken, SpoolError where there can be no spool.
         """
-        host, port = _parse(self._settings.listen)
         if self._spool is not None:
             await self._spool.start()
             self._drain_task = self._new_drain(self._spool)
             self._drain_task.start()
+        self._storing.gate.start()
         self._receiver.admission.start()
         self._started_at = monotonic()
         self._connections = Connections(
@@ -128,11 +126,10 @@ class Server:
             lingering_time=_LINGER,
         )
         try:
-            self._listener = await asyncio.get_running_loop().create_server(
-                self._connections, host or None, port, backlog=_BACKLOG
-            )
-        except OSError as error:
-            raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
+            encrypted: Mapping[str, Any] = {} if self._tls is None else await self._tls.listening()
+        except TlsError as error:
+            raise ListenError(f"cannot listen with TLS: {error}") from error
+        self._listener = await listen(self._connections, self._settings.listen, given, encrypted)
         self._polls.start()
 
     def _new_drain(self, spool: Spool) -> Drain:
@@ -167,9 +164,12 @@ class Server:
         What waits in the spool stays there for the next start.
         """
         await self._receiver.admission.stop()
+        await self._storing.gate.stop()
         await self._close_spool()
         await self._polls.stop()
         await self._polls.close()
+        if self._tls is not None:
+            await self._tls.stop()
         for endpoint in self._endpoints.values():
             if endpoint.corroborator is not None:
                 await endpoint.corroborator.close()
@@ -194,6 +194,7 @@ class Server:
             Facts(
                 state=self._target.state,
                 settled=monotonic() - self._started_at > SETTLE,
+                wrong_clock=self._receiver.door.clock_watch.suspected,
                 refused=self._publisher.refused,
                 spool=self.spool_status,
                 alarm_age=self._alarm_age,
@@ -234,10 +235,3 @@ class Server:
             # The sender's next request belongs to another instance.
             response.force_close()
         return response
-
-
-def _parse(address: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > _HIGHEST_PORT:
-        raise ListenError(f"{address!r} is no address: expected HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
@@ -41,24 +42,39 @@ class Observed(Protocol):
         ...
 
 
+class Pages(Protocol):
+    """What the admin address serves."""
+
+    async def health(self) -> Answer:
+        """Give `/healthz`."""
+        ...
+
+    async def readiness(self) -> Answer:
+        """Give `/readyz`."""
+        ...
+
+    async def metrics(self) -> bytes:
+        """Give `/metrics`, in the Prometheus text format."""
+        ...
+
+
 class ListenFailedError(HooklineError):
     """The admin address cannot be listened on."""
 
 
-class AdminServer:
-    """Serves the admin address."""
+class PagesServer:
+    """Serves pages on an address, or on a Unix socket where that is a path."""
 
-    def __init__(self, address: Address, observed: Observed, registry: CollectorRegistry) -> None:
+    def __init__(self, address: Address | Path, pages: Pages) -> None:
         self._wanted = address
-        self._observed = observed
-        self._registry = registry
+        self._pages = pages
         self._runner: web.AppRunner | None = None
         self._in_flight = 0
 
     @property
     def address(self) -> str:
-        """Return the address that is listened on, as `HOST:PORT`."""
-        addresses = self._runner.addresses if self._runner else []
+        """Return the address that is listened on, as `HOST:PORT`, or the path."""
+        addresses = self._runner.addresses if self._runner and isinstance(self._wanted, Address) else []
         return str(Address(addresses[0][0], addresses[0][1])) if addresses else str(self._wanted)
 
     async def start(self) -> None:
@@ -69,9 +85,8 @@ class AdminServer:
         app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=15)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._wanted.host, self._wanted.port, backlog=64)
         try:
-            await site.start()
+            await _site(self._runner, self._wanted).start()
         except OSError as error:
             await self.stop()
             raise ListenFailedError(
@@ -98,15 +113,44 @@ class AdminServer:
             self._in_flight -= 1
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return _json(self._observed.health())
+        return _json(await self._pages.health())
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        return _json(self._observed.readiness())
+        return _json(await self._pages.readiness())
 
     async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=await self._pages.metrics(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+class AdminServer(PagesServer):
+    """Serves the pages of one process."""
+
+    def __init__(self, address: Address | Path, observed: Observed, registry: CollectorRegistry) -> None:
+        super().__init__(address, _OwnPages(observed, registry))
+
+
+class _OwnPages:
+    """The pages of this process alone."""
+
+    def __init__(self, observed: Observed, registry: CollectorRegistry) -> None:
+        self._observed = observed
+        self._registry = registry
+
+    async def health(self) -> Answer:
+        return self._observed.health()
+
+    async def readiness(self) -> Answer:
+        return self._observed.readiness()
+
+    async def metrics(self) -> bytes:
         # In a thread: the process figures are read from files.
-        body = await asyncio.to_thread(generate_latest, self._registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return await asyncio.to_thread(generate_latest, self._registry)
+
+
+def _site(runner: web.AppRunner, wanted: Address | Path) -> web.BaseSite:
+    if isinstance(wanted, Path):
+        return web.UnixSite(runner, wanted, backlog=64)
+    return web.TCPSite(runner, wanted.host, wanted.port, backlog=64)
 
 
 def _json(answer: Answer) -> web.Response:

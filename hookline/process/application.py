@@ -20,15 +20,17 @@ from hookline.process.metrics import ProcessMetrics
 from hookline.process.roles import Role
 from hookline.process.startup import check_sending, endpoints_of, polled_of
 from hookline.process.topic_watch import TopicWatch
+from hookline.process.worker_link import Place, open_listeners
 from hookline.version import __version__
 from ingest.metrics import IngestMetrics
 from ingest.server import Endpoint, Server
+from ingest.settings import ServerSettings
 from ingest.spool.contract import SpoolStatus
 from ingest.spool.spool import Spool
 from schemas.times import Clock
 from schemas.topics import CATALOGUE
 
-__all__ = ["Application", "Role"]
+__all__ = ["Application", "Role", "longest_stop"]
 
 # Beyond the receiver's own limits: for its last cut, and for closing the rest. Under 10 s with the defaults (P6).
 _GRACE = 0.6
@@ -37,14 +39,25 @@ _CLOSING = 1.0
 logger: Any = structlog.get_logger()
 
 
+def longest_stop(limits: ServerSettings) -> float:
+    """Return the seconds that a process takes at most from the signal to its end; 9.6 with the defaults (P6)."""
+    return limits.drain_listen + limits.drain_finish + _GRACE + _CLOSING
+
+
 class Application:
     """A process with roles. Start it once, stop it once."""
 
-    def __init__(self, config: Config, roles: frozenset[Role], *, clock: Clock = time.time) -> None:
-        """Check what the roles need. Raises ConfigError for accounts without a usable key, LogError for the URL."""
+    def __init__(
+        self, config: Config, roles: frozenset[Role], *, clock: Clock = time.time, place: Place | None = None
+    ) -> None:
+        """Check what the roles need. `place` is that of one of several workers.
+
+        Raises ConfigError for accounts without a usable key, LogError for the URL.
+        """
         self.registry = CollectorRegistry()
         self._config = config
         self._roles = roles
+        self._place = place
         endpoints = endpoints_of(config) if Role.INGEST in roles else {}
         if roles >= {Role.SEND} and Role.INGEST not in roles:
             # Beside a receiver it is a warning: receiving must not wait for a credential that only replies need.
@@ -54,7 +67,8 @@ class Application:
         self._server = self._receiving(endpoints, clock) if endpoints else None
         self._crew = Crew(config, roles - {Role.INGEST}, self._log, ConsumerMetrics(self.registry), clock)
         self._topics = TopicWatch(self._log, config.broker)
-        self._admin = AdminServer(parse_address(config.server.admin), self, self.registry)
+        admin = parse_address(config.server.admin) if place is None else place.admin
+        self._admin = AdminServer(admin, self, self.registry)
         figures = ProcessMetrics(self.registry)
         figures.watch_log(lambda: self._log.state is LogState.HEALTHY)
         for worker in self._crew.workers:
@@ -89,7 +103,7 @@ class Application:
             await self._admin.start()
             if self._server is not None:
                 # Ahead of the log: what comes now goes to the spool.
-                await self._server.start()
+                await self._server.start(open_listeners(self._place) if self._place else ())
             await self._log.start()
             await self._topics.start()
             self._crew.start()
@@ -101,9 +115,9 @@ class Application:
     async def stop(self) -> None:
         """End in order: receiver and consumers finish what is in hand, then state, log and admin address close."""
         logger.info("stopping")
-        limits = self._config.server
-        patience = limits.drain_listen + limits.drain_finish + _GRACE
-        end = asyncio.get_running_loop().time() + patience + _CLOSING
+        whole = longest_stop(self._config.server)
+        patience = whole - _CLOSING
+        end = asyncio.get_running_loop().time() + whole
         receiver = [self._bounded("receiver", self._server.drain(), patience)] if self._server else []
         await asyncio.gather(*receiver, self._bounded("consumers", self._crew.drain(patience - _GRACE), patience))
         await self._close(end - asyncio.get_running_loop().time())
@@ -146,7 +160,8 @@ class Application:
         )
 
     def _receiving(self, endpoints: Mapping[str, Endpoint], clock: Clock) -> Server:
-        polled, unable = polled_of(self._config)
+        polls_here = self._place is None or self._place.first
+        polled, unable = polled_of(self._config) if polls_here else ((), ())
         for item in unable:
             # Receiving must not wait for a credential that only polls need.
             logger.error("account_cannot_be_polled", account=item.account, reason=item.reason)

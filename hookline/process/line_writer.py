@@ -2,8 +2,10 @@
 
 import atexit
 import os
+import select
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TextIO
@@ -95,13 +97,13 @@ class LineWriter:
     def _write(self, lines: list[str]) -> None:
         if not lines:
             return
-        text = "\n".join(lines) + "\n"
         try:
             if self._fd is None:
-                self._stream.write(text)
+                self._stream.write("\n".join(lines) + "\n")
                 self._stream.flush()
             else:
-                _write_all(self._fd, text.encode("utf-8", "replace"))
+                for whole in _pieces([f"{line}\n".encode("utf-8", "replace") for line in lines]):
+                    _write_all(self._fd, whole)
         except (OSError, ValueError):
             # The reader has gone, the disk is full or the stream is closed: there is nobody to tell but the figure.
             _dropped.add(len(lines))
@@ -117,6 +119,17 @@ def _own_descriptor(stream: TextIO) -> int | None:
         return os.dup(stream.fileno())
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def _pieces(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield whole lines, as many together as a pipe takes in one piece: workers share one, and must not mix lines."""
+    piece = b""
+    for line in lines:
+        if piece and len(piece) + len(line) > select.PIPE_BUF:
+            yield piece
+            piece = b""
+        piece += line
+    yield piece
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from hookline.configuration.settings import LoggingSettings
 from hookline.process.line_writer import LineWriter
@@ -20,16 +20,17 @@ _FIRST = ("timestamp", "level", "event")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure_logs(settings: LoggingSettings, stream: TextIO | None = None) -> LineWriter:
+def configure_logs(settings: LoggingSettings, stream: TextIO | None = None, *, worker: int | None = None) -> LineWriter:
     """Send every log line of this process to `stream` (stderr), in the form that the settings name.
 
+    Those of one of several workers carry its number.
     The lines are written by a thread; whoever wants to read them flushes the writer first. The end of the process does.
     """
     target = stream or sys.stderr
     as_json = settings.format == "json" or (settings.format == "auto" and not target.isatty())
     writer = LineWriter(target)
     structlog.configure(
-        processors=_processors(target, as_json=as_json),
+        processors=[*_naming(worker), *_processors(target, as_json=as_json)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
@@ -52,6 +53,16 @@ class LibraryHandler(logging.Handler):
             logger.log(record.levelno, "library_message", library=record.name, **said)
         except Exception:  # noqa: BLE001 - what a library logs is not worth a crash
             self.handleError(record)
+
+
+def _naming(worker: int | None) -> list[Processor]:
+    """Not by a context variable: tasks and threads that were there before would not have it."""
+
+    def name_worker(_logger: Any, _method: str, fields: EventDict) -> EventDict:
+        fields["worker"] = worker
+        return fields
+
+    return [] if worker is None else [name_worker]
 
 
 def _processors(target: TextIO, *, as_json: bool) -> list[Processor]:

@@ -15,9 +15,7 @@ class ProcessMetrics:
     """What Prometheus learns of the process: version, memory, CPU time, open files, and the log's state."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        ProcessCollector(registry=registry)
-        registry.register(_DroppedLines())
-        Info("hookline", "Version of Hookline", registry=registry).info({"version": __version__})
+        watch_process(registry)
         self._log_up = Gauge("hookline_log_up", "1 while the log confirms what is stored, else 0", registry=registry)
         self._consumer_up = Gauge(
             "hookline_consumer_up", "1 while the consumer runs in this process", ["consumer"], registry=registry
@@ -30,6 +28,13 @@ class ProcessMetrics:
     def watch_consumer(self, worker: Worker) -> None:
         """Ask the worker at every scrape whether it runs."""
         self._consumer_up.labels(worker.name).set_function(lambda: float(worker.running))
+
+
+def watch_process(registry: CollectorRegistry) -> None:
+    """Register what every process has, whatever its role: version, memory, CPU time, open files, lines not written."""
+    ProcessCollector(registry=registry)
+    registry.register(_DroppedLines())
+    Info("hookline", "Version of Hookline", registry=registry).info({"version": __version__})
 
 
 class _DroppedLines(Collector):

@@ -4,14 +4,18 @@ import asyncio
 import contextlib
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from hookline.configuration.config import Config
 from hookline.process.application import Application
 from hookline.process.logs import configure_logs
 from hookline.process.roles import Role
+from hookline.process.startup import endpoints_of
+from hookline.process.worker_link import Link, Place, share_of
 
 _MOST_FILES = 65_536
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(config: Config, roles: frozenset[Role]) -> int:
@@ -24,6 +28,34 @@ def serve(config: Config, roles: frozenset[Role]) -> int:
     application = Application(config, roles)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_serve(application))
+
+
+def serve_worker(config: Config, place: Place) -> int:
+    """Run one of several receivers until a signal comes or its parent ends, and return the exit status."""
+    configure_logs(config.logging, worker=place.number)
+    _allow_connections()
+    application = Application(share_of(config, place.of), frozenset({Role.INGEST}), place=place)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_serve_worker(application, place))
+
+
+def supervise(config: Config, count: int, arguments: Sequence[str]) -> int:
+    """Run `count` workers, each `hookline ARGUMENTS`, until a signal comes, and return the exit status.
+
+    Raises ConfigError where they could not work at all, before any of them is started.
+    """
+    from hookline.process.supervisor import Supervisor
+    from hookline.process.worker_process import worker_command
+
+    endpoints_of(config)
+    configure_logs(config.logging)
+    _allow_connections()
+
+    async def run() -> int:
+        return await until_signal(Supervisor(config, count, worker_command(arguments)).run)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(run())
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -45,6 +77,32 @@ def _allow_connections() -> None:
 
 
 async def _serve(application: Application) -> int:
+    return await until_signal(application.run_until)
+
+
+async def _serve_worker(application: Application, place: Place) -> int:
+    stop = asyncio.Event()
+    link = Link(place.link)
+    link.watch(stop.set)
+    for number in _ENDING:
+        # The parent and whoever started it may both send one, so that a second is no wish to end at once. That is
+        # the parent's to decide, by SIGKILL.
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await application.start()
+        link.tell_up()
+        try:
+            await stop.wait()
+        finally:
+            await application.stop()
+    finally:
+        link.close()
+        await asyncio.to_thread(_tidy, place.admin)
+    return 0
+
+
+async def until_signal(run: Callable[[asyncio.Event], Awaitable[None]]) -> int:
+    """Run with an event that SIGTERM and Ctrl-C set; a second signal cancels."""
     stop = asyncio.Event()
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
@@ -54,8 +112,15 @@ async def _serve(application: Application) -> int:
             task.cancel()
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         loop.add_signal_handler(number, on_signal)
     with contextlib.suppress(asyncio.CancelledError):
-        await application.run_until(stop)
+        await run(stop)
     return 0
+
+
+def _tidy(admin: Path) -> None:
+    """Take the socket away, and the folder with the last: a parent that was killed cannot."""
+    with contextlib.suppress(OSError):
+        admin.unlink(missing_ok=True)
+        admin.parent.rmdir()

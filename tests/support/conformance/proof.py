@@ -40,10 +40,20 @@ class Proof(OfProvider):
             expected = [event.id for event in self.case.events(sample)]
             assert [each.event.id for each in bench.memory.events] == expected
 
+    async def test_a_repeat_of_what_was_stored_lately_is_not_stored_again(self, way: Way) -> None:
+        """The same worker answers it with success."""
+        sample = self.case.story.delivered
+        async with receiver(endpoints=[endpoint(self.case, way)]) as bench:
+            proof = way.prove(request_of(sample), NOW)
+            answers = [await delivered(bench, sample, proof) for _ in range(2)]
+            assert {answer.status for answer in answers} == {self.case.provider.policy.success_status}
+            assert len(bench.memory.webhooks) == 1
+
     async def test_a_repeat_is_a_duplicate(self, way: Way) -> None:
         """Byte for byte the same: the same answer, the same id of the raw record, the same ids of the events."""
         sample = self.case.story.delivered
-        async with receiver(endpoints=[endpoint(self.case, way)]) as bench:
+        # Without a window of what was stored lately, as another worker would get it.
+        async with receiver(endpoints=[endpoint(self.case, way)], duplicate_window=0) as bench:
             proof = way.prove(request_of(sample), NOW)
             answers = [await delivered(bench, sample, proof) for _ in range(2)]
             assert {answer.status for answer in answers} == {self.case.provider.policy.success_status}
