@@ -26,8 +26,17 @@ async def end_producer(producer: Any, grace: float) -> None:
             sender = producer._sender  # noqa: SLF001 - its tasks outlive a stop() that was cut short
             await _kill([sender.sender_task, *_requests_of(sender)])
             await _within(FORCE_SECONDS, producer.client.close)
-            # What nobody sends any more is told to be so: else its futures, and who waits for them, would stay.
-            producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - as the sender does when it dies
+            _fail_the_rest(producer._message_accumulator)  # noqa: SLF001 - as the sender does when it dies
+
+
+def _fail_the_rest(accumulator: Any) -> None:
+    """Tell what nobody sends any more that it is so: else its futures, and who waits for them, would stay."""
+    waiting = [batch for batches in accumulator._batches.values() for batch in batches]  # noqa: SLF001 - kept nowhere else
+    batches = [*waiting, *accumulator._pending_batches]  # noqa: SLF001 - kept nowhere else
+    accumulator.fail_all(ProducerClosed())
+    for batch in batches:
+        for future in (batch.future, batch._drain_waiter):  # noqa: SLF001 - else reported as an error that nobody read
+            _ = future.done() and not future.cancelled() and future.exception()
 
 
 def _requests_of(sender: Any) -> list[asyncio.Task[Any]]:

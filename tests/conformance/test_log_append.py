@@ -7,6 +7,7 @@ import pytest
 
 from broker.log import Log, LogState, LogUnavailableError, Partition, RecordRefusedError
 from broker.murmur2 import partition_of
+from broker.opening import open_log
 from tests.support.logs import (
     BASE_MS,
     PATIENCE,
@@ -144,10 +145,32 @@ async def _knows(log: Log, topic: str) -> bool:
 
 
 async def test_a_working_log_is_healthy(log: Log) -> None:
-    """An append that worked is the evidence."""
+    """An append that worked is the evidence, and there is no reason to give."""
     topic = await make_topic(log)
     await log.append([record(topic)], PATIENCE)
-    assert log.state is LogState.HEALTHY
+    assert (log.state, log.reason) == (LogState.HEALTHY, "")
+
+
+async def test_a_log_that_was_asked_settles_at_once(log: Log) -> None:
+    """Who waits for the first verdict gets the state, and does not wait for the next."""
+    began = time.monotonic()
+    assert await log.settled(PATIENCE) is LogState.HEALTHY
+    assert time.monotonic() - began < 5
+
+
+async def test_a_log_that_was_stopped_is_away_and_says_so(log: Log) -> None:
+    """The state, the reason and the wait for a verdict agree."""
+    await log.stop()
+    assert log.state is LogState.AWAY
+    assert "stopped" in log.reason
+    assert await log.settled(PATIENCE) is LogState.AWAY
+
+
+async def test_a_new_log_has_a_reason_not_to_be_healthy(log_factory: LogFactory) -> None:
+    """Nothing was asked yet."""
+    log = open_log(log_factory.settings, ingesting=False)
+    assert log.state is LogState.STARTING
+    assert log.reason
 
 
 async def test_append_after_stop_is_unavailable(log: Log) -> None:

@@ -222,6 +222,7 @@ async def test_a_full_disk_makes_the_log_away_until_there_is_room(tmp_path: Path
         with pytest.raises(LogUnavailableError, match="the disk is full"):
             await log.append([record("t", b"small"), *(record("t", bytes(20_000)) for _ in range(20))], PATIENCE)
         assert log.state is LogState.AWAY
+        assert "the disk is full" in log.reason
         assert len(await read_all(log, "t")) == 1
         await log._writer.submit(lambda s: s.connection.execute("PRAGMA max_page_count = 10000").fetchone(), PATIENCE)
         await log.append([record("t", bytes(20_000))], PATIENCE)

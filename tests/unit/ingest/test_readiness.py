@@ -25,7 +25,13 @@ def test_with_the_log_away_a_sound_spool_is_ready_and_degraded(state: LogState) 
     assert (found.ready, found.degraded, found.reason) == (True, True, f"log_{state.value}")
 
 
-@pytest.mark.parametrize("state", [LogState.AWAY, LogState.SUSPECT, LogState.STARTING])
+def test_a_suspect_log_without_a_spool_stays_ready() -> None:
+    """Only a webhook can prove it: a receiver that was taken out would stay suspect for ever."""
+    found = judge(replace(WELL, state=LogState.SUSPECT, spool=None))
+    assert found == Readiness(ready=True, degraded=True, reason=ReadinessReason.LOG_SUSPECT)
+
+
+@pytest.mark.parametrize("state", [LogState.AWAY, LogState.STARTING])
 def test_with_the_log_away_and_no_spool_it_is_not_ready(state: LogState) -> None:
     """Nothing could be stored."""
     found = judge(replace(WELL, state=state, spool=None))
