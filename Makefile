@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NODES ?= 1
 
-.PHONY: setup setup-dev run test quick kafka bench faults lock format clean python
+.PHONY: setup setup-dev run test quick fuzz kafka bench faults lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -35,6 +35,9 @@ test: setup-dev
 
 quick: setup-dev
 	@$(BIN)/python tests/run.py --quick $(ARGS)
+
+fuzz: setup-dev
+	@$(BIN)/python tests/fuzz.py $(ARGS)
 
 kafka: setup
 	@$(BIN)/python deploy/kafka/cluster.py run --nodes $(NODES) $(ARGS)

@@ -70,7 +70,9 @@ class PlannedTopic:
 class LogState(StrEnum):
     """What the log can do now, by evidence and not by hope.
 
-    SUSPECT: it failed lately, or is back and has confirmed nothing yet; one append at a time may try.
+    STARTING: not asked yet, or a topic in use lacks its leader or copies. AWAY: appends are refused at once.
+    SUSPECT: an append failed or waits for too long, or the log is back; it takes appends, and a confirmation makes it
+    healthy. Where it is back from being away, one append at a time may try.
     """
 
     HEALTHY = "healthy"
@@ -139,8 +141,17 @@ class Log(Protocol):
         """What the log can do now."""
         ...
 
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy, in words for an operator; empty where it is."""
+        ...
+
+    async def settled(self, wait: float) -> LogState:
+        """Return the state once the first verdict is there, or after `wait` seconds. For who has no time to watch."""
+        ...
+
     async def start(self) -> None:
-        """Open what has to be open. Returns with the log away too: `state` tells.
+        """Open what has to be open. Returns with the log away too, or with its verdict yet to come: `state` tells.
 
         Raises LogError only for what waiting cannot mend (a path that cannot be, a second ingest process).
         """

@@ -13,6 +13,7 @@ _REASONS: Mapping[int, bytes] = {
     405: b"method not allowed\n",
     408: b"request too slow\n",
     413: b"too large\n",
+    429: b"too many refused\n",
 }
 
 

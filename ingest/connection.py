@@ -8,10 +8,10 @@ leans on private parts of aiohttp 3.14, which is why pyproject.toml allows no ot
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.web import BaseRequest, RequestHandler, RequestPayloadError, StreamResponse
 from aiohttp.web import Server as HttpServer
 
@@ -22,9 +22,11 @@ from ingest.refusals import Refusals
 HEAD_WAIT = 10.0
 """Seconds from the first byte of a request until its header has to be whole.
 
-Half a header that came in the same segment as the request before it is not seen as one: the parser has its bytes. It
-ends with the keepalive, and gives way with the idle ones at `max_connections`.
+Half a header that came in the same segment as the request before it counts from when that one is answered.
 """
+
+READ_WAIT = 10.0
+"""Seconds that a sender may take to read an answer. An answer is small: it waits for one who reads nothing."""
 
 _log = structlog.get_logger(__name__)
 
@@ -34,7 +36,7 @@ _Handle = Callable[["Connection", BaseRequest, float], Awaitable[StreamResponse]
 class Connection(RequestHandler):
     """A connection that knows when its request began and whether it is idle."""
 
-    __slots__ = ("_began", "_fresh", "_head_timer", "_refusals")
+    __slots__ = ("_began", "_fresh", "_head_timer", "_probe_at", "_probe_timer", "_read_timer", "_refusals", "_wire")
 
     def __init__(self, manager: HttpServer, refusals: Refusals, **options: Any) -> None:
         super().__init__(manager, **options)
@@ -43,6 +45,11 @@ class Connection(RequestHandler):
         # Until a first request is whole: aiohttp's task, and with it `_waiter`, may begin after the first bytes.
         self._fresh = True
         self._head_timer: asyncio.TimerHandle | None = None
+        self._probe_at = 0.0
+        self._probe_timer: asyncio.TimerHandle | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
+        # aiohttp forgets the transport when it begins to close, which takes as long as the other side does not read.
+        self._wire: asyncio.WriteTransport | None = None
 
     @property
     def idle(self) -> bool:
@@ -57,6 +64,25 @@ class Connection(RequestHandler):
     def pipelined(self) -> bool:
         """Whether more requests wait behind the one in hand."""
         return bool(self._messages)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Want to hear of every byte that cannot be sent at once."""
+        # Not asserted: those of uvloop are of no class of asyncio's.
+        self._wire = cast("asyncio.WriteTransport", transport)
+        # Not over TLS: uvloop's would pause at 0 and not resume. There 64 KiB wait before the time runs.
+        if transport.get_extra_info("sslcontext") is None:
+            self._wire.set_write_buffer_limits(0)
+        super().connection_made(transport)
+
+    def pause_writing(self) -> None:
+        """Give the other side its time to read."""
+        super().pause_writing()
+        self._read_timer = self._loop.call_later(READ_WAIT, self._reader_is_late)
+
+    def resume_writing(self) -> None:
+        """The other side has read it all."""
+        super().resume_writing()
+        self._end_read_timer()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, and note when a request begins and whether its header stays away."""
@@ -75,8 +101,10 @@ class Connection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the timer with the connection."""
-        if self._head_timer is not None:
-            self._head_timer.cancel()
+        for timer in (self._head_timer, self._probe_timer, self._read_timer):
+            if timer is not None:
+                timer.cancel()
+        self._wire = None
         super().connection_lost(exc)
 
     def take_beginning(self) -> float:
@@ -85,6 +113,10 @@ class Connection(RequestHandler):
         A pipelined request has waited for the one before it and begins when its turn comes.
         """
         began, self._began = self._began, None
+        # What came behind this request may be half a header, and the parser does not tell. It is asked later.
+        self._probe_at = self._loop.time() + HEAD_WAIT
+        if self._probe_timer is None:
+            self._probe_timer = self._loop.call_at(self._probe_at, self._probe)
         return monotonic() if began is None else began
 
     def handle_error(
@@ -110,6 +142,35 @@ class Connection(RequestHandler):
         if self.idle:
             self._refusals.note(NO_ACCOUNT, Refusal.SLOW_HEAD)
             self.force_close()
+
+    def _probe(self) -> None:
+        """Look for half a header, once the connection has been idle for its time since the last request."""
+        self._probe_timer = None
+        now = self._loop.time()
+        if now < self._probe_at or (not self.idle and not self._force_close):
+            self._probe_timer = self._loop.call_at(max(self._probe_at, now + HEAD_WAIT / 4), self._probe)
+        elif self._head_timer is None and self._has_half_a_head():
+            self._head_is_late()
+
+    def _has_half_a_head(self) -> bool:
+        """Tell whether a request has begun in the parser. Where none has, the end of data changes nothing there."""
+        if self._parser is None:
+            return False
+        try:
+            return self._parser.feed_eof() is not None
+        except HttpProcessingError:
+            return True
+
+    def _reader_is_late(self) -> None:
+        self._read_timer = None
+        if self._wire is not None:
+            self._refusals.note(NO_ACCOUNT, Refusal.SLOW_READER)
+            self._wire.abort()
+
+    def _end_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
     def _end_broken_body(self) -> None:
         """Wake the reader of a body whose framing is broken; aiohttp's C parser lets it wait for more.

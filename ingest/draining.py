@@ -35,6 +35,8 @@ HOLD_AT = 64
 
 _SLICE = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+# Longer rests would leave a busy worker with a spool that never runs dry, which costs it more than the drain does.
+_LONGEST_REST = 0.02
 _STOP_WAIT = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -108,7 +110,7 @@ class Drain:
     def _next_pause(self) -> float:
         if self._flowing:
             self._pause = _FIRST_PAUSE
-            return min(self._tools.busy(), _LONGEST_PAUSE)
+            return min(self._tools.busy(), _LONGEST_REST)
         pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
         return pause
 

@@ -43,6 +43,8 @@ class Refusal(StrEnum):
     SLOW_HEAD = "slow_head"
     BAD_REQUEST = "bad_request"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    SLOW_READER = "slow_reader"
+    RATE_LIMITED = "rate_limited"
 
 
 class AppendFailure(StrEnum):
@@ -146,6 +148,11 @@ class IngestMetrics:
         )
         self._lag = gauge("loop_lag_seconds", "Seconds by which the event loop ran its last timer late.")
         self.in_flight = Gauge("hookline_webhooks_in_flight", "Proved webhooks worked on now.", registry=registry)
+        self._clock_skew = Gauge(
+            "hookline_clock_skew_seconds",
+            "Seconds by which senders are ahead of us while our own clock is suspected, else 0.",
+            registry=registry,
+        )
         self._bodies = Gauge(
             "hookline_bodies_in_flight", "Bodies on their way now, their senders not proved yet.", registry=registry
         )
@@ -177,6 +184,10 @@ class IngestMetrics:
     def event(self, account: str, kind: EventType) -> None:
         """Count an event that is durable."""
         self._events.add(account, kind)
+
+    def watch_clock(self, skew: Callable[[], float]) -> None:
+        """Ask at every scrape by how many seconds our clock seems to be off."""
+        self._clock_skew.set_function(skew)
 
     def watch_bodies(self, count: Callable[[], int]) -> None:
         """Ask at every scrape how many bodies are on their way."""

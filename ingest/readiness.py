@@ -19,6 +19,7 @@ class ReadinessReason(StrEnum):
     LOG_STARTING = "log_starting"
     LOG_SUSPECT = "log_suspect"
     LOG_AWAY = "log_away"
+    OWN_CLOCK_SUSPECTED = "own_clock_suspected"
     WEBHOOK_REFUSED = "webhook_refused_by_log"
     SPOOL_FAILING = "spool_failing"
     SPOOL_FULL = "spool_full"
@@ -44,6 +45,7 @@ class Facts:
     state: LogState
     settled: bool
     refused: bool
+    wrong_clock: bool
     spool: SpoolStatus | None
     alarm_age: float
 
@@ -63,16 +65,22 @@ def judge(facts: Facts) -> Readiness:
         # Only some webhooks are too large for the topic; a receiver taken out would never learn of its cure.
         return Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
     trouble = None if facts.spool is None else _trouble(facts.spool, facts.alarm_age)
+    if facts.wrong_clock:
+        # Senders without a time in their proof are served as always.
+        trouble = trouble or ReadinessReason.OWN_CLOCK_SUSPECTED
     return Readiness(ready=True, degraded=trouble is not None, reason=trouble or ReadinessReason.READY)
 
 
 def _without_log(facts: Facts) -> Readiness:
     reason = _REASONS[facts.state]
     starting = facts.state is LogState.STARTING and not facts.settled
+    if facts.spool is None and facts.state is LogState.SUSPECT:
+        # It may well store, and only a webhook can prove it: who is taken out would stay suspect for ever.
+        return Readiness(ready=True, degraded=True, reason=reason)
     if facts.spool is None or starting:
         return Readiness(ready=False, degraded=not starting, reason=reason)
     trouble = _trouble(facts.spool, facts.alarm_age)
-    if trouble in (ReadinessReason.SPOOL_FAILING, ReadinessReason.SPOOL_FULL):
+    if trouble is ReadinessReason.SPOOL_FAILING or trouble is ReadinessReason.SPOOL_FULL:
         return Readiness(ready=False, degraded=True, reason=trouble)
     return Readiness(ready=True, degraded=True, reason=reason)
 

@@ -32,6 +32,7 @@ from ingest.admission import Admission
 from ingest.answers import answer
 from ingest.body import BodyFault, BodyRoom, read_body
 from ingest.capture import CREDENTIALS, kept_headers, read_headers, traceparent_of
+from ingest.door import Door
 from ingest.duplicates import content_of
 from ingest.metrics import NO_ACCOUNT, Fault, IngestMetrics, Outcome, Refusal
 from ingest.normalizing import events_of
@@ -141,6 +142,7 @@ class Receiver:
         self._metrics = metrics
         self.refusals = Refusals(metrics)
         self._clock = clock
+        self.door = Door(settings, clock, metrics)
         self._room = BodyRoom(settings.max_body_bytes)
         metrics.watch_bodies(lambda: self._room.readers)
         self._max_in_flight = settings.max_in_flight
@@ -153,6 +155,18 @@ class Receiver:
 
         Raises nothing but CancelledError.
         """
+        client = self.door.client(request)
+        wait = self.door.wait(client)
+        if wait is not None:
+            response = self._refuse(NO_ACCOUNT, Refusal.RATE_LIMITED, 429)
+            response.headers["Retry-After"] = str(wait)
+            response.force_close()
+            return response
+        response = await self._routed(request, began, client)
+        self.door.answered(client, response.status)
+        return response
+
+    async def _routed(self, request: BaseRequest, began: float, client: str | None) -> Response:
         route = self._find(request)
         if isinstance(route, Refusal):
             return self._refuse(NO_ACCOUNT, route, 404)
@@ -161,7 +175,7 @@ class Receiver:
             response.headers["Allow"] = route.allow
             return response
         try:
-            return await self._receive(request, route, began)
+            return await self._receive(request, route, began, client)
         except Exception as error:  # noqa: BLE001 - a bug of ours is answered as our fault, never with a trace
             return self._our_fault(route, Fault.HANDLE, error)
         finally:
@@ -178,7 +192,7 @@ class Receiver:
             return Refusal.UNKNOWN_PATH
         return self._routes.get(path.removeprefix(PREFIX), Refusal.UNKNOWN_ACCOUNT)
 
-    async def _receive(self, request: BaseRequest, route: _Route, began: float) -> Response:
+    async def _receive(self, request: BaseRequest, route: _Route, began: float, client: str | None) -> Response:
         if self.admission.overloaded:
             return self._retry_later(route, Outcome.OVERLOADED)
         body = await read_body(request, route.policy.body_limit, route.policy.body_wait, self._room)
@@ -187,15 +201,18 @@ class Receiver:
         times = _times(route.policy, began, monotonic())
         seen = Request(request.method, request.raw_path, read_headers(request.raw_headers), body, request.remote)
         try:
-            proof = route.endpoint.verifier.verify(seen, self._clock())
+            now = self._clock()
+            proof = route.endpoint.verifier.verify(seen, now)
+            if proof.verdict is Verdict.TIMESTAMP_OUT_OF_TOLERANCE and self._is_late_repeat(route, seen):
+                # An old proof on purpose: it tells nothing of our clock.
+                self._metrics.ended(route.name, Outcome.DUPLICATE)
+                return self._success(route)
+            self.door.judged(client, route.endpoint.verifier, seen, now, proof)
         except Exception as error:  # noqa: BLE001 - a verifier that breaks its contract proves nobody
             return self._our_fault(route, Fault.VERIFY, error)
-        if proof.verdict is Verdict.VERIFIED:
-            return await self._proved(route, self._webhook(route, seen, proof), times)
-        if proof.verdict is Verdict.TIMESTAMP_OUT_OF_TOLERANCE and self._is_late_repeat(route, seen):
-            self._metrics.ended(route.name, Outcome.DUPLICATE)
-            return self._success(route)
-        return self._not_proved(route, proof.verdict)
+        if proof.verdict is not Verdict.VERIFIED:
+            return self._not_proved(route, proof.verdict)
+        return await self._proved(route, self._webhook(route, seen, proof, client), times)
 
     async def _proved(self, route: _Route, webhook: Webhook, times: _Times) -> Response:
         size = len(webhook.body)
@@ -219,7 +236,7 @@ class Receiver:
 
     def _is_late_repeat(self, route: _Route, seen: Request) -> bool:
         """Tell whether a request whose proof is too old now repeats one that is stored and was proved in its time."""
-        webhook = self._webhook(route, seen, Verification(Verdict.VERIFIED))
+        webhook = self._webhook(route, seen, Verification(Verdict.VERIFIED), None)
         came_at = self._storing.duplicates.stored_at(content_of(webhook, webhook.id))
         return came_at is not None and route.endpoint.verifier.verify(seen, came_at).verdict is Verdict.VERIFIED
 
@@ -229,13 +246,13 @@ class Receiver:
         return Incoming(
             webhook=webhook,
             id=webhook_id,
-            events=events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics),
+            events=lambda: events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics),
             began=times.began,
             broker_by=times.broker_by,
             durable_by=times.durable_by,
         )
 
-    def _webhook(self, route: _Route, seen: Request, proof: Verification) -> Webhook:
+    def _webhook(self, route: _Route, seen: Request, proof: Verification, client: str | None) -> Webhook:
         account = route.endpoint.account
         return Webhook(
             provider=route.endpoint.provider.name,
@@ -246,7 +263,7 @@ class Receiver:
             headers=kept_headers(seen.headers, route.secret_headers),
             body=seen.body,
             received_at=from_clock(self._clock),
-            peer=seen.peer,
+            peer=client,
             verified_key=proof.key,
             traceparent=traceparent_of(seen.headers),
         )
@@ -259,7 +276,7 @@ class Receiver:
         counted, line = _OUTCOMES[outcome]
         self._metrics.ended(route.name, counted)
         millis = round((monotonic() - incoming.began) * 1000, 1)
-        _log.info(line, account=route.name, webhook_id=incoming.id, events=len(incoming.events), ms=millis)
+        _log.info(line, account=route.name, webhook_id=incoming.id, ms=millis)
         return self._success(route)
 
     def _success(self, route: _Route) -> Response:
@@ -280,7 +297,7 @@ class Receiver:
         wait = max(0.0, (incoming.durable_by - monotonic()) / 2)
         self._asking[route.name] += 1
         try:
-            found = await corroborator.corroborate(incoming.events, wait)
+            found = await corroborator.corroborate(incoming.events(), wait)
         except Exception as error:  # noqa: BLE001 - one that breaks its contract vouches for nothing
             return self._our_fault(route, Fault.VERIFY, error)
         finally:

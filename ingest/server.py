@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from time import monotonic
+from typing import Any
 
 import structlog
 from aiohttp.web import BaseRequest, StreamResponse
@@ -23,6 +24,7 @@ from ingest.settings import ServerSettings, SpoolSettings
 from ingest.spool.contract import SpoolStatus
 from ingest.spool.spool import Spool
 from ingest.storing import Storing
+from ingest.tls import TlsError, tls_of
 from schemas.errors import HooklineError
 from schemas.times import Clock
 
@@ -78,6 +80,7 @@ class Server:
         self._drain_task: Drain | None = None
         self._listener: asyncio.Server | None = None
         self._connections: Connections | None = None
+        self._tls = tls_of(settings.tls_certfile, settings.tls_keyfile)
         self._draining: asyncio.Task[None] | None = None
         self._started_at = monotonic()
         self._watch()
@@ -128,9 +131,12 @@ class Server:
             lingering_time=_LINGER,
         )
         try:
+            encrypted: Mapping[str, Any] = {} if self._tls is None else await self._tls.listening()
             self._listener = await asyncio.get_running_loop().create_server(
-                self._connections, host or None, port, backlog=_BACKLOG
+                self._connections, host or None, port, backlog=_BACKLOG, **encrypted
             )
+        except TlsError as error:
+            raise ListenError(f"cannot listen with TLS: {error}") from error
         except OSError as error:
             raise ListenError(f"cannot listen on {self._settings.listen}: {error}") from error
         self._polls.start()
@@ -170,6 +176,8 @@ class Server:
         await self._close_spool()
         await self._polls.stop()
         await self._polls.close()
+        if self._tls is not None:
+            await self._tls.stop()
         for endpoint in self._endpoints.values():
             if endpoint.corroborator is not None:
                 await endpoint.corroborator.close()
@@ -194,6 +202,7 @@ class Server:
             Facts(
                 state=self._target.state,
                 settled=monotonic() - self._started_at > SETTLE,
+                wrong_clock=self._receiver.door.clock_watch.suspected,
                 refused=self._publisher.refused,
                 spool=self.spool_status,
                 alarm_age=self._alarm_age,

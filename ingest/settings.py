@@ -29,6 +29,19 @@ class ServerSettings:
     max_connections: int = setting(
         4096, "connections open at once; beyond it idle ones are closed, and where there is none, the new one"
     )
+    trusted_proxies: tuple[str, ...] = setting(
+        (), "addresses or networks of proxies in front, whose `X-Forwarded-For` tells the client's address"
+    )
+    refused_per_minute: int = setting(
+        600,
+        "refusals a minute for each client address (IPv6: each /64); beyond it 429 unread, but never where a proved "
+        "webhook came from in the last 10 minutes; 0 sets no limit",
+        minimum=0,
+    )
+    tls_certfile: str | None = setting(
+        None, "PEM file of the certificate and its chain, to listen with TLS 1.2 or newer; a renewed one is taken up"
+    )
+    tls_keyfile: str | None = setting(None, "PEM file of the key of `tls_certfile`, without a password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +52,9 @@ class SpoolSettings:
         "var/spool", "folder on a disk of this host, shared by its workers; each has a folder of its own inside"
     )
     max_bytes: int = setting(
-        1 << 30, "bytes that a worker keeps at most; over it the provider's retry status; 0 turns the spool off"
+        1 << 30,
+        "bytes that a worker keeps at most; over it the provider's retry status; 0 turns the spool off",
+        minimum=0,
     )
     segment_bytes: int = setting(8 << 20, "bytes after which a new segment file begins; a whole one is removed at once")
     alarm_age: float = setting(300.0, "seconds that a webhook may wait in the spool before readiness says degraded")

@@ -6,7 +6,7 @@ one of the two has it (P1), and by `durable_by` it is answered in any case (P2).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -30,11 +30,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A webhook whose sender is proved. `began`, `broker_by` and `durable_by` are monotonic times."""
+    """A webhook whose sender is proved. `began`, `broker_by` and `durable_by` are monotonic times.
+
+    `events` makes its events, which only the log needs: what is spooled is normalized when it is published.
+    """
 
     webhook: Webhook = field(repr=False)
     id: str
-    events: Sequence[Event] = field(repr=False)
+    events: Callable[[], Sequence[Event]] = field(repr=False)
     began: float
     broker_by: float
     durable_by: float
@@ -89,7 +92,7 @@ class Storing:
         now = monotonic()
         left = incoming.durable_by - now - GRACE
         wait = min(max(incoming.broker_by - now, min(LEAST_WAIT, left / 2)), left)
-        return await self._publisher.publish(incoming.webhook, incoming.events, wait, webhook_id=incoming.id)
+        return await self._publisher.publish(incoming.webhook, incoming.events(), wait, webhook_id=incoming.id)
 
     async def _keep(self, spool: Spool, incoming: Incoming) -> PublishOutcome:
         try:

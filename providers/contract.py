@@ -75,10 +75,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verdict; `key` names the key that verified, never its bytes."""
+    """A verdict; `key` names the key that verified, never its bytes.
+
+    `skew` is the sender's time minus ours in seconds, where the verdict depends on it: of a request that is proved,
+    and of one refused for its age, whose time nobody has proved. None where a request tells no time.
+    """
 
     verdict: Verdict
     key: str | None = None
+    skew: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from dataclasses import field
 from typing import Any
 
 
-def setting(default: Any, doc: str, *, choices: Sequence[str] = ()) -> Any:
+def setting(default: Any, doc: str, *, choices: Sequence[str] = (), minimum: float | None = None) -> Any:
     """Declare a setting with its default and what an operator has to know about it.
 
-    With `choices` the loader takes no other word.
+    With `choices` the loader takes no other word. `minimum` is the least number, where the loader's own does not fit.
     """
-    return field(default=default, metadata={"doc": doc, "choices": tuple(choices)})
+    least = {} if minimum is None else {"minimum": minimum}
+    return field(default=default, metadata={"doc": doc, "choices": tuple(choices), **least})

@@ -60,6 +60,16 @@ class EmbeddedLog:
         return self._writer.state
 
     @property
+    def reason(self) -> str:
+        """Why it is not healthy, in words."""
+        return self._writer.reason
+
+    async def settled(self, wait: float) -> LogState:
+        """Return the state at once: the start has waited for the first transaction."""
+        del wait
+        return self.state
+
+    @property
     def transactions(self) -> int:
         """How many transactions this log has committed; fewer than appends, under load."""
         return self._writer.transactions

@@ -34,6 +34,7 @@ class Writer(Lane[WriteSession]):
     def __init__(self, store: Store, on_commit: Callable[[], None]) -> None:
         super().__init__("hookline-log-writer", store, max_jobs=MAX_JOBS, max_bytes=MAX_BYTES)
         self._state = LogState.STARTING
+        self._reason = "not opened yet"
         self._settled_at = float("-inf")
         self.transactions = 0
         self._on_commit = on_commit
@@ -45,6 +46,11 @@ class Writer(Lane[WriteSession]):
     def state(self) -> LogState:
         """How the last transaction ended; away once it was stopped."""
         return LogState.AWAY if self._stopping else self._state
+
+    @property
+    def reason(self) -> str:
+        """Why the last transaction failed; empty where it ended well."""
+        return "the log was stopped" if self._stopping else self._reason
 
     @property
     def idle_seconds(self) -> float:
@@ -82,13 +88,13 @@ class Writer(Lane[WriteSession]):
         if failed:
             self._turn(LogState.AWAY, str(failed[0]))
             return
-        self._turn(LogState.HEALTHY, None)
+        self._turn(LogState.HEALTHY, "")
         self._on_commit()
 
-    def _turn(self, state: LogState, reason: str | None) -> None:
+    def _turn(self, state: LogState, reason: str) -> None:
         if state is not self._state:
             _log.info("log_state_changed", state=state, reason=reason)
-            self._state = state
+        self._state, self._reason = state, reason
 
     def serve(self, jobs: Sequence[Job[WriteSession]]) -> None:
         """Run the jobs as one transaction."""

@@ -9,6 +9,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from aiokafka.errors import ProducerClosed
+
 from broker.kafka.errors import UNWELL
 
 FORCE_SECONDS = 1.0
@@ -21,9 +23,23 @@ async def end_producer(producer: Any, grace: float) -> None:
         ended = await _within(grace, producer.stop)
     finally:
         if not ended:
-            sender = producer._sender  # noqa: SLF001 - its task outlives a stop() that was cut short
-            await _kill([sender.sender_task])
+            sender = producer._sender  # noqa: SLF001 - its tasks outlive a stop() that was cut short
+            await _kill([sender.sender_task, *_requests_of(sender)])
             await _within(FORCE_SECONDS, producer.client.close)
+            # What nobody sends any more is told to be so: else its futures, and who waits for them, would stay.
+            producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - as the sender does when it dies
+
+
+def _requests_of(sender: Any) -> list[asyncio.Task[Any]]:
+    """Return the tasks that produce for the sender, which knows them in a local variable only."""
+    return [task for task in asyncio.all_tasks() if _sender_of(task) is sender]
+
+
+def _sender_of(task: asyncio.Task[Any]) -> object:
+    coroutine: Any = task.get_coro()
+    if getattr(coroutine, "__qualname__", "") != "Sender._send_produce_req" or coroutine.cr_frame is None:
+        return None
+    return coroutine.cr_frame.f_locals.get("self")
 
 
 async def end_consumer(consumer: Any, grace: float) -> None:

@@ -79,6 +79,7 @@ _WORDS: dict[type[BaseException], str] = {
     errors.PolicyViolationError: "a policy of the cluster forbids it",
     errors.kafka_errors[InvalidRecordError.errno]: "the broker finds it invalid (a compacted topic needs keys)",
     errors.UnknownError: "an error of the broker that has no name here",
+    errors.ProducerClosed: "given up, Kafka did not answer",
     errors.ConsumerStoppedError: "the consumer has died",
     errors.SaslAuthenticationFailed: "user name or password is wrong",
     errors.UnsupportedSaslMechanismError: "the broker does not offer this sasl_mechanism",

@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from broker.kafka.connection import Connection
 from broker.log import RecordRefusedError
@@ -41,31 +42,33 @@ def new_producer(connection: Connection) -> AIOKafkaProducer:
 
 
 class Line:
-    """A started producer. `strikes` counts appends in a row that failed, `confirmed` tells that one succeeded."""
+    """A started producer. `confirmed` tells that an append succeeded on it; `records` and `bytes` are in flight."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, on_stored: Callable[[], None]) -> None:
+        """Take the producer, and who is told of each record that the cluster confirms, late ones too."""
         self.producer = producer
-        self.strikes = 0
         self.confirmed = False
+        self.tried_at = float("-inf")
         self.records = 0
-        self._bytes = 0
+        self.bytes = 0
+        self._on_stored = on_stored
         self._partitions: dict[str, int] = {}
         self._pending = set[Sent]()
 
     def has_room(self, records: Sequence[Record]) -> bool:
         """Tell whether the records fit beside what is in flight; an empty line takes anything."""
         size = sum(record.size for record in records)
-        return not self.records or (self.records + len(records) <= MAX_RECORDS and self._bytes + size <= MAX_BYTES)
+        return not self.records or (self.records + len(records) <= MAX_RECORDS and self.bytes + size <= MAX_BYTES)
 
     def reserve(self, record: Record) -> None:
         """Count a record as in flight."""
         self.records += 1
-        self._bytes += record.size
+        self.bytes += record.size
 
     def release(self, record: Record) -> None:
         """Count it no more."""
         self.records -= 1
-        self._bytes -= record.size
+        self.bytes -= record.size
 
     def forget(self) -> None:
         """Cancel what will never be confirmed, once the producer has ended."""
@@ -85,18 +88,43 @@ class Line:
             known = self._partitions[topic] = len(found)
         return known
 
-    def has_copies(self, least: int) -> bool:
-        """Tell whether each partition in use has a leader and enough copies in sync, by the newest metadata.
+    async def prepare(self, topics: Collection[str]) -> None:
+        """Learn the topics and connect to the leaders of their partitions, so that no append has to wait for that.
+
+        A topic that is not there is passed over, and not made. Raises aiokafka's errors where the cluster does not
+        answer; a leader that cannot be reached is left to the append that needs it.
+        """
+        client: Any = self.producer.client
+        node = client.get_random_node()
+        if not topics or node is None:
+            return
+        question = MetadataRequest(sorted(topics), allow_auto_topic_creation=False)
+        client.cluster.update_metadata(await client.send(node, question))
+        found = {topic: client.cluster.partitions_for_topic(topic) for topic in topics}
+        self._partitions |= {topic: len(numbers) for topic, numbers in found.items() if numbers}
+        if self._partitions:
+            # What is asked again and again later.
+            await client.set_topics(list(self._partitions))
+        for leader in {part.leader for parts in self._in_use().values() for part in parts.values()} - {-1}:
+            await client.ready(leader)
+
+    def _in_use(self) -> dict[str, dict[int, Any]]:
+        cluster: Any = self.producer.client.cluster
+        return {topic: cluster._partitions.get(topic, {}) for topic in self._partitions}  # noqa: SLF001 - the only place of copies
+
+    def lacking(self, least: int) -> str:
+        """Return what a partition in use lacks to be stored in, by the newest metadata, or nothing.
 
         A topic that is not there does not count: others may well be stored in.
         """
-        cluster: Any = self.producer.client.cluster
-        known = (cluster._partitions.get(topic, {}) for topic in self._partitions)  # noqa: SLF001 - the only place of copies
-        return all(
-            part.leader != -1 and len(part.isr) >= min(least, len(part.replicas))
-            for parts in known
-            for part in parts.values()
-        )
+        for topic, parts in self._in_use().items():
+            for number, part in parts.items():
+                if part.leader == -1:
+                    return f"partition {number} of {topic} has no leader"
+                wanted = min(least, len(part.replicas))
+                if len(part.isr) < wanted:
+                    return f"partition {number} of {topic} has {len(part.isr)} copies in sync, not {wanted}"
+        return ""
 
     async def send(self, topic: str, record: Record) -> Sent:
         """Hand a reserved record over; it is released when its future is done.
@@ -146,7 +174,8 @@ class Line:
             self._pending.discard(done)
             self.release(record)
             # Nobody may be waiting any more; an error that nobody reads would be reported as a leak.
-            _ = done.cancelled() or done.exception()
+            if not done.cancelled() and done.exception() is None:
+                self._on_stored()
 
         self._pending.add(sent)
         sent.add_done_callback(over)

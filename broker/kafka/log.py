@@ -1,7 +1,7 @@
 """The log on Apache Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from broker.kafka.connection import Connection, Names, connect_with
 from broker.kafka.lookup import Lookup
@@ -30,28 +30,38 @@ class KafkaLog:
     healthy by itself.
     """
 
-    def __init__(self, settings: BrokerSettings) -> None:
-        """Take the settings; `start` opens."""
+    def __init__(self, settings: BrokerSettings, topics: Iterable[str] = ()) -> None:
+        """Take the settings, and the topics to know before the log turns healthy; `start` opens."""
         self._settings = settings
         self._names = Names(settings.topic_prefix)
-        self._publisher = Publisher(self._names)
+        self._publisher = Publisher(self._names, topics)
         self._connection: Connection | None = None
         self._lookup: Lookup | None = None
         self._members = set[KafkaSubscription]()
 
     @property
     def state(self) -> LogState:
-        """What the cluster has shown last: see `broker.kafka.publisher`."""
-        return self._publisher.state
+        """What the cluster has shown last: see `broker.kafka.evidence`."""
+        return self._publisher.verdict.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy, in words."""
+        return self._publisher.verdict.reason
 
     async def start(self) -> None:
-        """Begin to connect; returns after 3 s at most, with Kafka away too.
+        """Begin to connect, in the background: the log is starting then. Kafka may be away.
 
         Raises LogError for settings that cannot work.
         """
         self._connection = await asyncio.to_thread(connect_with, self._settings)
         self._lookup = Lookup(self._connection, self._names)
-        await self._publisher.start(self._connection)
+        self._publisher.start(self._connection)
+
+    async def settled(self, wait: float) -> LogState:
+        """Return the state as soon as the cluster has shown one, after 3 s at most, or after `wait` seconds."""
+        await self._publisher.settled(wait)
+        return self.state
 
     async def stop(self) -> None:
         """Close everything, within about 6 s."""
@@ -67,7 +77,8 @@ class KafkaLog:
 
         Where one fails, others of the same append may be stored. Nothing is sent again here but a record that was
         refused in company: who appends is told LogUnavailableError, and appends all of it again under the same ids.
-        For a webhook that is the provider's retry, since the receiver answers with the status that asks for one.
+        After RecordRefusedError the records of a partition may be stored out of their order, because those that shared
+        a batch with the refused one are missing or came later.
         """
         return await self._publisher.append(records, wait) if records else []
 

@@ -1,11 +1,12 @@
 """Questions about places in the log, and reading a range, outside of any group."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaTimeoutError, for_code
 
 from broker.kafka.connection import Connection, Names
 from broker.kafka.ending import end_admin, end_consumer
@@ -77,7 +78,11 @@ class Lookup:
         places = [self._at(partition) for partition in partitions]
 
         async def answered(reader: AIOKafkaConsumer) -> None:
-            await reader.end_offsets(places)
+            while True:
+                # On a busy machine the leaders may need longer than a request may.
+                with contextlib.suppress(KafkaTimeoutError):
+                    await reader.end_offsets(places)
+                    return
 
         await self._reader.ask("waiting for the leaders of new topics", answered, LEADERS_SECONDS)
 

@@ -16,6 +16,7 @@ from hookline.configuration.problems import ConfigError, Problems, name_of, sugg
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
+from ingest.forwarded import network_of
 from ingest.settings import ServerSettings, SpoolSettings
 from providers.contract import Account
 from providers.credentials import SecretError, is_reference, resolve
@@ -66,7 +67,7 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
     accounts = reader.read(tree.get("accounts", {}))
     finish = _Finish(path.parent.absolute(), environment, problems)
     if loaded["server"]:
-        finish.check_addresses(loaded["server"])
+        loaded["server"] = finish.server(loaded["server"])
     if loaded["broker"]:
         loaded["broker"] = finish.broker(loaded["broker"])
     if loaded["spool"]:
@@ -98,6 +99,19 @@ class _Finish:
                 parse_address(text)
             except AddressError as error:
                 self.problems.add(("server", name), f"server.{name}: {error}")
+        for index, text in enumerate(server.trusted_proxies):
+            try:
+                network_of(text)
+            except ValueError as error:
+                path = ("server", "trusted_proxies", index)
+                self.problems.add(path, f"{name_of(path)}: {error}")
+
+    def server(self, server: ServerSettings) -> ServerSettings:
+        self.check_addresses(server)
+        for name, value in (("tls_certfile", server.tls_certfile), ("tls_keyfile", server.tls_keyfile)):
+            if value is None and (server.tls_certfile or server.tls_keyfile):
+                self.problems.add(("server",), f"server.{name}: missing: a certificate and its key go together")
+        return replace(server, tls_certfile=self._path(server.tls_certfile), tls_keyfile=self._path(server.tls_keyfile))
 
     def broker(self, broker: BrokerSettings) -> BrokerSettings:
         url = self._url(broker.url, ("broker", "url"), kafka=True)

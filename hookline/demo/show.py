@@ -30,6 +30,7 @@ from schemas.times import from_clock
 _REFUSALS = "hookline_refusals_total"
 _RENEW = 30.0
 _STOP_WAIT = 15.0
+_VERDICT = 3.0
 Ready = Callable[[str], Awaitable[None]]
 """Called when everything runs, with the receiver's URL of the account that a person may post to."""
 
@@ -82,6 +83,7 @@ class Show:
                 log = open_log(config.broker, ingesting=False)
                 await log.start()
                 stack.push_async_callback(log.stop)
+                await log.settled(_VERDICT)
                 async with AsyncExitStack() as inner:
                     parts = await self._start(config, log, inner)
                     await ready(parts.sites[0].engine.url)

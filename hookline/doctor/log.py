@@ -15,6 +15,9 @@ from schemas.topics import WEBHOOKS
 from schemas.urls import sqlite_path
 
 _DEADLINE = 10.0
+_VERDICT = 4.0
+"""Seconds in which a log has a verdict about itself."""
+
 _OVERHEAD = 64 * 1024
 """What a raw record has besides the body: headers of the request and of ours."""
 
@@ -67,11 +70,15 @@ async def _check_open(config: Config, log: Log) -> list[Check]:
             plan = await log.plan_topics(wanted_topics())
     except (LogError, TimeoutError) as error:
         return [_unreachable(config, error)]
-    state = log.state
-    reached = ok("log", f"{config.broker.url} answers")
-    away = fail("log", f"{config.broker.url} is {state}", "see the log's own messages")
     topics = _topic_checks(plan, embedded=_is_embedded(config))
-    return [reached if state is not LogState.AWAY else away, *topics, *_copies_check(config)]
+    return [_state_check(config, await log.settled(_VERDICT), log.reason), *topics, *_copies_check(config)]
+
+
+def _state_check(config: Config, state: LogState, reason: str) -> Check:
+    if state is LogState.HEALTHY:
+        return ok("log", f"{config.broker.url} answers")
+    say = fail if state is LogState.AWAY else warn
+    return say("log", f"{config.broker.url} answers, but counts as {state}", reason)
 
 
 def _topic_checks(plan: Sequence[PlannedTopic], *, embedded: bool) -> list[Check]:

@@ -26,6 +26,7 @@ from ingest.server import Endpoint, Server
 from ingest.spool.contract import SpoolStatus
 from ingest.spool.spool import Spool
 from schemas.times import Clock
+from schemas.topics import CATALOGUE
 
 __all__ = ["Application", "Role"]
 
@@ -48,7 +49,8 @@ class Application:
         if roles >= {Role.SEND} and Role.INGEST not in roles:
             # Beside a receiver it is a warning: receiving must not wait for a credential that only replies need.
             check_sending(config)
-        self._log = open_log(config.broker, ingesting=Role.INGEST in roles, clock=clock)
+        topics = [topic.name for topic in CATALOGUE]
+        self._log = open_log(config.broker, ingesting=Role.INGEST in roles, clock=clock, topics=topics)
         self._server = self._receiving(endpoints, clock) if endpoints else None
         self._crew = Crew(config, roles - {Role.INGEST}, self._log, ConsumerMetrics(self.registry), clock)
         self._topics = TopicWatch(self._log, config.broker)
@@ -121,6 +123,7 @@ class Application:
         polls = self._server.poll_troubles if self._server else {}
         well = all(worker.running for worker in self._crew.workers) and not polls
         fields = {"status": "ok" if well else "degraded", "version": __version__, "log": self._log.state}
+        fields["log_reason"] = self._log.reason
         status = self.spool_status
         spool = {} if status is None else {"spool": asdict(status)}
         return Answer(ok=True, fields={**fields, "consumers": consumers, "polls_in_trouble": polls, **spool})

@@ -1,4 +1,92 @@
-"""The spool: verified webhooks on this host's disk while the log is away."""
+"""The spool: verified webhooks on this host's disk while the log is away. This is its design paper.
+
+What it promises
+================
+
+`Spool.add` returns when the webhook is durable: it survives SIGKILL and power loss from then on, until `done` says
+that it is published. Nothing that was acknowledged goes silently: it is drained, or still there, or reported by its
+id or place as damaged, with its bytes kept. Repeats are allowed (ids repeat), losses are not.
+
+On disk
+=======
+
+::
+
+    <root>/w-<16 hex digits>/lock                    held by flock while the worker lives
+    <root>/w-<16 hex digits>/<16 digits>.seg         segments, numbered from 1 in the order of writing
+    <root>/w-<16 hex digits>/probe                   a few bytes, written and synced while nothing else is
+    <root>/damaged/<worker>-<segment>-<offset>.bin   bytes that were set aside
+    <root>/damaged/<worker>-<segment>.seg            a whole segment that could not be copied from
+
+A segment is frames, one behind the other, and nothing else. All numbers are big-endian::
+
+    offset  bytes
+    0       4       magic D7 48 4B 01
+    4       4       length of the payload
+    8       16      webhook id (32 hexadecimal digits as bytes)
+    24      4       CRC32C (Castagnoli) of the payload
+    28      4       CRC32C of: `<folder>/<16-digit segment number>`, then the frame's offset in the segment as
+                    u64, then bytes 0 to 27 of the header. The CRC of the name runs on into the rest
+    32      length  payload
+
+So a frame is right in its own place only. A body that holds a copy of a frame, or a block of another file, is never
+taken for one, since no sender knows the folder's name. Copy a folder with its name, or nothing in it can be read.
+
+The payload is the raw record of the contract (`schemas.webhook`)::
+
+    1  version, 1
+    8  time of receipt, signed, ms since 1970
+    4  number of headers; then each as u32 length, name, u32 length, value (names: UTF-8 with surrogate escapes)
+       the rest is the body
+
+Reading a segment
+=================
+
+Begin at 0. A header is right if magic and header CRC are. If it is, the length is to be trusted: check the payload,
+and go on behind it whether it is right or damaged (then the id is known). If it is not, look for the next magic whose
+header CRC is right in its place; all up to there is one stretch of damage, known by its place. So a wrong byte
+anywhere (magic, length, id, checksums, payload) costs its own record only. Where the file ends inside a frame, that
+frame is torn: in the last segment of a folder it was never acknowledged and is no damage; elsewhere it is told as
+damage (`tail`). Bytes at the end of the last segment that fail otherwise (zeros where blocks never came) cannot be
+told from an acknowledged record that went bad: they are reported as damage, perhaps in vain.
+
+Invariants
+==========
+
+1. One thread appends, to one segment at a time: all frames that wait in one write, one fdatasync, then the answers.
+2. A segment is created with O_EXCL, and its folder synced, before anything in it is acknowledged. The folder's own
+   name, and those of the root, were synced at start.
+3. A segment whose write or fsync failed is never appended to again. What is not durable of it is cut off if the disk
+   allows. The group is written once more, into a new segment, and if that fails too nobody in it is acknowledged.
+4. Of its own segments a worker reads what is durable, of inherited ones what the file has.
+5. Only whole segments are removed, when all in them is published, and after what was damaged in them is durable in
+   `damaged/`. If it cannot be copied, the segment is moved there.
+6. Nobody touches a folder whose lock another holds. Whoever takes the lock of an abandoned folder owns it.
+7. There is no cursor on disk: after a crash a segment that was drained in part is drained again.
+
+Crash points
+============
+
+=============================================  ====================================================================
+the process or the power goes                  what the next process finds
+=============================================  ====================================================================
+before the folder is locked                    an empty folder, which it removes
+after create, before the folder's fsync        no segment, or an empty or torn one: nothing of it was acknowledged
+during write, or before fdatasync              any part of the group: whole frames are drained (harmless: the sender
+                                               repeats them under the same id), a torn one is dropped
+after fdatasync, before the answers            all of the group: drained, and the sender repeats it
+after a failed write, before the truncation    as during write; the torn end may be told as damage, as the segment
+                                               is not the last
+after publishing, before the segment goes      the segment: drained again under the same ids
+while damage is copied                         the segment is still there; the copy is made anew
+after the copy, before the unlink              the same
+after the unlink, before it is durable         the segment again: drained again
+between the last unlink and the folder's end   an empty folder, which it removes
+=============================================  ====================================================================
+
+A disk that hangs holds threads of ours (daemons, so that the process can end), never the event loop: each wait has its
+deadline. A record that was written after its waiter gave up is counted again and drained.
+"""
 
 from ingest.spool.spool import Spool
 

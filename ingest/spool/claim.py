@@ -42,15 +42,23 @@ def adopt(files: Files, root: Path, *, gating: bool, held: frozenset[str]) -> li
 def leave(files: Files, folder: Folder) -> bool:
     """Remove a folder that has nothing left and let go of it. False: something is in it that is not ours."""
     with contextlib.suppress(OSError):
-        if set(files.list(folder.path)) <= {LOCK, PROBE}:
-            for name in (PROBE, LOCK):
-                with contextlib.suppress(FileNotFoundError):
-                    files.unlink(folder.path / name)
-            with contextlib.suppress(OSError):  # another may look into it just now, and then removes it
-                files.rmdir(folder.path)
-            files.close(folder.lock)
-            return True
-    return False
+        if not set(files.list(folder.path)) <= {LOCK, PROBE}:
+            return False
+        for name in (PROBE, LOCK):
+            with contextlib.suppress(FileNotFoundError):
+                files.unlink(folder.path / name)
+        # Another may look into it just now; then it is that one who removes it.
+        files.rmdir(folder.path)
+    let_go(files, folder)
+    return True
+
+
+def let_go(files: Files, folder: Folder) -> None:
+    """Let go of a folder, once: the number of a closed handle may soon be that of another file."""
+    handle, folder.lock = folder.lock, -1
+    if handle >= 0:
+        with contextlib.suppress(OSError):
+            files.close(handle)
 
 
 def _make(files: Files, path: Path) -> None:

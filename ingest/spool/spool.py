@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from ingest.settings import SpoolSettings
-from ingest.spool import claim, damage, reader
+from ingest.spool import claim, reader
 from ingest.spool.codec import encode_webhook, received_millis
 from ingest.spool.contract import (
     Batch,
@@ -19,10 +19,10 @@ from ingest.spool.contract import (
     SpoolStatus,
     SpoolUnavailableError,
 )
-from ingest.spool.errands import Errands
 from ingest.spool.files import Files, OsFiles
 from ingest.spool.frame import HEADER, id_bytes
 from ingest.spool.segments import Folder, Segment
+from ingest.spool.shelf import DISK_WAIT, Shelf
 from ingest.spool.writer import Job, Writer, Written
 from schemas.times import Clock
 from schemas.webhook import Webhook
@@ -33,7 +33,6 @@ ADOPT_EVERY = 5.0
 STOP_WAIT = 2.0
 _START_WAIT = 10.0
 _COUNT_WAIT = 1.0
-_DISK_WAIT = 5.0
 _MOST_FAILURES = 3
 
 
@@ -49,16 +48,12 @@ class Spool:
         self._files = files or OsFiles()
         self._clock = clock
         self._root = Path(settings.dir)
-        self._folders: dict[str, Folder] = {}
-        self._own: Folder | None = None
-        self._writer: Writer | None = None
-        self._reading = Errands("spool-reader")
-        self._keeping = Errands("spool-keeper")
-        self._keeper: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._shelf = Shelf(self._files, self._root, self._changed)
+        self._writer: Writer | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
         self._counted = asyncio.Event()
-        self._sweeping = asyncio.Lock()
         self._refused = False
         self._set_aside = 0
         self.own = 0
@@ -66,24 +61,24 @@ class Spool:
     @property
     def inherited(self) -> int:
         """Records in folders of workers that ended, as far as they are counted."""
-        return sum(folder.left for folder in self._inherited)
+        return sum(folder.left for folder in self._shelf.inherited)
 
     @property
     def gating(self) -> bool:
         """Whether records wait that later ones must not overtake (P4): own ones, and those found at start."""
-        return self.own > 0 or any(folder.gating and folder.next is not None for folder in self._inherited)
+        return self.own > 0 or any(folder.gating and folder.next is not None for folder in self._shelf.inherited)
 
     async def start(self) -> None:
         """Take a folder of our own and those of workers that ended. Raises SpoolError for what cannot be."""
-        self._reading.start()
-        self._keeping.start()
+        self._shelf.reading.start()
+        self._shelf.keeping.start()
         try:
-            own = await self._keeping.run(lambda: claim.claim(self._files, self._root), _START_WAIT)
-            self._own = self._folders[own.name] = own
-            await self._adopt(gating=True)
+            own = await self._shelf.keeping.run(lambda: claim.claim(self._files, self._root), _START_WAIT)
+            self._shelf.own = self._shelf.folders[own.name] = own
+            await self._shelf.adopt(gating=True)
         except SpoolError:
-            self._reading.stop()
-            self._keeping.stop()
+            self._shelf.reading.stop()
+            self._shelf.keeping.stop()
             raise
         self._writer = Writer(self._files, own.path, self._settings.segment_bytes, self._on_written)
         self._writer.start()
@@ -104,17 +99,17 @@ class Spool:
         ended = await writer.stop(STOP_WAIT) if writer is not None else False
         if ended:
             await self._leave()
-        self._reading.stop()
-        self._keeping.stop()
+        self._shelf.reading.stop()
+        self._shelf.keeping.stop()
 
     async def _leave(self) -> None:
         """Let go of the folders. Where the writer hangs they stay ours until the process ends."""
-        for segment in self._own.segments.values() if self._own else ():
+        for segment in self._shelf.own.segments.values() if self._shelf.own else ():
             segment.sealed = True
         with contextlib.suppress(SpoolError, TimeoutError):
             async with asyncio.timeout(STOP_WAIT / 2):
                 await self._sweep()
-                await self._keeping.run(self._let_go, STOP_WAIT)
+                await self._shelf.keeping.run(self._shelf.let_go, STOP_WAIT)
 
     async def add(self, webhook_id: str, webhook: Webhook, wait: float) -> None:
         """Return when the webhook is durable. `own` counts it at once, and no more if this raises.
@@ -138,7 +133,7 @@ class Spool:
 
         The same records again until `done`. Raises SpoolUnavailableError where the disk does not answer.
         """
-        while (head := self._head()) is not None:
+        while (head := self._shelf.head()) is not None:
             folder, segment = head
             batch = await self._read(folder, segment, most_records, most_bytes)
             if batch is not None:
@@ -150,7 +145,7 @@ class Spool:
 
         Never raises for the disk; it is tried again later.
         """
-        folder = self._folders.get(batch.worker)
+        folder = self._shelf.folders.get(batch.worker)
         segment = folder.segments.get(batch.end.segment) if folder else None
         if folder is None or segment is None or batch.end.offset <= segment.position:
             return
@@ -160,7 +155,7 @@ class Spool:
 
     async def wait_for_records(self) -> None:
         """Return when `next_batch` may have something."""
-        while self._head() is None:
+        while self._shelf.head() is None:
             self._changed.clear()
             await self._changed.wait()
 
@@ -170,24 +165,15 @@ class Spool:
         return SpoolStatus(
             own=self.own,
             inherited=self.inherited,
-            bytes=self._bytes,
+            bytes=self._shelf.bytes,
             oldest_age=self._oldest_age(),
             synced_ago=None if synced is None else time.monotonic() - synced,
-            full=self._refused or self._bytes >= self._settings.max_bytes,
+            full=self._refused or self._shelf.bytes >= self._settings.max_bytes,
             set_aside=self._set_aside,
         )
 
-    @property
-    def _inherited(self) -> list[Folder]:
-        return [folder for folder in self._folders.values() if not folder.own]
-
-    @property
-    def _bytes(self) -> int:
-        return sum(folder.bytes for folder in self._folders.values())
-
     def _oldest_age(self) -> float | None:
-        times = [folder.oldest for folder in self._folders.values()]
-        oldest = min((time for time in times if time is not None), default=None)
+        oldest = self._shelf.oldest
         return None if oldest is None else max(0.0, self._clock() - oldest / 1000)
 
     def _submit(self, webhook_id: str, webhook: Webhook) -> Job:
@@ -198,7 +184,7 @@ class Spool:
             payload = encode_webhook(webhook, webhook_id)
         except UnicodeEncodeError as error:
             raise SpoolUnavailableError(f"the webhook cannot be encoded: {error.reason}") from error
-        after = self._bytes + self._writer.queued_bytes + HEADER + len(payload)
+        after = self._shelf.bytes + self._writer.queued_bytes + HEADER + len(payload)
         self._refused = after > self._settings.max_bytes
         if self._refused:
             raise SpoolFullError(f"the spool holds its {self._settings.max_bytes} bytes")
@@ -212,7 +198,7 @@ class Spool:
         job.abandoned = True
 
     def _on_written(self, written: Written) -> None:
-        own = self._own
+        own = self._shelf.own
         if own is None:
             return
         for number in written.poisoned:
@@ -236,20 +222,12 @@ class Spool:
             job.counted = True
             self.own += 1
 
-    def _head(self) -> tuple[Folder, Segment] | None:
-        own = [] if self._own is None else [self._own]
-        for folder in (*self._inherited, *own):
-            segment = folder.next
-            if segment is not None:
-                return folder, segment
-        return None
-
     async def _read(self, folder: Folder, segment: Segment, most_records: int, most_bytes: int) -> Batch | None:
         """Return a batch; None where the segment had nothing left but a torn end."""
         stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
         try:
-            contents = await self._reading.run(
-                lambda: reader.read(self._files, stretch, most_records, most_bytes), _DISK_WAIT
+            contents = await self._shelf.reading.run(
+                lambda: reader.read(self._files, stretch, most_records, most_bytes), DISK_WAIT
             )
         except OSError as error:
             return self._unreadable(stretch, segment, error)
@@ -302,40 +280,14 @@ class Spool:
             self.own -= gone
 
     async def _sweep(self) -> None:
-        """Remove the files of segments that are published, and folders of others that are empty."""
-        async with self._sweeping:
-            try:
-                for folder in list(self._folders.values()):
-                    await self._sweep_folder(folder)
-            except SpoolError as error:
-                _log.warning("spool_not_swept", reason=str(error))
+        await self._shelf.sweep()
+        if self._shelf.shrunk:
+            self._refused = self._shelf.shrunk = False
         self._retire_own()
-
-    async def _sweep_folder(self, folder: Folder) -> None:
-        for segment in folder.spent:
-            await self._remove(folder, segment)
-        if (
-            not folder.own
-            and not folder.segments
-            and await self._reading.run(lambda: claim.leave(self._files, folder), _DISK_WAIT)
-        ):
-            self._folders.pop(folder.name, None)
-
-    async def _remove(self, folder: Folder, segment: Segment) -> None:
-        path, damaged = folder.path_of(segment), tuple(segment.damaged)
-        try:
-            await self._reading.run(lambda: damage.remove(self._files, self._root, path, damaged), _DISK_WAIT)
-        except FileNotFoundError:
-            _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
-        except OSError as error:
-            _log.warning("spool_not_removed", worker=folder.name, segment=segment.number, error=error.strerror)
-            return
-        folder.segments.pop(segment.number, None)
-        self._refused = False
 
     def _retire_own(self) -> None:
         """Ask the writer to close the segment that it has open, where all of it is published and nothing comes."""
-        writer, own = self._writer, self._own
+        writer, own = self._writer, self._shelf.own
         if writer is None or own is None or writer.waiting:
             return
         for segment in own.segments.values():
@@ -346,11 +298,11 @@ class Spool:
         """Count, sweep, and look for folders of workers that ended, for as long as the spool is open."""
         while True:
             try:
-                await self._count_inherited()
+                await self._shelf.count_inherited()
                 self._counted.set()
                 await self._sweep()
                 if await self._idle():
-                    await self._adopt(gating=False)
+                    await self._shelf.adopt(gating=False)
             except SpoolError as error:
                 _log.warning("spool_keeper_waits", reason=str(error))
                 await asyncio.sleep(ADOPT_EVERY)
@@ -367,40 +319,3 @@ class Spool:
             return True
         self._nudge.clear()
         return False
-
-    async def _adopt(self, *, gating: bool) -> None:
-        held = frozenset(self._folders)
-        try:
-            found = await self._keeping.run(
-                lambda: claim.adopt(self._files, self._root, gating=gating, held=held), _DISK_WAIT
-            )
-        except OSError as error:
-            _log.warning("spool_root_unreadable", error=error.strerror)
-            return
-        for folder in found:
-            self._folders[folder.name] = folder
-            if folder.segments:
-                _log.info("spool_adopted", worker=folder.name, segments=len(folder.segments), bytes=folder.bytes)
-        if found:
-            self._changed.set()
-
-    async def _count_inherited(self) -> None:
-        for folder in self._inherited:
-            for segment in list(folder.segments.values()):
-                if not segment.counted and not segment.is_read:
-                    await self._count_segment(folder, segment)
-
-    async def _count_segment(self, folder: Folder, segment: Segment) -> None:
-        taken = segment.taken
-        stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
-        segment.counted = True
-        with contextlib.suppress(OSError):  # who reads it for good will tell
-            counted = await self._keeping.run(lambda: reader.count(self._files, stretch), _DISK_WAIT)
-            segment.records = taken + counted.records
-            segment.oldest = segment.oldest or counted.oldest
-
-    def _let_go(self) -> None:
-        for folder in self._folders.values():
-            if folder.segments or not claim.leave(self._files, folder):
-                with contextlib.suppress(OSError):
-                    self._files.close(folder.lock)

@@ -69,7 +69,8 @@ class MessageMediaVerifier:
         signature, date = request.header(SIGNATURE_HEADER), request.header(DATE_HEADER)
         refusal = self._refusal(signature, date, now)
         if refusal is not None or signature is None or date is None:
-            return Verification(refusal or Verdict.MISSING_SIGNATURE)
+            skew = _skew(date, now) if refusal is Verdict.TIMESTAMP_OUT_OF_TOLERANCE else None
+            return Verification(refusal or Verdict.MISSING_SIGNATURE, skew=skew)
         key = self._keys.get(key_id(request.header(KEY_HEADER) or ""))
         refusal = Verdict.UNKNOWN_KEY if key is None else _other_method(request, key)
         if refusal is not None or key is None:
@@ -78,8 +79,9 @@ class MessageMediaVerifier:
         if decoded is None or len(decoded) != key.size:
             return Verification(Verdict.INVALID_SIGNATURE_ENCODING)
         target = outer_target(request.target, self._proofs.outer_path)
-        genuine = verifies(key, signed_text(request.method, target, date, request.body), decoded)
-        return Verification(Verdict.VERIFIED, f"rsa:{key.id}") if genuine else Verification(Verdict.SIGNATURE_MISMATCH)
+        if not verifies(key, signed_text(request.method, target, date, request.body), decoded):
+            return Verification(Verdict.SIGNATURE_MISMATCH)
+        return Verification(Verdict.VERIFIED, f"rsa:{key.id}", _skew(date, now))
 
     def _refusal(self, signature: str | None, date: str | None, now: float) -> Verdict | None:
         if not signature:
@@ -98,6 +100,11 @@ def verifier(account: Account) -> MessageMediaVerifier:
     Raises AccountError where it has neither key nor secret, a malformed one, or a setting that makes no sense.
     """
     return MessageMediaVerifier(proofs_of(account))
+
+
+def _skew(date: str | None, now: float) -> float | None:
+    moment = http_date(date or "")
+    return None if moment is None else moment - now
 
 
 def _other_method(request: Request, key: PublicKey) -> Verdict | None:

@@ -43,13 +43,15 @@ class TelnyxVerifier:
         timestamp = request.header(TIMESTAMP_HEADER)
         refusal = self._refusal(signature, timestamp, now)
         if refusal is not None or signature is None or timestamp is None:
-            return Verification(refusal or Verdict.MISSING_SIGNATURE)
+            return Verification(refusal or Verdict.MISSING_SIGNATURE, skew=_skew(refusal, timestamp, now))
         decoded = decode_exactly(signature, SIGNATURE_BYTES)
         if decoded is None:
             return Verification(Verdict.INVALID_SIGNATURE_ENCODING)
         signed = timestamp.encode("ascii") + b"|" + request.body
         name = next((key.name for key in self._keys if verifies(key, signed, decoded)), None)
-        return Verification(Verdict.SIGNATURE_MISMATCH if name is None else Verdict.VERIFIED, name)
+        if name is None:
+            return Verification(Verdict.SIGNATURE_MISMATCH)
+        return Verification(Verdict.VERIFIED, name, int(timestamp) - now)
 
     def explain(self, request: Request, now: float) -> Sequence[Finding]:
         """Return step by step why the request verifies or not, trying what commonly goes wrong."""
@@ -73,6 +75,12 @@ def verifier(account: Account) -> TelnyxVerifier:
     Raises AccountError where it has no usable key or a tolerance that makes no sense.
     """
     return TelnyxVerifier(public_keys_of(account), _tolerance_of(account))
+
+
+def _skew(refusal: Verdict | None, timestamp: str | None, now: float) -> float | None:
+    if refusal is not Verdict.TIMESTAMP_OUT_OF_TOLERANCE or timestamp is None or len(timestamp) > _LONGEST_TIMESTAMP:
+        return None
+    return int(timestamp) - now
 
 
 def _tolerance_of(account: Account) -> float:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from broker.log import (
     TopicSpec,
 )
 from broker.settings import KafkaSettings
-from tests.support.kafka import KafkaFactory, kafka_logs
+from tests.support.kafka import KafkaFactory, kafka_logs, set_by_operator
 from tests.support.logs import PATIENCE, collect, commit_past, make_topic, read_all, record, settle, unique, until
 
 pytestmark = pytest.mark.kafka
@@ -61,7 +62,7 @@ async def test_an_alteration_keeps_what_others_set(factory: KafkaFactory, log: K
     await log.apply_topics(await log.plan_topics([spec]))
     await until(lambda: log.partitions(spec.name))
     outer = factory.settings.topic_prefix + spec.name
-    await set_by_operator(log, outer, "segment.ms", "123456")
+    await set_by_operator(log, outer, retention_ms=str(HOUR_MS), segment_ms="123456")
     plan = await log.plan_topics([replace(spec, retention_ms=2 * HOUR_MS)])
     assert [line.change for line in plan] == [TopicChange.ALTER]
     assert "retention.ms: 3600000 becomes 7200000" in plan[0].detail
@@ -92,6 +93,45 @@ async def test_a_refused_record_takes_no_neighbour_with_it(log: KafkaLog) -> Non
     stored = {each.value for each in await read_all(log, topic)}
     assert stored == {b"%d" % n for n in range(20)}
     assert log.state is LogState.HEALTHY
+
+
+async def test_a_refused_record_among_hundreds_is_told_and_the_log_stays_well(log: KafkaLog) -> None:
+    """One append of 200 webhooks with two events each: refused as a whole, though most of it may be stored."""
+    topics = [await make_topic(log, partitions=3) for _ in range(3)]
+    in_a_year = int(time.time() * 1000) + 365 * 24 * HOUR_MS
+    records = [record(topics[n % 3], b"%d" % n, key=b"%d" % (n // 3)) for n in range(600)]
+    records[300] = replace(records[300], timestamp=in_a_year)
+    with pytest.raises(RecordRefusedError, match="timestamp"):
+        await log.append(records, PATIENCE)
+    assert log.state is LogState.HEALTHY
+    await log.append(records[:300] + records[301:], PATIENCE)
+
+
+async def test_hundreds_of_records_in_one_append_keep_their_order(log: KafkaLog) -> None:
+    """Within each partition they lie as they were given, also where they fill several batches."""
+    topic = await make_topic(log, partitions=3)
+    records = [record(topic, b"%d" % n + bytes(5_000), key=b"%d" % (n % 50)) for n in range(600)]
+    places = await log.append(records, PATIENCE)
+    for partition in await log.partitions(topic):
+        offsets = [place.offset for place in places if place.partition == partition]
+        assert offsets == list(range(len(offsets)))
+
+
+async def test_a_warm_log_has_nothing_to_ask_at_its_first_append(factory: KafkaFactory, log: KafkaLog) -> None:
+    """The topic is known and its leader connected before the log is healthy; an absent one holds nothing up."""
+    topic = await make_topic(log)
+    warm = KafkaLog(factory.settings, [topic, "absent-topic"])
+    factory.stack.push_async_callback(warm.stop)
+    await warm.start()
+    assert await warm.settled(PATIENCE) is LogState.HEALTHY
+    line = warm._publisher._keeper.line
+    assert isinstance(line, Line)
+    client: Any = line.producer.client
+    connections = dict(client._conns)
+    assert connections
+    await warm.append([record(topic)], PATIENCE)
+    assert client._conns == connections
+    assert client._topics == {factory.settings.topic_prefix + topic}
 
 
 async def test_small_records_beyond_the_limit_together_are_stored(log: KafkaLog) -> None:
@@ -132,14 +172,14 @@ async def test_a_record_without_a_key_on_a_compacted_topic_is_the_records_fault(
     """The broker can never store it; what comes in the same batch is stored, by the same producer."""
     spec = TopicSpec(unique("topic"), 1, compacted=True)
     await log.apply_topics(await log.plan_topics([spec]))
-    line = log._publisher._line
+    line = log._publisher._keeper.line
     answers = await asyncio.gather(
         *(log.append([record(spec.name, key=key)], PATIENCE) for key in (b"a", None, b"b")), return_exceptions=True
     )
     assert [isinstance(answer, RecordRefusedError) for answer in answers] == [False, True, False]
     assert len(await read_all(log, spec.name)) == 2
     assert log.state is LogState.HEALTHY
-    assert log._publisher._line is line
+    assert log._publisher._keeper.line is line
 
 
 async def test_a_topic_takes_records_as_soon_as_apply_returns(log: KafkaLog) -> None:
@@ -175,9 +215,9 @@ async def test_what_is_in_flight_is_counted_back_to_nothing(log: KafkaLog) -> No
     await log.append([record(topic) for _ in range(5)], PATIENCE)
     with pytest.raises(RecordRefusedError):
         await log.append([record(topic), record(topic, bytes(1_200_000))], PATIENCE)
-    line = log._publisher._line
+    line = log._publisher._keeper.line
     assert isinstance(line, Line)
-    assert (line.records, line._bytes) == (0, 0)
+    assert (line.records, line.bytes) == (0, 0)
 
 
 async def test_a_member_is_told_before_its_partitions_go(factory: KafkaFactory) -> None:
@@ -264,15 +304,6 @@ async def limited_topic(log: KafkaLog, max_message_bytes: int) -> str:
     spec = TopicSpec(unique("topic"), 1, max_message_bytes=max_message_bytes)
     await log.apply_topics(await log.plan_topics([spec]))
     return spec.name
-
-
-async def set_by_operator(log: KafkaLog, outer: str, name: str, value: str) -> None:
-    """Set one configuration of a topic beside those that are set."""
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-    configs = {"retention.ms": str(HOUR_MS), name: value}
-    resource = ConfigResource(ConfigResourceType.TOPIC, outer, configs)
-    await log._open()[0].admin.ask("test", lambda admin: admin.alter_configs([resource]), 10)
 
 
 async def configs_of(log: KafkaLog, outer: str) -> dict[str, str]:

@@ -51,6 +51,7 @@ async def started(settings: BrokerSettings) -> AsyncIterator[KafkaLog]:
     """Start a log and stop it at the end."""
     log = KafkaLog(settings)
     await log.start()
+    await log.settled(5.0)
     try:
         yield log
     finally:

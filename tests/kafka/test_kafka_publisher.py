@@ -17,10 +17,13 @@ from aiokafka.errors import (
     UnknownError,
     for_code,
 )
+from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
 from aiokafka.structs import PartitionMetadata, RecordMetadata, TopicPartition
+from structlog.testing import capture_logs
 
 from broker import background
 from broker.kafka.connection import Connection, Names
+from broker.kafka.evidence import STUCK, Verdict
 from broker.kafka.publisher import Publisher
 from broker.log import LogState, LogUnavailableError, Position, RecordRefusedError
 from broker.settings import KafkaSettings
@@ -39,16 +42,52 @@ class Batch:
         """Take no more."""
 
 
+class FakeClient:
+    """Answers questions, if the cluster is there."""
+
+    def __init__(self, cluster: "FakeCluster") -> None:
+        self.cluster = cluster
+        self.topics: list[str] = []
+        self.connected: list[int] = []
+
+    def get_random_node(self) -> int:
+        """Name a broker."""
+        return 1
+
+    async def send(self, node: int, question: MetadataRequest) -> MetadataRequest:
+        """Answer a question about topics; the answer is the question here."""
+        assert node == 1
+        self.cluster.questions.append(question)
+        return question
+
+    async def set_topics(self, topics: list[str]) -> bool:
+        """Note what is asked from now on."""
+        self.topics = topics
+        return True
+
+    async def ready(self, node: int) -> bool:
+        """Connect."""
+        self.connected.append(node)
+        return True
+
+    async def force_metadata_update(self) -> bool:
+        """Answer a probe."""
+        self.cluster.probes += 1
+        return self.cluster.up
+
+
 class FakeProducer:
     """Behaves as the next word of its script says: `ok`, `silent`, or an error for the record's future."""
 
     def __init__(self, cluster: "FakeCluster") -> None:
         self.cluster = cluster
-        self.client = self
+        self.client = FakeClient(cluster)
         self.stopped = False
 
     async def start(self) -> None:
         """Connect, if the cluster is there."""
+        if self.cluster.gate is not None:
+            await self.cluster.gate.wait()
         if not self.cluster.up:
             raise KafkaConnectionError("refused")
 
@@ -60,10 +99,6 @@ class FakeProducer:
         """Every topic has one partition."""
         del topic
         return {0}
-
-    async def force_metadata_update(self) -> bool:
-        """Answer a probe."""
-        return self.cluster.up
 
     async def send(self, topic: str, *_: object, **__: object) -> asyncio.Future[RecordMetadata]:
         """Do what the script says next."""
@@ -97,6 +132,17 @@ class FakeCluster:
         self.in_sync = [1, 2, 3]
         self.script: deque[str | Exception] = deque()
         self.made: list[FakeProducer] = []
+        self.questions: list[MetadataRequest] = []
+        self.gate: asyncio.Event | None = None
+        self.probes = 0
+
+    def update_metadata(self, answer: MetadataRequest) -> None:
+        """Take the answer to a question."""
+        assert answer in self.questions
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        """Return the numbers of a topic that is known."""
+        return set(self._partitions[topic]) if topic in self._partitions else None
 
     @property
     def _partitions(self) -> dict[str, dict[int, PartitionMetadata]]:
@@ -114,8 +160,9 @@ class FakeCluster:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     """Put the fake in the place of aiokafka's producer, and do not make tests wait."""
     cluster = FakeCluster()
-    monkeypatch.setattr("broker.kafka.publisher.new_producer", cluster.new_producer)
-    monkeypatch.setattr("broker.kafka.publisher.PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("broker.kafka.keeper.new_producer", cluster.new_producer)
+    monkeypatch.setattr("broker.kafka.keeper.PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("broker.kafka.publisher.SLOW_SECONDS", 0.01)
     return cluster
 
 
@@ -124,7 +171,8 @@ async def publisher(cluster: FakeCluster) -> AsyncIterator[Publisher]:
     """Give a started publisher."""
     assert cluster.up
     publisher = Publisher(Names("site."))
-    await publisher.start(CONNECTION)
+    publisher.start(CONNECTION)
+    await publisher.settled(5)
     yield publisher
     await publisher.stop()
 
@@ -152,8 +200,8 @@ async def test_an_unexpected_error_throws_the_producer_away(
     """A producer that is poisoned would fail for ever; the next one works."""
     cluster.script.append(error)
     await fails(publisher.append([record("topic")], 1))
-    assert publisher.state is LogState.AWAY
-    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+    assert publisher.verdict.state is LogState.AWAY
+    await until(lambda: publisher.verdict.state is LogState.SUSPECT, 5)
     await until(lambda: cluster.made[0].stopped, 5)
     assert len(cluster.made) == 2
     await publisher.append([record("topic")], 1)
@@ -175,8 +223,8 @@ async def test_silence_several_times_throws_the_producer_away(cluster: FakeClust
     cluster.script.extend(["silent"] * 3)
     for _ in range(3):
         await fails(publisher.append([record("topic")], 0.02))
-    assert publisher.state is LogState.AWAY
-    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+    assert publisher.verdict.state is LogState.AWAY
+    await until(lambda: publisher.verdict.state is LogState.SUSPECT, 5)
     assert len(cluster.made) == 2
 
 
@@ -198,7 +246,7 @@ async def test_after_silence_one_append_tries_while_others_are_refused(
     cluster.script.extend(["silent"] * 4)
     for _ in range(3):
         await fails(publisher.append([record("topic")], 0.02))
-    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+    await until(lambda: publisher.verdict.state is LogState.SUSPECT, 5)
     trying = asyncio.create_task(fails(publisher.append([record("topic")], 0.3)))
     await asyncio.sleep(0)
     assert "one append at a time" in str(await fails(publisher.append([record("topic")], 0.3)))
@@ -208,11 +256,12 @@ async def test_after_silence_one_append_tries_while_others_are_refused(
 async def test_a_cluster_that_is_gone_is_noticed_and_found_again(cluster: FakeCluster, publisher: Publisher) -> None:
     """Probes tell of it, and appends are refused at once with the reason."""
     cluster.up = False
-    await until(lambda: publisher.state is LogState.AWAY, 5)
+    await until(lambda: publisher.verdict.state is LogState.AWAY, 5)
     assert "away" in str(await fails(publisher.append([record("topic")], 10)))
     cluster.up = True
-    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+    await until(lambda: publisher.verdict.state is LogState.SUSPECT, 5)
     await publisher.append([record("topic")], 1)
+    assert publisher.verdict == Verdict(LogState.HEALTHY)
 
 
 async def test_a_refusal_of_a_batch_is_checked_with_the_record_by_itself(
@@ -228,7 +277,7 @@ async def test_a_record_that_is_refused_alone_too_is_refused(cluster: FakeCluste
     cluster.script.extend([MessageSizeTooLargeError(), MessageSizeTooLargeError()])
     with pytest.raises(RecordRefusedError):
         await publisher.append([record("topic")], 1)
-    assert publisher.state is LogState.HEALTHY
+    assert publisher.verdict.state is LogState.HEALTHY
     assert len(cluster.made) == 1
 
 
@@ -252,7 +301,7 @@ async def test_a_record_that_the_broker_finds_invalid_is_the_records_fault(
     cluster.script.extend([error, error])
     with pytest.raises(RecordRefusedError, match=r"invalid|policy"):
         await publisher.append([record("topic")], 1)
-    assert publisher.state is LogState.HEALTHY
+    assert publisher.verdict.state is LogState.HEALTHY
     assert len(cluster.made) == 1
 
 
@@ -268,22 +317,25 @@ async def test_an_error_without_a_name_is_checked_with_the_record_by_itself(
 
 
 async def test_too_few_copies_are_not_ready_until_they_are_back(cluster: FakeCluster, publisher: Publisher) -> None:
-    """The first refusal tells, new producers change nothing, and no append is needed to be healthy again."""
+    """The first refusal tells, new producers change nothing, and only a confirmation is the end of it."""
     await publisher.append([record("topic")], 1)
     cluster.in_sync = [1]
     cluster.script.extend([NotEnoughReplicasError()] * 3)
     await fails(publisher.append([record("topic")], 1))
-    await until(lambda: publisher.state is LogState.STARTING, 5)
+    await until(lambda: publisher.verdict.state is LogState.STARTING, 5)
     await fails(publisher.append([record("topic")], 1))
     await fails(publisher.append([record("topic")], 1))
-    seen = {LogState.AWAY, LogState.STARTING}
+    states: list[LogState] = []
     async with asyncio.timeout(5):
-        while len(cluster.made) < 2 or publisher.state is LogState.AWAY:
-            assert publisher.state in seen
+        while len(cluster.made) < 2 or states[-1] is LogState.AWAY:
+            states.append(publisher.verdict.state)
             await asyncio.sleep(0.005)
-    assert publisher.state is LogState.STARTING
+    assert set(states) <= {LogState.AWAY, LogState.STARTING}
+    assert states[-1] is LogState.STARTING
     cluster.in_sync = [1, 2]
-    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+    await until(lambda: publisher.verdict.state is LogState.SUSPECT, 5)
+    await publisher.append([record("topic")], 1)
+    assert publisher.verdict.state is LogState.HEALTHY
 
 
 async def test_a_partition_in_use_that_loses_its_leader_is_noticed_while_idle(
@@ -291,20 +343,20 @@ async def test_a_partition_in_use_that_loses_its_leader_is_noticed_while_idle(
 ) -> None:
     """Only topics that we store in count; somebody else's without a leader never did."""
     await publisher.append([record("topic")], 1)
-    assert publisher.state is LogState.HEALTHY
+    assert publisher.verdict.state is LogState.HEALTHY
     cluster.leader = -1
-    await until(lambda: publisher.state is LogState.STARTING, 5)
+    await until(lambda: publisher.verdict.state is LogState.STARTING, 5)
     cluster.leader = 2
-    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+    await until(lambda: publisher.verdict.state is LogState.HEALTHY, 5)
 
 
 async def test_a_confirmation_is_the_better_proof(cluster: FakeCluster, publisher: Publisher) -> None:
     """What was just stored tells more than metadata that lags behind."""
     cluster.in_sync = [1]
     await publisher.append([record("topic")], 1)
-    await until(lambda: publisher.state is LogState.STARTING, 5)
+    await until(lambda: publisher.verdict.state is LogState.STARTING, 5)
     await publisher.append([record("topic")], 1)
-    assert publisher.state is LogState.HEALTHY
+    assert publisher.verdict.state is LogState.HEALTHY
 
 
 async def test_the_supervisor_survives_a_fault_of_its_own(
@@ -317,11 +369,126 @@ async def test_the_supervisor_survives_a_fault_of_its_own(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("broker.kafka.publisher._answers", broken)
-        await until(lambda: publisher.state is LogState.AWAY, 5)
-    await until(lambda: publisher.state is LogState.HEALTHY, 5)
+        patch.setattr("broker.kafka.keeper._answers", broken)
+        await until(lambda: publisher.verdict.state is LogState.AWAY, 5)
+    await until(lambda: publisher.verdict.state is LogState.SUSPECT, 5)
     await publisher.append([record("topic")], 1)
     assert cluster.made[0].stopped
+
+
+@pytest.mark.parametrize("error", [NotEnoughReplicasError(), TopicAuthorizationFailedError("site.topic")])
+async def test_a_failed_append_is_suspected_until_one_is_confirmed(
+    cluster: FakeCluster, publisher: Publisher, error: Exception
+) -> None:
+    """The cluster goes on to say that all is well: its word does not outweigh what was seen."""
+    cluster.script.append(error)
+    await fails(publisher.append([record("topic")], 1))
+    probes = cluster.probes
+    await until(lambda: cluster.probes >= probes + 3, 5)
+    assert publisher.verdict.state is LogState.SUSPECT
+    assert publisher.verdict.reason.startswith("topic topic: ")
+    await publisher.append([record("topic")], 1)
+    assert publisher.verdict == Verdict(LogState.HEALTHY)
+
+
+async def test_an_append_that_waits_for_a_moment_makes_it_suspect_before_its_deadline(
+    cluster: FakeCluster, publisher: Publisher
+) -> None:
+    """A cluster that hangs is seen a quarter of a second later, told once, and asked at once whether it is there."""
+    cluster.script.append("silent")
+    with capture_logs() as lines:
+        waiting = asyncio.create_task(publisher.append([record("topic")], 50))
+        await until(lambda: lines, 5)
+        assert publisher.verdict == Verdict(LogState.SUSPECT, STUCK)
+        assert await publisher.append([record("topic")], 1)
+        assert publisher.verdict.state is LogState.HEALTHY
+    assert [line["state"] for line in lines] == [LogState.SUSPECT, LogState.HEALTHY]
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+
+async def test_a_deadline_that_was_all_but_over_says_nothing_about_the_cluster(
+    cluster: FakeCluster, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that sent slowly left the append no time: that is not Kafka's fault."""
+    monkeypatch.setattr("broker.kafka.publisher.SLOW_SECONDS", 0.25)
+    cluster.script.extend(["silent"] * 4)
+    for _ in range(4):
+        await fails(publisher.append([record("topic")], 0.01))
+    assert publisher.verdict.state is LogState.HEALTHY
+    assert len(cluster.made) == 1
+
+
+async def test_the_start_does_not_wait_and_who_wants_a_verdict_can(cluster: FakeCluster) -> None:
+    """The state is starting until the cluster has shown something, or for 3 s."""
+    cluster.gate = asyncio.Event()
+    publisher = Publisher(Names(""))
+    publisher.start(CONNECTION)
+    await publisher.settled(0.02)
+    assert publisher.verdict == Verdict(LogState.STARTING, "not asked yet")
+    assert "not asked yet" in str(await fails(publisher.append([record("topic")], 10)))
+    settled = asyncio.create_task(publisher.settled(50))
+    cluster.gate.set()
+    async with asyncio.timeout(5):
+        await settled
+    assert publisher.verdict.state is LogState.HEALTHY
+    await publisher.stop()
+
+
+async def test_a_cluster_that_does_not_answer_at_first_is_away_after_a_moment(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection may take long to fail; the verdict comes before that."""
+    monkeypatch.setattr("broker.kafka.keeper.FIRST_VERDICT_SECONDS", 0.02)
+    cluster.gate = asyncio.Event()
+    publisher = Publisher(Names(""))
+    publisher.start(CONNECTION)
+    await publisher.settled(5)
+    assert publisher.verdict == Verdict(LogState.AWAY, "no answer from kafka.test:9092 yet")
+    await publisher.stop()
+
+
+async def test_topics_are_known_and_leaders_connected_before_it_turns_healthy(cluster: FakeCluster) -> None:
+    """The first append has nothing to ask; a topic that is not there is not made by asking, and not asked again."""
+    cluster.gate = asyncio.Event()
+    publisher = Publisher(Names("site."), ("topic", "absent"))
+    publisher.start(CONNECTION)
+    cluster.gate.set()
+    await publisher.settled(5)
+    (question,) = cluster.questions
+    asked = question.build(MetadataRequest_v5)
+    assert (asked.topics, asked.allow_auto_topic_creation) == (["site.absent", "site.topic"], False)
+    client = cluster.made[0].client
+    assert (client.topics, client.connected) == (["site.topic"], [1])
+    await publisher.stop()
+
+
+async def test_a_topic_without_a_leader_is_not_healthy_before_the_first_append(cluster: FakeCluster) -> None:
+    """Topics that are named beforehand count as in use, and the reason names what is missing."""
+    cluster.leader = -1
+    publisher = Publisher(Names("site."), ["topic"])
+    publisher.start(CONNECTION)
+    await publisher.settled(5)
+    assert publisher.verdict == Verdict(LogState.STARTING, "partition 0 of site.topic has no leader")
+    await publisher.stop()
+
+
+async def test_a_trial_that_takes_long_keeps_others_out_for_a_moment_only(
+    cluster: FakeCluster, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it waits for may be a topic of its own."""
+    monkeypatch.setattr("broker.kafka.publisher.TRIAL_SECONDS", 0.05)
+    cluster.script.extend([KafkaError("unexpected"), "silent"])
+    await fails(publisher.append([record("topic")], 1))
+    await until(lambda: publisher.verdict.state is LogState.SUSPECT, 5)
+    trial = asyncio.create_task(publisher.append([record("topic")], 50))
+    await asyncio.sleep(0)
+    assert "one append at a time" in str(await fails(publisher.append([record("topic")], 1)))
+    await asyncio.sleep(0.06)
+    await publisher.append([record("topic")], 1)
+    assert publisher.verdict.state is LogState.HEALTHY
+    trial.cancel()
+    await asyncio.wait([trial])
 
 
 async def test_a_cancelled_append_leaves_the_producer_well(cluster: FakeCluster, publisher: Publisher) -> None:

@@ -80,6 +80,17 @@ class MemoryLog:
         """What the test has set."""
         return LogState.AWAY if self.away else LogState.HEALTHY
 
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy."""
+        return "away" if self.away else ""
+
+    async def settled(self, wait: float) -> LogState:
+        """Return the state."""
+        assert wait > 0
+        await asyncio.sleep(0)
+        return self.state
+
     def check(self) -> None:
         """Fail as the test asks."""
         if self.away:

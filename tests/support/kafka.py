@@ -3,6 +3,7 @@
 Where none can be had the tests are skipped with a word; in CI that is a failure.
 """
 
+import asyncio
 import atexit
 import contextlib
 import functools
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from broker.kafka import KafkaLog
 from broker.settings import BrokerSettings, KafkaSettings
 from deploy.kafka.cluster import KafkaCluster, KafkaMissingError
+from tests.support.logs import until
 
 
 def bootstrap() -> str:
@@ -87,6 +90,25 @@ def kafka_settings(servers: str, prefix: str | None = None, replication: int = 1
     )
 
 
+async def pause(cluster: KafkaCluster, number: int = 1) -> None:
+    """Stop a node as SIGSTOP does and return when each of its threads has: on a busy machine that takes a moment."""
+    cluster.pause(number)
+    threads = Path(f"/proc/{cluster.pid(number)}/task")
+    await until(lambda: asyncio.to_thread(_all_stopped, threads), 5)
+
+
+def _all_stopped(threads: Path) -> bool:
+    states = (file.read_text().rpartition(")")[2].split()[0] for file in threads.glob("*/stat"))
+    return all(state == "T" for state in states)
+
+
+async def set_by_operator(log: KafkaLog, outer: str, **configs: str) -> None:
+    """Set configurations of Kafka's topic `outer`, their names with `_` for `.`, and forget those that were set."""
+    named = {name.replace("_", "."): value for name, value in configs.items()}
+    resource = ConfigResource(ConfigResourceType.TOPIC, outer, named)
+    await log._open()[0].admin.ask("test", lambda admin: admin.alter_configs([resource]), 10)
+
+
 class KafkaFactory:
     """Logs on the session's Kafka that share one topic prefix."""
 
@@ -99,6 +121,7 @@ class KafkaFactory:
         log = KafkaLog(self.settings)
         self.stack.push_async_callback(log.stop)
         await log.start()
+        await log.settled(5.0)
         return log
 
 

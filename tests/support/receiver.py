@@ -81,6 +81,11 @@ class MemoryLog:
             return LogState.STARTING
         return LogState.HEALTHY if self.mood is Mood.WELL else LogState.AWAY
 
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy: the state says it all."""
+        return "" if self.state is LogState.HEALTHY else self.state.value
+
     async def append(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
         """Store all of the records or none, as the mood has it."""
         self.waits.append(wait)

@@ -35,13 +35,13 @@ class AcmeVerifier:
         if not _TIME.fullmatch(time):
             return Verification(Verdict.INVALID_TIMESTAMP)
         if abs(now - int(time)) > self._tolerance:
-            return Verification(Verdict.TIMESTAMP_OUT_OF_TOLERANCE)
+            return Verification(Verdict.TIMESTAMP_OUT_OF_TOLERANCE, skew=int(time) - now)
         given = signature.encode("utf-8", "surrogateescape")
         signed = time.encode() + b"." + request.body
         fitting = [secret for secret in self._secrets if hmac.compare_digest(_signature(secret, signed), given)]
         if not fitting:
             return Verification(Verdict.SIGNATURE_MISMATCH)
-        return Verification(Verdict.VERIFIED, f"hmac:{fitting[0].origin}")
+        return Verification(Verdict.VERIFIED, f"hmac:{fitting[0].origin}", int(time) - now)
 
     def explain(self, request: Request, now: float) -> Sequence[Finding]:
         """Return the verdict in words."""

@@ -8,6 +8,7 @@ from providers.contract import Verdict
 from schemas.vocabulary import EventType
 
 NAMES = {
+    "hookline_clock_skew_seconds",
     "hookline_webhooks",
     "hookline_refusals",
     "hookline_events",

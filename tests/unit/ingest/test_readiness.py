@@ -9,7 +9,7 @@ from ingest.readiness import FRESH, Facts, Readiness, ReadinessReason, judge
 from ingest.spool.contract import SpoolStatus
 
 EMPTY = SpoolStatus(own=0, inherited=0, bytes=0, oldest_age=None, synced_ago=1.0, full=False, set_aside=0)
-WELL = Facts(state=LogState.HEALTHY, settled=True, refused=False, spool=EMPTY, alarm_age=300.0)
+WELL = Facts(state=LogState.HEALTHY, settled=True, refused=False, wrong_clock=False, spool=EMPTY, alarm_age=300.0)
 
 
 def test_a_healthy_log_and_a_sound_spool_are_ready() -> None:
@@ -66,3 +66,9 @@ def test_a_raw_record_that_the_log_refuses_is_shown() -> None:
     """Only some webhooks are too large: ready, and degraded."""
     found = judge(replace(WELL, refused=True))
     assert found == Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
+
+
+def test_a_clock_that_seems_wrong_asks_for_an_operator() -> None:
+    """Whoever tells no time in the proof is served as always: ready, and degraded."""
+    found = judge(replace(WELL, wrong_clock=True))
+    assert found == Readiness(ready=True, degraded=True, reason=ReadinessReason.OWN_CLOCK_SUSPECTED)

@@ -56,7 +56,7 @@ async def test_a_stored_webhook_is_one_line() -> None:
     (line,) = lines
     assert line["event"] == "webhook_stored"
     assert line["webhook_id"] == bench.memory.webhooks[0].id
-    assert (line["account"], line["events"]) == ("main", 2)
+    assert line["account"] == "main"
     assert line["ms"] >= 0
 
 

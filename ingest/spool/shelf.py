@@ -1,0 +1,131 @@
+"""The folders that a worker holds: its own and those it took over; what is removed from them, and when."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import structlog
+
+from ingest.spool import claim, damage, reader
+from ingest.spool.contract import SpoolError
+from ingest.spool.errands import Errands
+from ingest.spool.files import Files
+from ingest.spool.segments import Folder, Segment
+
+_log = structlog.get_logger(__name__)
+
+DISK_WAIT = 5.0
+"""Seconds that one operation on the disk may take before we go on without its answer."""
+
+
+class Shelf:
+    """Folders by name, on the event loop. `keeping` and `reading` are the threads that touch the disk.
+
+    `shrunk` tells that bytes were freed, `changed` is set when there may be something to read.
+    """
+
+    def __init__(self, files: Files, root: Path, changed: asyncio.Event) -> None:
+        self.folders: dict[str, Folder] = {}
+        self.own: Folder | None = None
+        self.shrunk = False
+        self.reading = Errands("spool-reader")
+        self.keeping = Errands("spool-keeper")
+        self._files = files
+        self._root = root
+        self._changed = changed
+        self._sweeping = asyncio.Lock()
+
+    @property
+    def inherited(self) -> list[Folder]:
+        """Folders of workers that ended."""
+        return [folder for folder in self.folders.values() if not folder.own]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on disk in all folders."""
+        return sum(folder.bytes for folder in self.folders.values())
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest record was received that is not published, in ms since 1970, as far as it is known."""
+        times = (folder.oldest for folder in self.folders.values())
+        return min((moment for moment in times if moment is not None), default=None)
+
+    def head(self) -> tuple[Folder, Segment] | None:
+        """Return the first segment with something to publish: inherited ones come first."""
+        own = [] if self.own is None else [self.own]
+        for folder in (*self.inherited, *own):
+            segment = folder.next
+            if segment is not None:
+                return folder, segment
+        return None
+
+    async def sweep(self) -> None:
+        """Remove the files of segments that are published, and folders of others that are empty. Never raises."""
+        async with self._sweeping:
+            try:
+                for folder in list(self.folders.values()):
+                    await self._sweep_folder(folder)
+            except SpoolError as error:
+                _log.warning("spool_not_swept", reason=str(error))
+
+    async def _sweep_folder(self, folder: Folder) -> None:
+        for segment in folder.spent:
+            await self._remove(folder, segment)
+        if (
+            not folder.own
+            and not folder.segments
+            and await self.reading.run(lambda: claim.leave(self._files, folder), DISK_WAIT)
+        ):
+            self.folders.pop(folder.name, None)
+
+    async def _remove(self, folder: Folder, segment: Segment) -> None:
+        path, damaged = folder.path_of(segment), tuple(segment.damaged)
+        try:
+            await self.reading.run(lambda: damage.remove(self._files, self._root, path, damaged), DISK_WAIT)
+        except FileNotFoundError:
+            _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
+        except OSError as error:
+            _log.warning("spool_not_removed", worker=folder.name, segment=segment.number, error=error.strerror)
+            return
+        folder.segments.pop(segment.number, None)
+        self.shrunk = True
+
+    async def adopt(self, *, gating: bool) -> None:
+        """Take over the folders that nobody holds. Raises SpoolUnavailableError where the disk hangs."""
+        held = frozenset(self.folders)
+        try:
+            found = await self.keeping.run(
+                lambda: claim.adopt(self._files, self._root, gating=gating, held=held), DISK_WAIT
+            )
+        except OSError as error:
+            _log.warning("spool_root_unreadable", error=error.strerror)
+            return
+        for folder in found:
+            self.folders[folder.name] = folder
+            if folder.segments:
+                _log.info("spool_adopted", worker=folder.name, segments=len(folder.segments), bytes=folder.bytes)
+        if found:
+            self._changed.set()
+
+    async def count_inherited(self) -> None:
+        """Count what is not counted. Raises SpoolUnavailableError where the disk hangs."""
+        for folder in self.inherited:
+            for segment in list(folder.segments.values()):
+                if not segment.counted and not segment.is_read:
+                    await self._count_segment(folder, segment)
+
+    async def _count_segment(self, folder: Folder, segment: Segment) -> None:
+        taken = segment.taken
+        stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
+        segment.counted = True
+        with contextlib.suppress(OSError):  # who reads it for good will tell
+            counted = await self.keeping.run(lambda: reader.count(self._files, stretch), DISK_WAIT)
+            segment.records = taken + counted.records
+            segment.oldest = segment.oldest or counted.oldest
+
+    def let_go(self) -> None:
+        """Give up all folders, and remove those that are empty. Blocks."""
+        for folder in self.folders.values():
+            if folder.segments or not claim.leave(self._files, folder):
+                claim.let_go(self._files, folder)
