@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NODES ?= 1
 
-.PHONY: setup setup-dev run test quick fuzz kafka bench lock format clean python
-.PHONY: setup setup-dev run test quick kafka bench faults lock format clean python
+.PHONY: setup setup-dev run test quick fuzz kafka bench faults lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
