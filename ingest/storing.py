@@ -25,6 +25,8 @@ from schemas.webhook import Webhook
 LEAST_WAIT = 0.25
 """Seconds that the log has at least, or half of what is left: others may have used up its own time."""
 
+_MAY_TAKE = (LogState.HEALTHY, LogState.SUSPECT)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -89,15 +91,18 @@ class Storing:
         return PublishOutcome.UNAVAILABLE if self._spool is None else await self._keep(self._spool, incoming)
 
     async def _append(self, incoming: Incoming) -> PublishOutcome:
-        now = monotonic()
-        left = incoming.durable_by - now - GRACE
-        wait = min(max(incoming.broker_by - now, min(LEAST_WAIT, left / 2)), left)
         try:
             async with self.gate.while_healthy():
-                return await self._publisher.publish(incoming.webhook, incoming.events(), wait, webhook_id=incoming.id)
+                return await self._publish(incoming)
         except TimeoutError:
             self._metrics.append_failed(AppendFailure.LEFT)
             return PublishOutcome.UNAVAILABLE
+
+    async def _publish(self, incoming: Incoming) -> PublishOutcome:
+        now = monotonic()
+        left = incoming.durable_by - now - GRACE
+        wait = min(max(incoming.broker_by - now, min(LEAST_WAIT, left / 2)), left)
+        return await self._publisher.publish(incoming.webhook, incoming.events(), wait, webhook_id=incoming.id)
 
     async def _keep(self, spool: Spool, incoming: Incoming) -> PublishOutcome:
         try:
@@ -120,8 +125,9 @@ class Storing:
 
     async def _without_spool(self, incoming: Incoming, error: SpoolError) -> PublishOutcome:
         """Append directly although the spool may hold earlier ones: a broken disk must not cost what comes now."""
-        if self._target.state is not LogState.HEALTHY or incoming.durable_by - monotonic() <= GRACE:
+        # A log that is suspected is proved by an append alone, and with a broken spool nobody else makes one.
+        if self._target.state not in _MAY_TAKE or incoming.durable_by - monotonic() <= GRACE:
             _log.error("spool_failed", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
             return PublishOutcome.UNAVAILABLE
         _log.warning("spool_passed_by", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
-        return await self._append(incoming)
+        return await self._publish(incoming)

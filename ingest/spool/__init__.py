@@ -18,6 +18,9 @@ On disk
     <root>/damaged/<worker>-<segment>-<offset>.bin   bytes that were set aside
     <root>/damaged/<worker>-<segment>.seg            a whole segment that could not be copied from
 
+The name of a folder sorts behind those that were there when it was made: its first 8 digits count up, the others are
+random. Folders of dead workers are drained in that order, so what an earlier process received comes first.
+
 A segment is frames, one behind the other, and nothing else. All numbers are big-endian::
 
     offset  bytes

@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,7 @@ from ingest.spool.segments import LOCK, PROBE, Folder, Segment, is_worker, segme
 _log = structlog.get_logger(__name__)
 
 _TRIES = 8
+_RANDOM_BITS = 32
 
 
 def claim(files: Files, root: Path) -> Folder:
@@ -29,7 +31,10 @@ def claim(files: Files, root: Path) -> Folder:
 
 
 def adopt(files: Files, root: Path, *, gating: bool, held: frozenset[str]) -> list[Folder]:
-    """Take over every folder that nobody holds; those of `held` are ours already. Raises OSError for the root."""
+    """Take over every folder that nobody holds, the oldest first; those of `held` are ours already.
+
+    Raises OSError for the root.
+    """
     found: list[Folder] = []
     for name in files.list(root):
         if is_worker(name) and name not in held:
@@ -73,9 +78,12 @@ def _make(files: Files, path: Path) -> None:
 
 
 def _claim_new(files: Files, root: Path) -> Folder | None:
-    """Return a new folder that we hold; None where another process adopted it before we had its lock."""
-    path = root / f"w-{secrets.token_hex(8)}"
-    files.mkdir(path)
+    """Return a new folder that we hold; None where another process took the name or the lock before us."""
+    path = root / _new_name(files.list(root))
+    try:
+        files.mkdir(path)
+    except FileExistsError:
+        return None
     try:
         lock = files.lock(path / LOCK)
     except FileNotFoundError:
@@ -84,6 +92,12 @@ def _claim_new(files: Files, root: Path) -> Folder | None:
         return None
     files.sync_folder(root)
     return Folder(path, lock, own=True)
+
+
+def _new_name(names: Sequence[str]) -> str:
+    """Return a name that sorts behind all that are there: folders of dead workers are drained in that order (P4)."""
+    last = max((int(name[2:10], 16) for name in names if is_worker(name)), default=0)
+    return f"w-{last + 1:08x}{secrets.randbits(_RANDOM_BITS):08x}"
 
 
 def _adopted(files: Files, path: Path, *, gating: bool) -> Folder | None:

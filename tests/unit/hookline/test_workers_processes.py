@@ -146,6 +146,10 @@ async def test_a_stopped_worker_holds_no_question_up(desk: Desk) -> None:
     async with workers(desk, broker=AWAY) as site:
         first, _ = await site.pids()
         assert first is not None
+        async with asyncio.timeout(20):
+            # Until the log is known to be away, its silence is waited for.
+            while not all(worker["ready"] for worker in (await site.page("/readyz"))["workers"]):  # noqa: ASYNC110 - a page has no event
+                await asyncio.sleep(0.1)
         os.kill(first, signal.SIGSTOP)
         try:
             async with asyncio.timeout(5):

@@ -191,3 +191,21 @@ async def test_an_idle_spool_holds_no_segment() -> None:
             await asyncio.sleep(0.01)
     assert spool.status().bytes == 0
     await spool.stop()
+
+
+async def test_folders_of_dead_workers_are_drained_in_the_order_of_their_making() -> None:
+    """Whoever died first received first: the order of their records holds over several restarts (P4)."""
+    disk = Disk()
+    for number in range(1, 6):
+        files = FaultyFiles(disk)
+        spool = Spool(settings(), files=files)
+        await spool.start()
+        item = webhook(number)
+        await spool.add(item.id, item, 5)
+        files.die()
+        await spool.stop()
+    last = Spool(settings(), files=FaultyFiles(disk))
+    await last.start()
+    found, _ = await drain(last)
+    await last.stop()
+    assert [record.webhook_id for record in found] == [webhook(number).id for number in range(1, 6)]
