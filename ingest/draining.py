@@ -22,9 +22,9 @@ from ingest.spool.contract import Batch, Damaged, Spooled, SpoolError
 from ingest.spool.spool import Spool
 from providers.contract import Account, Provider
 
-MOST_RECORDS = 256
-MOST_BYTES = 2 * 1024 * 1024
-WAIT = 5.0
+MOST_RECORDS = 512
+MOST_BYTES = 4 * 1024 * 1024
+WAIT = 10.0
 """Seconds that the log has for one batch. Nobody outside waits for it."""
 
 SOLE_WAIT = 10.0

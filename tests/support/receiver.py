@@ -73,12 +73,15 @@ class MemoryLog:
     waits: list[float] = field(default_factory=list[float])
     appending: int = 0
     starting: bool = False
+    suspect: bool = False
 
     @property
     def state(self) -> LogState:
         """What the log can do now."""
         if self.starting:
             return LogState.STARTING
+        if self.suspect:
+            return LogState.SUSPECT
         return LogState.HEALTHY if self.mood is Mood.WELL else LogState.AWAY
 
     @property

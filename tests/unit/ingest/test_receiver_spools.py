@@ -23,6 +23,7 @@ from tests.support.receiver import (
     receiver,
     request_bytes,
     until,
+    with_policy,
 )
 
 
@@ -73,6 +74,33 @@ async def test_a_log_that_hangs_is_left_at_broker_wait_and_the_webhook_is_spoole
         assert answer.status == POLICY.success_status
         assert POLICY.broker_wait - 0.1 <= taken < POLICY.answer_by
         bench.memory.gate.set()
+
+
+async def test_a_log_that_turns_unhealthy_is_left_at_once(tmp_path: Path) -> None:
+    """Whatever time the provider would have left: nobody waits for a log that is known to be away."""
+    patient = endpoint(with_policy(broker_wait=30.0, answer_by=60.0))
+    memory = MemoryLog(gate=asyncio.Event())
+    spool = Spool(SpoolSettings(dir=str(tmp_path)), clock=lambda: NOW)
+    async with receiver(memory, [patient], spool=spool) as bench:
+        asked = asyncio.create_task(bench.ask(numbered(1)))
+        await until(lambda: memory.appending == 1)
+        memory.mood = Mood.AWAY
+        async with asyncio.timeout(5):
+            assert (await asked).status == POLICY.success_status
+        assert bench.value("webhooks_total", account="main", outcome="spooled") == 1
+        assert bench.value("append_failures_total", reason="log_left") == 1
+
+
+async def test_a_broken_spool_is_passed_by_where_the_log_may_take(tmp_path: Path) -> None:
+    """A disk that fails must not cost what a log that is only suspected could store."""
+    memory = MemoryLog()
+    async with spooling(tmp_path, memory) as bench:
+        memory.suspect = True
+        assert bench.server._spool is not None
+        await bench.server._spool.stop()
+        assert (await bench.ask(numbered(1))).status == POLICY.success_status
+        assert bench.value("append_failures_total", reason="spool_failed") == 1
+        assert len(memory.webhooks) == 1
 
 
 async def test_what_was_spooled_reaches_the_log_in_order_when_it_is_back(tmp_path: Path) -> None:
