@@ -115,7 +115,7 @@ class Storing:
             self._metrics.append_failed(AppendFailure.SPOOL_FULL)
         except SpoolError as error:
             self._metrics.append_failed(AppendFailure.SPOOL_FAILED)
-            return await self._without_spool(incoming, error)
+            return await self._without_spool(spool, incoming, error)
         except Exception as error:  # noqa: BLE001 - a spool that breaks its contract holds nothing
             _log.error("spool_broken", account=incoming.webhook.account, error=type(error).__name__)
             self._metrics.append_failed(AppendFailure.ERROR)
@@ -123,10 +123,13 @@ class Storing:
             return PublishOutcome.SPOOLED
         return PublishOutcome.UNAVAILABLE
 
-    async def _without_spool(self, incoming: Incoming, error: SpoolError) -> PublishOutcome:
-        """Append directly although the spool may hold earlier ones: a broken disk must not cost what comes now."""
-        # A log that is suspected is proved by an append alone, and with a broken spool nobody else makes one.
-        if self._target.state not in _MAY_TAKE or incoming.durable_by - monotonic() <= GRACE:
+    async def _without_spool(self, spool: Spool, incoming: Incoming, error: SpoolError) -> PublishOutcome:
+        """Append directly where the spool is broken but empty; what waits in it must not be overtaken (P4).
+
+        A log that is suspected is proved by an append alone, and with a broken spool nobody else makes one.
+        """
+        left = incoming.durable_by - monotonic()
+        if spool.gating or self._target.state not in _MAY_TAKE or left <= GRACE:
             _log.error("spool_failed", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
             return PublishOutcome.UNAVAILABLE
         _log.warning("spool_passed_by", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
