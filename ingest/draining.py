@@ -6,6 +6,7 @@ one, so that the others do not suffer for it. Nothing is taken out of the spool 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +15,7 @@ import structlog
 
 from broker.background import keep_going
 from broker.log import Log, LogState
-from ingest.gate import Gate
+from ingest.gate import HOLD_WAIT, Gate
 from ingest.metrics import IngestMetrics
 from ingest.normalizing import events_of
 from ingest.publisher import Prepared, Publisher, PublishOutcome, unrecognized
@@ -34,6 +35,9 @@ HOLD_AT = 64
 """Records in the spool at which newcomers are held until it is empty."""
 
 _SLICE = 8
+_LEAST_BYTES = 64 * 1024
+_MOST_MADE = 4_000
+_MOST_MADE_BYTES = 16 * 1024 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 # Longer rests would leave a busy worker with a spool that never runs dry, which costs it more than the drain does.
 _LONGEST_REST = 0.02
@@ -74,6 +78,7 @@ class Drain:
         self._spool, self._gate, self._tools = spool, gate, tools
         self._pause = _FIRST_PAUSE
         self._flowing = False
+        self._most = MOST_RECORDS
         self._task: asyncio.Task[None] | None = None
         self.drained = 0
 
@@ -92,10 +97,20 @@ class Drain:
         """Drain until cancelled."""
         try:
             while True:
-                await self._spool.wait_for_records()
+                await self._await_records()
                 await self.turn()
         finally:
             self._gate.release()
+
+    async def _await_records(self) -> None:
+        """Return when there may be something to publish. Nobody is held for what does not come."""
+        if self._gate.holding:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HOLD_WAIT):
+                    await self._spool.wait_for_records()
+                return
+            self._gate.release()
+        await self._spool.wait_for_records()
 
     async def turn(self) -> bool:
         """Publish one batch if there is one and the log takes it; tell whether that was done."""
@@ -118,13 +133,16 @@ class Drain:
         if self._tools.log.state is LogState.AWAY:
             return False
         try:
-            batch = await self._spool.next_batch(MOST_RECORDS, MOST_BYTES)
+            batch = await self._spool.next_batch(self._most, max(_LEAST_BYTES, MOST_BYTES * self._most // MOST_RECORDS))
             if batch is None:
                 # What was accepted is still being written.
                 return self._flowing
             refused = await self._publish(batch)
             if refused is None:
+                # Smaller ones may pass where a large one does not: a narrow line, a broker that has just come up.
+                self._most = max(1, self._most // 2)
                 return False
+            self._most = min(MOST_RECORDS, 2 * self._most)
             await self._spool.done(batch, refused)
         except SpoolError as error:
             _log.error("spool_not_read", reason=str(error))
@@ -135,14 +153,38 @@ class Drain:
 
     async def _publish(self, batch: Batch) -> Sequence[Damaged] | None:
         """Return what the log refuses of a batch for good, when it has all the rest; None where it has not."""
+        refused: list[Damaged] = []
+        at = 0
+        while at < len(batch.records):
+            prepared = await self._prepare(batch.records[at:])
+            found = await self._append(prepared, batch.records[at : at + len(prepared)])
+            if found is None:
+                return None
+            refused += found
+            at += len(prepared)
+        return refused
+
+    async def _prepare(self, records: Sequence[Spooled]) -> Sequence[Prepared]:
+        """Make the events of the first records, of as many as one append should have, of one at least."""
         prepared: list[Prepared] = []
-        for at in range(0, len(batch.records), _SLICE):
-            prepared += [self._prepared(each) for each in batch.records[at : at + _SLICE]]
-            # Live traffic has its turn between the slices.
-            await asyncio.sleep(0)
-        outcome = await self._tools.publisher.publish_all(prepared, WAIT) if prepared else PublishOutcome.STORED
+        made = size = 0
+        for each in records:
+            prepared.append(self._prepared(each))
+            number = 1 + len(prepared[-1].events)
+            made += number
+            # Each event carries the provider's own object along, which may be the whole body.
+            size += number * each.length
+            if made > _MOST_MADE or size > _MOST_MADE_BYTES:
+                break
+            if not len(prepared) % _SLICE:
+                # Live traffic has its turn between the slices.
+                await asyncio.sleep(0)
+        return prepared
+
+    async def _append(self, prepared: Sequence[Prepared], records: Sequence[Spooled]) -> Sequence[Damaged] | None:
+        outcome = await self._tools.publisher.publish_all(prepared, WAIT)
         if outcome is PublishOutcome.REFUSED:
-            return await self._one_by_one(prepared, batch.records)
+            return await self._one_by_one(prepared, records)
         return () if outcome.durable else None
 
     async def _one_by_one(self, prepared: Sequence[Prepared], records: Sequence[Spooled]) -> Sequence[Damaged] | None:

@@ -19,6 +19,10 @@ from ingest.spool.spool import Spool
 HOLD_WAIT = 0.2
 """Seconds that a webhook is held at most. Then it goes to the spool like those before it."""
 
+_MAY_TAKE = (LogState.HEALTHY, LogState.SUSPECT)
+# Turns of the loop that an append needs to end and its webhook to reach the spool. Two or three will do.
+_TURNS = 100
+
 LOOK_EVERY = 0.02
 """Seconds between two looks at the log's state while webhooks wait for it."""
 
@@ -29,8 +33,10 @@ class Gate:
     def __init__(self, log: Log, spool: Spool | None) -> None:
         self._log = log
         self._spool = spool
-        self._held: asyncio.Future[None] | None = None
-        self._waiting = set[asyncio.Timeout]()
+        self._holding = False
+        # In the order in which they came, which is the order in which they go on.
+        self._queue: dict[asyncio.Future[None], None] = {}
+        self._waiting: dict[asyncio.Timeout, None] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -50,40 +56,79 @@ class Gate:
         """Whether webhooks may go to the log directly."""
         if self._spool is None:
             return True
-        return self._log.state is LogState.HEALTHY and not self._spool.gating and self._held is None
+        return self._log.state is LogState.HEALTHY and not self._spool.gating and not self.holding
+
+    @property
+    def may_poll(self) -> bool:
+        """Whether polls may store. A log that is only suspected is proved by an append, and there may be no other."""
+        if self._spool is None:
+            return True
+        return self._log.state in _MAY_TAKE and not self._spool.gating and not self.holding
+
+    @property
+    def holding(self) -> bool:
+        """Whether newcomers wait."""
+        return self._holding
 
     async def direct(self) -> bool:
         """Return whether this webhook goes to the log directly. Waits for HOLD_WAIT seconds at most."""
-        if self._held is not None:
-            await asyncio.wait([self._held], timeout=HOLD_WAIT)
+        if self._holding or self._queue:
+            await self._take_turn()
+        if self._waiting and self._log.state is not LogState.HEALTHY:
+            await self._let_earlier_ones_leave()
         return self.open
+
+    async def _take_turn(self) -> None:
+        ticket = asyncio.get_running_loop().create_future()
+        self._queue[ticket] = None
+        try:
+            await asyncio.wait([ticket], timeout=HOLD_WAIT)
+        finally:
+            del self._queue[ticket]
+            if not self._holding:
+                self._wake_next()
+
+    def _wake_next(self) -> None:
+        first = next(iter(self._queue), None)
+        if first is not None and not first.done():
+            first.set_result(None)
+
+    async def _let_earlier_ones_leave(self) -> None:
+        """Send those to the spool that wait for the log, and let them be there before the one that found out."""
+        earlier = tuple(self._waiting)
+        self._end_waiting()
+        for _ in range(_TURNS):
+            if not any(scope in self._waiting for scope in earlier):
+                return
+            await asyncio.sleep(0)
 
     @contextlib.asynccontextmanager
     async def while_healthy(self) -> AsyncGenerator[None]:
         """End what is inside by TimeoutError when the log is healthy no longer, where there is a spool instead."""
         async with asyncio.timeout(None) as scope:
-            self._waiting.add(scope)
+            self._waiting[scope] = None
             try:
                 yield
             finally:
-                self._waiting.discard(scope)
+                self._waiting.pop(scope, None)
 
     def hold(self) -> None:
         """Let newcomers wait until `release`."""
-        if self._held is None:
-            self._held = asyncio.get_running_loop().create_future()
+        self._holding = True
 
     def release(self) -> None:
         """Let those go on that wait, in the order in which they came."""
-        held, self._held = self._held, None
-        if held is not None:
-            held.set_result(None)
+        self._holding = False
+        self._wake_next()
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             if self._waiting and self._log.state is not LogState.HEALTHY:
-                now = asyncio.get_running_loop().time()
-                for scope in tuple(self._waiting):
-                    scope.reschedule(now)
-                self._waiting.clear()
+                self._end_waiting()
+
+    def _end_waiting(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for scope in tuple(self._waiting):
+            if not scope.expired():
+                scope.reschedule(now)

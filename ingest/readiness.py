@@ -50,6 +50,7 @@ class Facts:
     alarm_age: float
 
 
+_NO_ROOM = (ReadinessReason.SPOOL_FAILING, ReadinessReason.SPOOL_FULL)
 _REASONS = {
     LogState.STARTING: ReadinessReason.LOG_STARTING,
     LogState.SUSPECT: ReadinessReason.LOG_SUSPECT,
@@ -65,6 +66,9 @@ def judge(facts: Facts) -> Readiness:
         # Only some webhooks are too large for the topic; a receiver taken out would never learn of its cure.
         return Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
     trouble = None if facts.spool is None else _trouble(facts.spool, facts.alarm_age)
+    if facts.spool is not None and facts.spool.own and trouble is not None and trouble in _NO_ROOM:
+        # What comes now has to go behind what waits in the spool, and cannot.
+        return Readiness(ready=False, degraded=True, reason=trouble)
     if facts.wrong_clock:
         # Senders without a time in their proof are served as always.
         trouble = trouble or ReadinessReason.OWN_CLOCK_SUSPECTED
@@ -80,7 +84,7 @@ def _without_log(facts: Facts) -> Readiness:
     if facts.spool is None or starting:
         return Readiness(ready=False, degraded=not starting, reason=reason)
     trouble = _trouble(facts.spool, facts.alarm_age)
-    if trouble is ReadinessReason.SPOOL_FAILING or trouble is ReadinessReason.SPOOL_FULL:
+    if trouble is not None and trouble in _NO_ROOM:
         return Readiness(ready=False, degraded=True, reason=trouble)
     return Readiness(ready=True, degraded=True, reason=reason)
 

@@ -101,7 +101,7 @@ class Server:
     def _polls_of(self, polled: Sequence[PolledAccount]) -> Polls:
         # Past the spool: what is not stored stays at the provider, which is a better place than our disk.
         gate = self._storing.gate
-        return Polls(polled, self._publisher, self._metrics, self._clock, may_store=lambda: gate.open)
+        return Polls(polled, self._publisher, self._metrics, self._clock, may_store=lambda: gate.may_poll)
 
     async def start(self, given: Sequence[socket.socket] = ()) -> None:
         """Open the spool and listen, whether the log is there or not; on sockets that are shared where they are given.

@@ -14,7 +14,7 @@ On disk
 
     <root>/w-<16 hex digits>/lock                    held by flock while the worker lives
     <root>/w-<16 hex digits>/<16 digits>.seg         segments, numbered from 1 in the order of writing
-    <root>/w-<16 hex digits>/probe                   a few bytes, written and synced while nothing else is
+    <root>/w-<16 hex digits>/probe                   64 KiB, written, synced and removed while nothing else is
     <root>/damaged/<worker>-<segment>-<offset>.bin   bytes that were set aside
     <root>/damaged/<worker>-<segment>.seg            a whole segment that could not be copied from
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -30,18 +30,16 @@ def claim(files: Files, root: Path) -> Folder:
     raise SpoolError(f"the spool's folder {root} gives no lock")
 
 
-def adopt(files: Files, root: Path, *, gating: bool, held: frozenset[str]) -> list[Folder]:
-    """Take over every folder that nobody holds, the oldest first; those of `held` are ours already.
+def adopt(files: Files, root: Path, take: Callable[[Folder], None], *, gating: bool, held: frozenset[str]) -> None:
+    """Hand over every folder that nobody holds to `take`, the oldest first; those of `held` are ours already.
 
     Raises OSError for the root.
     """
-    found: list[Folder] = []
     for name in files.list(root):
         if is_worker(name) and name not in held:
             folder = _adopted(files, root / name, gating=gating)
             if folder is not None:
-                found.append(folder)
-    return found
+                take(folder)
 
 
 def leave(files: Files, folder: Folder) -> bool:

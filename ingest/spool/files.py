@@ -23,6 +23,10 @@ class Files(Protocol):
         """Make what was written durable, with its size."""
         ...
 
+    def linked(self, handle: int) -> bool:
+        """Tell whether the file still has a name: without one it is gone with the process."""
+        ...
+
     def truncate(self, handle: int, size: int) -> None:
         """Cut the file at `size` bytes."""
         ...
@@ -88,6 +92,10 @@ class OsFiles:
     def sync(self, handle: int) -> None:
         """Call fdatasync, which covers the size of the file too."""
         os.fdatasync(handle)
+
+    def linked(self, handle: int) -> bool:
+        """Look at the number of its names."""
+        return os.fstat(handle).st_nlink > 0
 
     def truncate(self, handle: int, size: int) -> None:
         """Cut the file."""

@@ -94,19 +94,23 @@ class Shelf:
     async def adopt(self, *, gating: bool) -> None:
         """Take over the folders that nobody holds. Raises SpoolUnavailableError where the disk hangs."""
         held = frozenset(self.folders)
+        loop = asyncio.get_running_loop()
+        files, root = self._files, self._root
+
+        def take(folder: Folder) -> None:
+            # Each as soon as its lock is ours: who waits for all of them may have given up by then.
+            loop.call_soon_threadsafe(self._take, folder)
+
         try:
-            found = await self.keeping.run(
-                lambda: claim.adopt(self._files, self._root, gating=gating, held=held), DISK_WAIT
-            )
+            await self.keeping.run(lambda: claim.adopt(files, root, take, gating=gating, held=held), DISK_WAIT)
         except OSError as error:
             _log.warning("spool_root_unreadable", error=error.strerror)
-            return
-        for folder in found:
-            self.folders[folder.name] = folder
-            if folder.segments:
-                _log.info("spool_adopted", worker=folder.name, segments=len(folder.segments), bytes=folder.bytes)
-        if found:
-            self._changed.set()
+
+    def _take(self, folder: Folder) -> None:
+        self.folders[folder.name] = folder
+        if folder.segments:
+            _log.info("spool_adopted", worker=folder.name, segments=len(folder.segments), bytes=folder.bytes)
+        self._changed.set()
 
     async def count_inherited(self) -> None:
         """Count what is not counted. Raises SpoolUnavailableError where the disk hangs."""
@@ -118,11 +122,11 @@ class Shelf:
     async def _count_segment(self, folder: Folder, segment: Segment) -> None:
         taken = segment.taken
         stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
-        segment.counted = True
         with contextlib.suppress(OSError):  # who reads it for good will tell
             counted = await self.keeping.run(lambda: reader.count(self._files, stretch), DISK_WAIT)
             segment.records = taken + counted.records
             segment.oldest = segment.oldest or counted.oldest
+        segment.counted = True
 
     def let_go(self) -> None:
         """Give up all folders, and remove those that are empty. Blocks."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ STOP_WAIT = 2.0
 _START_WAIT = 10.0
 _COUNT_WAIT = 1.0
 _MOST_FAILURES = 3
+_CONDEMNING = (errno.EIO, errno.EUCLEAN)
 
 
 class Spool:
@@ -67,6 +69,11 @@ class Spool:
     def gating(self) -> bool:
         """Whether records wait that later ones must not overtake (P4): own ones, and those found at start."""
         return self.own > 0 or any(folder.gating and folder.next is not None for folder in self._shelf.inherited)
+
+    @property
+    def holds_gating(self) -> bool:
+        """Whether records wait durably that later ones must not overtake; those that are only being written do not."""
+        return any(folder.next is not None for folder in self._shelf.folders.values() if folder.own or folder.gating)
 
     async def start(self) -> None:
         """Take a folder of our own and those of workers that ended. Raises SpoolError for what cannot be."""
@@ -246,7 +253,9 @@ class Spool:
         Raises SpoolUnavailableError before that.
         """
         segment.failures += 1
-        if segment.failures < _MOST_FAILURES and not isinstance(error, FileNotFoundError):
+        # A shortage in the process, or a right that is missing, says nothing of the bytes: that is waited for.
+        of_the_disk = error.errno in _CONDEMNING and segment.failures >= _MOST_FAILURES
+        if not of_the_disk and not isinstance(error, FileNotFoundError):
             raise SpoolUnavailableError(f"the spool cannot be read: {error.strerror}") from error
         reason = f"the segment cannot be read: {error.strerror}"
         rest = Damaged(stretch.place(stretch.offset), stretch.end - stretch.offset, None, reason, tail=True)

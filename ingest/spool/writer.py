@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,10 @@ MAX_JOBS = 4096
 MAX_QUEUED_BYTES = 64 << 20
 _GROUP_BYTES = 8 << 20
 PROBE_EVERY = 2.0
+STUCK = 1.0
+"""Seconds that a write may take before the disk counts as hung."""
+
+_PROBE_BYTES = 64 << 10
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +44,7 @@ class Job:
     abandoned: bool = False
     stored_in: int | None = None
     error: str = ""
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def size(self) -> int:
@@ -123,6 +129,10 @@ class Writer:
         loop = self._loop
         if loop is None or self._stopping:
             raise SpoolUnavailableError("the spool is not open")
+        oldest = next(iter(self.waiting.values()), None)
+        if oldest is not None and time.monotonic() - oldest.since > STUCK:
+            # One more would wait in vain, and keep the way to the log shut while it does.
+            raise SpoolUnavailableError("the spool's disk hangs")
         job = Job(webhook_id, payload, millis, loop.create_future())
         crowded = self.waiting and self.queued_bytes + job.size > MAX_QUEUED_BYTES
         if crowded or len(self.waiting) >= MAX_JOBS:
@@ -203,6 +213,8 @@ class Writer:
             at += job.size
         self._files.write(active.handle, b"".join(parts))
         self._files.sync(active.handle)
+        if not self._files.linked(active.handle):
+            raise OSError(errno.ENOENT, "the segment was removed while it was written")
         self.synced_at = time.monotonic()
         self._failing = False
         active.end = at
@@ -263,17 +275,18 @@ class Writer:
             self._files.close(active.handle)
 
     def _probe(self) -> None:
-        """Prove that the disk takes and keeps bytes."""
+        """Prove that the disk takes and keeps bytes, as many as some webhooks have: a full one has room for a few."""
         path = self._folder / PROBE
         try:
             with contextlib.suppress(FileNotFoundError):
                 self._files.unlink(path)
             handle = self._files.create(path)
             try:
-                self._files.write(handle, b"hookline")
+                self._files.write(handle, bytes(_PROBE_BYTES))
                 self._files.sync(handle)
             finally:
                 self._files.close(handle)
+                self._files.unlink(path)
             self.synced_at = time.monotonic()
         except Exception as error:  # noqa: BLE001 - the thread must live
             if not self._failing:

@@ -1,0 +1,70 @@
+"""The order at the gate: whoever came first goes first, whichever way it is (P4)."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from broker.log import Log, LogState
+from ingest.gate import Gate
+from ingest.settings import SpoolSettings
+from ingest.spool import Spool
+from tests.support.receiver import NOW, POLICY, MemoryLog, body_of, receiver, request_bytes, until
+
+
+@dataclass
+class Parts:
+    """As much of a log and of a spool as the gate looks at."""
+
+    state: LogState = LogState.HEALTHY
+    gating: bool = False
+
+    @property
+    def gate(self) -> Gate:
+        """Return a gate between the two."""
+        return Gate(cast("Log", self), cast("Spool", self))
+
+
+async def test_whoever_was_held_goes_on_before_a_newcomer() -> None:
+    """One behind the other, those that come at the moment of the release at the end."""
+    gate = Parts().gate
+    order: list[str] = []
+
+    async def come(name: str) -> None:
+        assert await gate.direct()
+        order.append(name)
+
+    gate.hold()
+    held = [asyncio.create_task(come(name)) for name in "abc"]
+    await asyncio.sleep(0.01)
+    gate.release()
+    await asyncio.gather(*held, come("d"), come("e"))
+    assert order == list("abcde")
+
+
+async def test_polls_may_prove_a_suspected_log_that_nobody_else_appends_to() -> None:
+    """Webhooks go to the spool then; with none of them, only a poll can show that the log is well."""
+    assert Parts(LogState.SUSPECT).gate.may_poll
+    assert not Parts(LogState.SUSPECT).gate.open
+    assert not Parts(LogState.AWAY).gate.may_poll
+    assert not Parts(LogState.SUSPECT, gating=True).gate.may_poll
+
+
+async def test_those_that_wait_for_a_log_that_turns_sick_reach_the_spool_in_their_order(tmp_path: Path) -> None:
+    """And before the one that comes just then."""
+    memory = MemoryLog(gate=asyncio.Event())
+    spool = Spool(SpoolSettings(dir=str(tmp_path)), clock=lambda: NOW)
+    async with receiver(memory, spool=spool) as bench:
+        assert memory.gate is not None
+        asked = []
+        for number in range(10):
+            asked.append(asyncio.create_task(bench.ask(request_bytes(body_of(id=f"m{number}")))))
+            await until(lambda wanted=number + 1: memory.appending == wanted)  # type: ignore[misc] # bound at once
+        memory.suspect = True
+        asked.append(asyncio.create_task(bench.ask(request_bytes(body_of(id="m10")))))
+        assert {answer.status for answer in await asyncio.gather(*asked)} == {POLICY.success_status}
+        memory.suspect = False
+        memory.gate.set()
+        await until(lambda: bench.server.drained == 11)
+        bodies = [webhook.body for webhook in memory.webhooks]
+        assert bodies == [body_of(id=f"m{number}") for number in range(11)]
