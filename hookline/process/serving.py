@@ -5,7 +5,11 @@ import contextlib
 import resource
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import structlog
 
 from hookline.configuration.config import Config
 from hookline.process.application import Application
@@ -15,6 +19,10 @@ from hookline.process.startup import endpoints_of
 from hookline.process.worker_link import Link, Place, share_of
 
 _MOST_FILES = 65_536
+# Beside connections from outside: the log, the spool, providers' APIs, the admin address.
+_OTHER_FILES = 128
+
+logger: Any = structlog.get_logger()
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -24,8 +32,7 @@ def serve(config: Config, roles: frozenset[Role]) -> int:
     A second signal ends at once; what was acknowledged is safe then too.
     """
     configure_logs(config.logging)
-    _allow_connections()
-    application = Application(config, roles)
+    application = Application(_allow_connections(config), roles)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_serve(application))
 
@@ -33,8 +40,7 @@ def serve(config: Config, roles: frozenset[Role]) -> int:
 def serve_worker(config: Config, place: Place) -> int:
     """Run one of several receivers until a signal comes or its parent ends, and return the exit status."""
     configure_logs(config.logging, worker=place.number)
-    _allow_connections()
-    application = Application(share_of(config, place.of), frozenset({Role.INGEST}), place=place)
+    application = Application(share_of(_allow_connections(config), place.of), frozenset({Role.INGEST}), place=place)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_serve_worker(application, place))
 
@@ -49,7 +55,7 @@ def supervise(config: Config, count: int, arguments: Sequence[str]) -> int:
 
     endpoints_of(config)
     configure_logs(config.logging)
-    _allow_connections()
+    _allow_connections(config)
 
     async def run() -> int:
         return await until_signal(Supervisor(config, count, worker_command(arguments)).run)
@@ -67,13 +73,27 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _allow_connections() -> None:
-    """Use as many open files as the system lets us: many shells allow 1024 by default, below `max_connections`."""
+def _allow_connections(config: Config) -> Config:
+    """Return the configuration with no more connections than there can be open files, after asking for many.
+
+    A receiver that runs out of them cannot even write its spool.
+    """
+    soft = _raise_limit()
+    most = max(1, soft - _OTHER_FILES)
+    if soft == resource.RLIM_INFINITY or config.server.max_connections <= most:
+        return config
+    logger.warning("fewer_connections", max_connections=most, open_files=soft, wanted=config.server.max_connections)
+    return replace(config, server=replace(config.server, max_connections=most))
+
+
+def _raise_limit() -> int:
+    """Use as many open files as the system lets us, and return how many: many shells allow 1024 by default."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 async def _serve(application: Application) -> int:

@@ -287,7 +287,7 @@ async def test_a_full_queue_refuses_at_once(tmp_path: Path) -> None:
         holder = asyncio.create_task(asyncio.to_thread(hold_lock, path, held, done))
         await until(held.is_set)
         large = [record("t", bytes(4_000_000)) for _ in range(4)]
-        waiting = [asyncio.create_task(log.append(large, 2)) for _ in range(4)]
+        waiting = [asyncio.create_task(log.append(large, 30)) for _ in range(4)]
         await asyncio.sleep(0)
         with pytest.raises(LogUnavailableError, match="queue is full"):
             await log.append(large, 60)

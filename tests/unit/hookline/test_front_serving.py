@@ -9,15 +9,18 @@ import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from hookline.configuration.config import load_config
+from hookline.process import serving
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, free_ports
 
 
 def test_a_low_limit_of_open_files_is_raised() -> None:
     """Each connection is an open file, and many shells allow fewer than the receiver does."""
     code = (
-        "import resource as r; from hookline.process.serving import _allow_connections;"
-        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); _allow_connections(); print(r.getrlimit(r.RLIMIT_NOFILE))"
+        "import resource as r; from hookline.process.serving import _raise_limit;"
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); _raise_limit(); print(r.getrlimit(r.RLIMIT_NOFILE))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=30)
     assert done.stdout == "(2000, 2000)\n"
@@ -66,3 +69,17 @@ async def _post(desk: Desk, url: str) -> int:
                     return answer.status
             except aiohttp.ClientConnectorError:
                 await asyncio.sleep(0.05)
+
+
+def test_no_more_connections_are_promised_than_there_can_be_open_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that runs out of open files could not even write its spool."""
+    desk = Desk(tmp_path)
+    desk.key_file()
+    desk.write_sound(listen=1, admin=2)
+    config = load_config(desk.config, {})
+    monkeypatch.setattr(serving, "_raise_limit", lambda: 1024)
+    assert serving._allow_connections(config).server.max_connections == 1024 - serving._OTHER_FILES
+    monkeypatch.setattr(serving, "_raise_limit", lambda: 65_536)
+    assert serving._allow_connections(config) is config

@@ -113,7 +113,12 @@ async def test_every_worker_answers_through_the_parent(desk: Desk) -> None:
 async def test_log_lines_name_their_worker(desk: Desk) -> None:
     """All lines go to one stream."""
     async with workers(desk, broker=AWAY) as site:
-        assert {line["worker"] for line in site.lines("started")} == {1, 2}
+        # A worker is up a little before it has written so.
+        await until(lambda: _started_by(site, {1, 2}))
+
+
+async def _started_by(site: Workers, numbers: set[int]) -> bool:
+    return {line["worker"] for line in site.lines("started")} == numbers
 
 
 async def test_a_killed_worker_is_replaced(desk: Desk) -> None:
