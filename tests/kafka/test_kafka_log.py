@@ -237,7 +237,9 @@ async def test_a_member_is_told_before_its_partitions_go(factory: KafkaFactory) 
     second = await other.subscribe(group, [topic])
     async with asyncio.timeout(PATIENCE):
         while not told.is_set():
-            assert await first.poll(1, 0.1) == []
+            found = await first.poll(1, 0.1)
+            # The poll in which it is told may go on behind the commit: the partition may come back to it.
+            assert found == [] or told.is_set()
     assert await log.committed(group, Partition(topic, 0)) == 2
     await first.close()
     assert [stored.value for stored in await collect(second, 2)] == [b"2", b"3"]
