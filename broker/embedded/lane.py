@@ -58,6 +58,7 @@ class Lane(ABC, Generic[S]):
         self._max_bytes = max_bytes
         self._jobs = 0
         self._bytes = 0
+        self._busy_since = time.monotonic()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self.session: S | None = None
@@ -112,6 +113,8 @@ class Lane(ABC, Generic[S]):
         if self._jobs >= self._max_jobs or (self._jobs and self._bytes + size > self._max_bytes):
             raise LogUnavailableError("the log's queue is full")
         job = Job[S](work, self._loop.create_future(), time.monotonic() + wait, size)
+        if not self._jobs:
+            self._busy_since = time.monotonic()
         self._jobs += 1
         self._bytes += size
         self._queue.put(job)
@@ -145,7 +148,13 @@ class Lane(ABC, Generic[S]):
             if loop is not None:
                 loop.call_soon_threadsafe(self._settle, jobs)
 
+    @property
+    def stuck_seconds(self) -> float:
+        """How long jobs have waited while none was done; 0 where none waits."""
+        return time.monotonic() - self._busy_since if self._jobs else 0.0
+
     def _settle(self, jobs: Sequence[Job[S]]) -> None:
+        self._busy_since = time.monotonic()
         for job in jobs:
             self._jobs -= 1
             self._bytes -= job.size

@@ -16,6 +16,9 @@ from broker.log import FencedError, LogError, LogState, LogUnavailableError, Rec
 
 MAX_JOBS = 4096
 MAX_BYTES = 64 * 1024 * 1024
+STUCK_SECONDS = 0.5
+"""So long jobs may wait while none is done before the log is suspected. A sound disk takes a few milliseconds."""
+
 _STOP_WAIT = 2.0
 _RETRY = 0.001
 
@@ -44,13 +47,21 @@ class Writer(Lane[WriteSession]):
 
     @property
     def state(self) -> LogState:
-        """How the last transaction ended; away once it was stopped."""
-        return LogState.AWAY if self._stopping else self._state
+        """How the last transaction ended, suspect while the next takes too long; away once it was stopped."""
+        if self._stopping:
+            return LogState.AWAY
+        return LogState.SUSPECT if self._is_stuck else self._state
+
+    @property
+    def _is_stuck(self) -> bool:
+        return self._state is LogState.HEALTHY and self.stuck_seconds > STUCK_SECONDS
 
     @property
     def reason(self) -> str:
         """Why the last transaction failed; empty where it ended well."""
-        return "the log was stopped" if self._stopping else self._reason
+        if self._stopping:
+            return "the log was stopped"
+        return f"nothing was stored for {STUCK_SECONDS:g} s although it waits" if self._is_stuck else self._reason
 
     @property
     def idle_seconds(self) -> float:

@@ -346,3 +346,19 @@ def _run_sql(path: Path, statement: str) -> list[object]:
         return connection.execute(statement).fetchall()
     finally:
         connection.close()
+
+
+async def test_a_locked_file_is_suspected_before_the_first_deadline(tmp_path: Path) -> None:
+    """Whoever has another place for a webhook need not wait until the log gives up; a stored record ends it."""
+    path = tmp_path / "log.db"
+    async with opened(path) as log:
+        await log.append([record("t")], PATIENCE)
+        held, done = threading.Event(), threading.Event()
+        holder = asyncio.create_task(asyncio.to_thread(hold_lock, path, held, done))
+        await until(held.is_set)
+        waiting = asyncio.create_task(log.append([record("t")], PATIENCE))
+        await until(lambda: log.state is LogState.SUSPECT)
+        assert "nothing was stored" in log.reason
+        done.set()
+        await asyncio.gather(holder, waiting)
+        assert (log.state, log.reason) == (LogState.HEALTHY, "")
