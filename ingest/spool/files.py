@@ -107,9 +107,16 @@ class OsFiles:
 
     def read(self, path: Path, offset: int, length: int) -> bytes:
         """Read until there is enough or the file ends."""
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+        # Without a buffer, which would read more than was asked for: what is behind may be a block that is dead.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts: list[bytes] = []
+            while length > 0 and (part := os.pread(handle, length, offset)):
+                parts.append(part)
+                offset, length = offset + len(part), length - len(part)
+            return b"".join(parts)
+        finally:
+            os.close(handle)
 
     def size(self, path: Path) -> int:
         """Return the size."""

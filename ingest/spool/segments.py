@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.spool.contract import Damaged
+from ingest.spool.sectors import Sectors
 
 LOCK = "lock"
 PROBE = "probe"
@@ -35,7 +36,9 @@ class Segment:
 
     `records` is how many it holds (of an inherited one 0 until `counted`), `taken` how many of them are published.
     `sealed`: nothing is appended any more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms
-    since 1970.
+    since 1970. `emptied`: it has no byte although another one came behind it, which is not told yet. `sectors`: what is
+    known of blocks that cannot be read. `kept` counts the tries to remove it that failed, `kept_until` is the monotonic
+    time of the next one.
     """
 
     number: int
@@ -46,8 +49,11 @@ class Segment:
     position: int = 0
     taken: int = 0
     oldest: int | None = None
-    failures: int = 0
     counted: bool = False
+    emptied: bool = False
+    sectors: Sectors | None = None
+    kept: int = 0
+    kept_until: float = 0.0
     damaged: list[Damaged] = field(default_factory=list)
 
     @property
@@ -57,13 +63,17 @@ class Segment:
 
     @property
     def is_read(self) -> bool:
-        """Whether nothing durable is left to publish."""
-        return self.position >= self.end
+        """Whether nothing durable is left to publish or to tell."""
+        return self.position >= self.end and not self.emptied
+
+    def is_news(self, offset: int) -> bool:
+        """Whether it is new that all up to there is published."""
+        return offset > self.position or self.emptied
 
 
 @dataclass(slots=True)
 class Folder:
-    """The segments of one worker's folder, in order. `lock` holds it; `gating`: adopted at start."""
+    """The segments of one worker's folder, in order. `lock` holds it; `gating`: it was abandoned at our start."""
 
     path: Path
     lock: int

@@ -92,7 +92,7 @@ async def test_a_folder_that_is_taken_over_late_is_not_lost_sight_of(
     monkeypatch.setattr(shelf, "DISK_WAIT", 0.1)
     files.listed.clear()
     with pytest.raises(SpoolUnavailableError):
-        await spool._shelf.adopt(gating=False)
+        await spool._shelf.adopt()
     files.listed.set()
     async with asyncio.timeout(5):
         await spool.wait_for_records()
