@@ -290,6 +290,8 @@ class Writer:
             try:
                 self._files.write(handle, bytes(_PROBE_BYTES))
                 self._files.sync(handle)
+                # As for a new segment, which is nothing without its name.
+                self._files.sync_folder(self._folder)
             finally:
                 self._files.close(handle)
                 self._files.unlink(path)
