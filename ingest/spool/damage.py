@@ -74,8 +74,12 @@ def _copy(files: Files, folder: Path, path: Path, item: Damaged) -> bool:
     if window.error is not None:
         gaps.append(Gap(start + len(window.data), start + item.length))
     _keep(files, folder / name_of(item), window.data)
+    notes = folder / name_of(item, ".gaps")
     if gaps:
-        _keep(files, folder / name_of(item, ".gaps"), "".join(map(_note, gaps)).encode())
+        _keep(files, notes, "".join(map(_note, gaps)).encode())
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            files.unlink(notes)
     return not gaps
 
 

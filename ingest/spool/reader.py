@@ -76,11 +76,11 @@ def read(
     """
     if (nothing := emptied(stretch)) is not None:
         return Contents((), (nothing,), stretch.end)
-    scan, end = _scan(files, stretch, most_records, most_bytes, sectors or Sectors(AT_ONCE))
+    scan = _scan(files, stretch, most_records, most_bytes, sectors or Sectors(AT_ONCE))
     records: list[Spooled] = []
     damaged: list[Damaged] = []
     for item in scan.found:
-        read_back = _decoded(item, stretch, end)
+        read_back = _decoded(item, stretch, stretch.end)
         if isinstance(read_back, Spooled):
             records.append(read_back)
         else:
@@ -98,7 +98,7 @@ def count(files: Files, stretch: Stretch) -> Count:
     sectors = Sectors(AT_ONCE)
     while at < stretch.end:
         here = replace(stretch, offset=at)
-        scan, _ = _scan(files, here, 1 << 30, _STRETCH, sectors)
+        scan = _scan(files, here, 1 << 30, _STRETCH, sectors)
         for item in scan.found:
             if isinstance(item, Found):
                 records += 1
@@ -108,33 +108,41 @@ def count(files: Files, stretch: Stretch) -> Count:
     return Count(records, oldest)
 
 
-def _scan(files: Files, stretch: Stretch, most_records: int, most_bytes: int, sectors: Sectors) -> tuple[Scan, int]:
+def _scan(files: Files, stretch: Stretch, most_records: int, most_bytes: int, sectors: Sectors) -> Scan:
     """Scan from the offset, in a window that grows until there is something or the segment ends there.
 
     The file may be shorter than it was: then it ends where it ends.
     """
-    seal = seal_of(stretch.folder.name, stretch.segment)
     size = max(_STRETCH, most_bytes)
     while True:
         length = min(size, stretch.end - stretch.offset)
-        window = sectors.read(files, stretch.path, stretch.offset, length)
-        short = window.error is None and len(window.data) < length
-        whole = short or (window.error is None and stretch.offset + length >= stretch.end)
-        scan = Scanner(window.data, stretch.offset, seal, whole).scan(most_records, most_bytes)
-        if whole or scan.found:
-            break
-        if window.error is not None:
-            raise window.error
+        # What stands before a doubtful block comes first: to try that one again may take its time.
+        sure = sectors.sure(stretch.offset, length)
+        for part in (sure, length) if 0 < sure < length else (length,):
+            window = sectors.read(files, stretch.path, stretch.offset, part)
+            scan, whole = _scanned(stretch, window, part, most_records, most_bytes)
+            if whole or scan.found:
+                return scan
+            if part == length and window.error is not None:
+                raise window.error
         size *= 2
-    scan = replace(scan, found=tuple(_explained(item, window) for item in scan.found))
+
+
+def _scanned(stretch: Stretch, window: Window, length: int, most_records: int, most_bytes: int) -> tuple[Scan, bool]:
+    """Return what the window holds, and whether the segment ends with it. `length` bytes were asked for."""
+    short = window.error is None and len(window.data) < length
+    whole = short or (window.error is None and stretch.offset + length >= stretch.end)
+    seal = seal_of(stretch.folder.name, stretch.segment)
+    scan = Scanner(window.data, stretch.offset, seal, whole).scan(most_records, most_bytes)
+    found = tuple(_reasoned(item, window) for item in scan.found)
     if short and scan.end + scan.torn == stretch.offset + len(window.data):
         # Bytes that the segment had are gone: that is damage too, of all that is missing.
         missing = Bad(scan.end, stretch.end, None, "the file is shorter than it was")
-        return Scan((*scan.found, missing), stretch.end), stretch.end
-    return scan, stretch.end
+        return Scan((*found, missing), stretch.end), whole
+    return replace(scan, found=found), whole
 
 
-def _explained(item: Found | Bad, window: Window) -> Found | Bad:
+def _reasoned(item: Found | Bad, window: Window) -> Found | Bad:
     gap = window.gap_in(item.offset, item.end) if isinstance(item, Bad) else None
     if gap is None or isinstance(item, Found):
         return item

@@ -109,6 +109,13 @@ class Sectors:
                     raise
         return self._around(files, path, offset, offset + length)
 
+    def sure(self, offset: int, length: int) -> int:
+        """Return how many bytes stand before the first block that failed and is not given up yet."""
+        size = self._patience.block
+        doubtful = [number * size for number, trouble in self._troubles.items() if not trouble.given_up]
+        starts = (max(0, at - offset) for at in doubtful if at + size > offset)
+        return min(length, min(starts, default=length))
+
     def _around(self, files: Files, path: Path, start: int, end: int) -> Window:
         reading = _Reading(bytearray(), [])
         late = self._patience.monotonic() + self._patience.turn

@@ -94,6 +94,28 @@ async def test_what_stands_before_the_block_comes_at_once_and_nothing_is_given_u
     await spool.stop()
 
 
+async def test_what_stands_before_a_doubtful_block_comes_without_a_try_at_it(watch: Watch) -> None:
+    """A try may take half a minute, and whoever waits for the answer has gone by then."""
+    disk = Disk()
+    ids, file, frame = await left(disk, watch, 6)
+    file.rotten = range(4 * frame + BLOCK, 5 * frame)
+    spool, files = await opened(disk, watch)
+    first = await spool.next_batch(9, 1 << 20)
+    files.log.clear()
+    second = await spool.next_batch(9, 1 << 20)
+    assert second == first
+    assert first is not None
+    assert [record.webhook_id for record in first.records] == ids[:4]
+    tried = (4 * frame + BLOCK) // BLOCK
+    assert files.log.count(f"read {file_name(disk)}") == tried
+    await spool.stop()
+
+
+def file_name(disk: Disk) -> str:
+    """Return the name of the first segment."""
+    return disk.segments()[0][0].name
+
+
 async def test_what_failed_twice_long_ago_and_can_be_read_again_begins_anew(watch: Watch) -> None:
     """Only failures without a success between them count."""
     data = File(b"x" * BLOCK)

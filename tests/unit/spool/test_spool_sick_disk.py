@@ -104,6 +104,28 @@ async def test_a_folder_that_is_taken_over_late_is_not_lost_sight_of(
     await spool.stop()
 
 
+async def test_a_disk_that_stalls_at_start_does_not_keep_us_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a dead worker left comes when the disk answers, and gates then as it would have at start (P4)."""
+    before = Spool(settings(tmp_path))
+    await before.start()
+    item = webhook(1)
+    await before.add(item.id, item, 5)
+    await before.stop()
+    files = SickFiles()
+    files.listed.clear()
+    monkeypatch.setattr(shelf, "DISK_WAIT", 0.1)
+    spool = Spool(settings(tmp_path), files=files)
+    await spool.start()
+    assert spool._shelf.head() is None
+    files.listed.set()
+    async with asyncio.timeout(5):
+        await spool.wait_for_records()
+    assert spool.gating
+    await spool.stop()
+
+
 async def test_a_folder_that_is_removed_under_a_worker_holds_nothing_that_is_acknowledged(tmp_path: Path) -> None:
     """Its files have no name any more: what is written there is gone with the process."""
     spool = Spool(settings(tmp_path / "spool"))
