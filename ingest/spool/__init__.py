@@ -23,8 +23,10 @@ The name of a folder sorts behind those that were there when it was made: its fi
 random. Folders of dead workers are drained in that order, so what an earlier process received comes first.
 
 Folders that were there, and abandoned, at our start gate: what comes to us later waits behind them. One that gives an
-error then is looked at again every five seconds, and gates from the moment when it is ours. The folder of a worker that
-lives beside us is locked; when it dies later its records do not gate, since their order was never promised against ours.
+error then is looked at again every five seconds, and gates from the moment when it is ours. From the third look on it
+is taken without segments that the disk cannot even tell the size of: they stay where they are and are told by their
+place. The folder of a worker that lives beside us is locked; when it dies later its records do not gate, since their
+order was never promised against ours.
 
 A segment is frames, one behind the other, and nothing else. All numbers are big-endian::
 
@@ -58,9 +60,9 @@ frame is torn: in the last segment of a folder it was never acknowledged and is 
 damage (`tail`). Bytes at the end of the last segment that fail otherwise (zeros where blocks never came) cannot be
 told from an acknowledged record that went bad: they are reported as damage, perhaps in vain.
 
-A segment of no bytes that is not the last of its folder is told as damage too, of 0 bytes at 0: another one is begun only
-behind one that has records, or whose first write failed and whose name could not be removed. A segment that was cut
-just between two frames cannot be told from a whole one.
+A segment of no bytes that is not the last of its folder is told as damage too, of 0 bytes at 0: another one is begun
+only behind one that has records, or whose first write failed and whose name could not be removed. A segment that was
+cut just between two frames cannot be told from a whole one.
 
 Where the disk gives an error for a stretch (EIO and its like) it is read in blocks of 4 KiB. A block that fails is
 tried again at the next reads; what stands before it comes meanwhile. When it has failed three times, the last of them
@@ -105,9 +107,9 @@ between the last unlink and the folder's end   an empty folder, which it removes
 A disk that hangs holds threads of ours (daemons, so that the process can end), never the event loop: each wait has its
 deadline. A record that was written after its waiter gave up is counted again and drained.
 
-`synced_ago` is the proof that the disk takes and keeps bytes. Each group that was written renews it. After two seconds in
-which none was tried, a probe does: a file of 64 KiB and its name, synced and removed. Where writes are tried and fail
-nothing renews it.
+`synced_ago` is the proof that the disk takes and keeps bytes. Each group that was written renews it. After two seconds
+in which none was tried, a probe does: a file of 64 KiB and its name, synced and removed. Where writes are tried and
+fail nothing renews it.
 """
 
 from ingest.spool.spool import Spool

@@ -10,6 +10,7 @@ import structlog
 from ingest.spool import reader
 from ingest.spool.contract import SpoolError
 from ingest.spool.files import Files
+from ingest.spool.sectors import SICK
 from ingest.spool.segments import LOCK, PROBE, Folder, Segment, is_worker, segment_number
 
 _log = structlog.get_logger(__name__)
@@ -31,16 +32,23 @@ def claim(files: Files, root: Path) -> Folder:
     raise SpoolError(f"the spool's folder {root} gives no lock")
 
 
-def adopt(files: Files, root: Path, take: Callable[[Folder], None], held: frozenset[str]) -> frozenset[str]:
+def adopt(
+    files: Files,
+    root: Path,
+    take: Callable[[Folder], None],
+    held: frozenset[str],
+    insist: frozenset[str] = frozenset(),
+) -> frozenset[str]:
     """Hand over every folder that nobody holds to `take`, the oldest first; those of `held` are ours already.
 
-    Return the names of those that gave an error, of which nothing is known. Raises OSError for the root.
+    Return the names of those that gave an error, of which nothing is known. Those of `insist` are taken without the
+    segments that give one. Raises OSError for the root.
     """
     failed: list[str] = []
     for name in files.list(root):
         if is_worker(name) and name not in held:
             try:
-                folder = _adopted(files, root / name)
+                folder = _adopted(files, root / name, insist=name in insist)
             except OSError as error:
                 # One that cannot be opened must not stop the others.
                 _log.warning("spool_folder_unreadable", folder=name, error=type(error).__name__)
@@ -107,7 +115,7 @@ def _new_name(names: Sequence[str]) -> str:
     return f"w-{last + 1:08x}{secrets.randbits(_RANDOM_BITS):08x}"
 
 
-def _adopted(files: Files, path: Path) -> Folder | None:
+def _adopted(files: Files, path: Path, *, insist: bool) -> Folder | None:
     """Return the folder with its segments; None where another holds it, or it is gone."""
     try:
         lock = files.lock(path / LOCK)
@@ -116,18 +124,25 @@ def _adopted(files: Files, path: Path) -> Folder | None:
     if lock is None:
         return None
     try:
-        return _listed(files, Folder(path, lock))
+        return _listed(files, Folder(path, lock), insist=insist)
     except OSError:
         with contextlib.suppress(OSError):
             files.close(lock)
         raise
 
 
-def _listed(files: Files, folder: Folder) -> Folder:
+def _listed(files: Files, folder: Folder, *, insist: bool) -> Folder:
     numbers = sorted(number for name in files.list(folder.path) if (number := segment_number(name)) is not None)
     for number in numbers:
         segment = Segment(number, sealed=True, last=number == numbers[-1])
-        segment.end = files.size(folder.path_of(segment))
+        try:
+            segment.end = files.size(folder.path_of(segment))
+        except OSError as error:
+            if not insist or error.errno not in SICK:
+                raise
+            folder.unreadable += 1
+            _log.error("spool_segment_unreadable", worker=folder.name, segment=number, error=error.strerror)
+            continue
         segment.emptied = reader.emptied(reader.stretch_of(folder, segment)) is not None
         folder.segments[number] = segment
     return folder

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest.spool.files import Files
 
-_SICK = frozenset({errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA, errno.EILSEQ})
+SICK = frozenset({errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA, errno.EILSEQ})
 """What is said of bytes that the disk cannot give. A shortage or a missing right says nothing of the bytes."""
 
 
@@ -105,7 +105,7 @@ class Sectors:
             try:
                 return Window(files.read(path, offset, length))
             except OSError as error:
-                if error.errno not in _SICK:
+                if error.errno not in SICK:
                     raise
         return self._around(files, path, offset, offset + length)
 
@@ -146,7 +146,7 @@ class Sectors:
         try:
             piece = files.read(path, start, end - start)
         except OSError as error:
-            if error.errno not in _SICK:
+            if error.errno not in SICK:
                 raise
             self._failed(number, start, end, reading, error)
             return None

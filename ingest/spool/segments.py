@@ -73,12 +73,16 @@ class Segment:
 
 @dataclass(slots=True)
 class Folder:
-    """The segments of one worker's folder, in order. `lock` holds it; `gating`: it was abandoned at our start."""
+    """The segments of one worker's folder, in order. `lock` holds it; `gating`: it was abandoned at our start.
+
+    `unreadable` counts files of segments that cannot even be asked for their size. They stay where they are.
+    """
 
     path: Path
     lock: int
     gating: bool = False
     own: bool = False
+    unreadable: int = 0
     segments: dict[int, Segment] = field(default_factory=dict)
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,8 @@ DISK_WAIT = 5.0
 
 LONGEST_KEPT = 30.0
 """Seconds between two tries to remove a segment, at most."""
+
+_PATIENT_LOOKS = 2
 
 
 class Shelf:
@@ -40,6 +43,8 @@ class Shelf:
         self._sweeping = asyncio.Lock()
         # Names of folders that were there at our start and of which we know nothing yet; None: we could not even look.
         self._unknown: frozenset[str] | None = None
+        # How often a folder gave an error, one look after the other.
+        self._errors: Counter[str] = Counter()
 
     @property
     def inherited(self) -> list[Folder]:
@@ -50,6 +55,11 @@ class Shelf:
     def bytes(self) -> int:
         """Bytes on disk in all folders."""
         return sum(folder.bytes for folder in self.folders.values())
+
+    @property
+    def unreadable(self) -> int:
+        """Segments that cannot be taken over with the rest of their folder."""
+        return sum(folder.unreadable for folder in self.folders.values())
 
     @property
     def oldest(self) -> int | None:
@@ -120,13 +130,14 @@ class Shelf:
         held = frozenset(self.folders)
         loop = asyncio.get_running_loop()
         files, root = self._files, self._root
+        insist = frozenset(name for name, errors in self._errors.items() if errors >= _PATIENT_LOOKS)
 
         def take(folder: Folder) -> None:
             # Each as soon as its lock is ours: who waits for all of them may have given up by then.
             loop.call_soon_threadsafe(self._take, folder)
 
         def look() -> None:
-            loop.call_soon_threadsafe(self._looked, claim.adopt(files, root, take, held))
+            loop.call_soon_threadsafe(self._looked, claim.adopt(files, root, take, held, insist))
 
         try:
             await self.keeping.run(look, DISK_WAIT)
@@ -153,6 +164,7 @@ class Shelf:
         return self._unknown is None or name in self._unknown
 
     def _looked(self, failed: frozenset[str]) -> None:
+        self._errors = Counter({name: self._errors[name] + 1 for name in failed})
         # One that gives no error now and was not taken is another's, or gone.
         self._unknown = failed if self._unknown is None else self._unknown & failed
 

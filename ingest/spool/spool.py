@@ -184,7 +184,7 @@ class Spool:
             oldest_age=self._oldest_age(),
             synced_ago=None if synced is None else time.monotonic() - synced,
             full=self._refused or self._shelf.bytes >= self._settings.max_bytes,
-            set_aside=self._set_aside,
+            set_aside=self._set_aside + self._shelf.unreadable,
         )
 
     def _oldest_age(self) -> float | None:

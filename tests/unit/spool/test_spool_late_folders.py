@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -64,10 +65,9 @@ async def test_what_is_taken_over_late_holds_direct_traffic_back(operation: str,
     spool, _ = await started(disk, files)
     assert spool._shelf.head() is None
     await spool._shelf.adopt()
-    assert spool.gating
-    assert spool.holds_gating
+    assert (spool.gating, spool.holds_gating) == (True, True)
     await drain(spool)
-    assert not spool.gating
+    assert (spool.gating, spool.holds_gating) == (False, False)
     await spool.stop()
 
 
@@ -116,6 +116,36 @@ async def test_folders_are_looked_for_under_steady_traffic_too(monkeypatch: pyte
     records, _ = await drain(spool)
     assert [record.webhook_id for record in records] == left
     await spool.stop()
+
+
+class OneSick(FaultyFiles):
+    """A disk whose second segment cannot be asked for its size."""
+
+    def size(self, path: Path) -> int:
+        """Return the size."""
+        if path.name == "0000000000000002.seg":
+            raise OSError(errno.EUCLEAN, "structure needs cleaning")
+        return super().size(path)
+
+
+async def test_one_segment_that_cannot_be_taken_does_not_keep_the_others() -> None:
+    """From the third look on they come without it; it stays, and is counted for the operator."""
+    disk = Disk()
+    ids = await killed(disk, *range(1, 10))
+    spool, _ = await started(disk, OneSick(disk))
+    await spool._shelf.adopt()
+    assert spool._shelf.head() is None
+    await spool._shelf.adopt()
+    records, damaged = await drain(spool)
+    came = [record.webhook_id for record in records]
+    assert came == [one for one in ids if one in came]
+    assert 0 < len(came) < len(ids)
+    assert (damaged, spool.status().set_aside) == ([], 1)
+    await spool.stop()
+    again, _ = await started(disk)
+    records, _ = await drain(again)
+    assert {record.webhook_id for record in records} | set(came) == set(ids)
+    await again.stop()
 
 
 async def test_a_segment_in_the_midst_that_lost_all_its_bytes_is_told() -> None:
