@@ -35,10 +35,10 @@ class Segment:
     """One segment. `end`: up to where it may be read; `position`: up to where it is published.
 
     `records` is how many it holds (of an inherited one 0 until `counted`), `taken` how many of them are published.
-    `sealed`: nothing is appended any more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms
-    since 1970. `emptied`: it has no byte although another one came behind it, which is not told yet. `sectors`: what is
-    known of blocks that cannot be read. `kept` counts the tries to remove it that failed, `kept_until` is the monotonic
-    time of the next one.
+    `too_slow` counts the tries to count it that the disk did not answer in time. `sealed`: nothing is appended any
+    more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms since 1970. `emptied`: it has no byte
+    although another one came behind it, which is not told yet. `sectors`: what is known of blocks that cannot be read.
+    `kept` counts the tries to remove it that failed, `kept_until` is the monotonic time of the next one.
     """
 
     number: int
@@ -50,6 +50,7 @@ class Segment:
     taken: int = 0
     oldest: int | None = None
     counted: bool = False
+    too_slow: int = 0
     emptied: bool = False
     sectors: Sectors | None = None
     kept: int = 0

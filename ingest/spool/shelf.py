@@ -1,7 +1,6 @@
 """The folders that a worker holds: its own and those it took over; what is removed from them, and when."""
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from ingest.spool import claim, damage, reader
-from ingest.spool.contract import SpoolError
+from ingest.spool.contract import SpoolError, SpoolUnavailableError
 from ingest.spool.errands import Errands
 from ingest.spool.files import Files
 from ingest.spool.segments import Folder, Segment
@@ -23,6 +22,7 @@ LONGEST_KEPT = 30.0
 """Seconds between two tries to remove a segment, at most."""
 
 _PATIENT_LOOKS = 2
+_PATIENT_COUNTS = 3
 
 
 class Shelf:
@@ -178,8 +178,16 @@ class Shelf:
     async def _count_segment(self, folder: Folder, segment: Segment) -> None:
         taken = segment.taken
         stretch = reader.stretch_of(folder, segment)
-        with contextlib.suppress(OSError):  # who reads it for good will tell
+        try:
             counted = await self.keeping.run(lambda: reader.count(self._files, stretch), DISK_WAIT)
+        except SpoolUnavailableError:
+            # What else there is to do must not wait for a number for ever.
+            segment.too_slow += 1
+            segment.counted = segment.too_slow >= _PATIENT_COUNTS
+            raise
+        except OSError as error:  # who reads it for good will tell
+            _log.warning("spool_not_counted", worker=folder.name, segment=segment.number, error=error.strerror)
+        else:
             segment.records = taken + counted.records
             segment.oldest = segment.oldest or counted.oldest
         segment.counted = True

@@ -4,11 +4,13 @@ import asyncio
 import errno
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from ingest.spool import Spool, shelf, writer
+from ingest.spool import spool as module
 from ingest.spool.contract import SpoolUnavailableError
 from ingest.spool.files import OsFiles
 from tests.support.spooling import drain, settings, webhook
@@ -123,6 +125,37 @@ async def test_a_disk_that_stalls_at_start_does_not_keep_us_from_starting(
     async with asyncio.timeout(5):
         await spool.wait_for_records()
     assert spool.gating
+    await spool.stop()
+
+
+class SlowlyDying(OsFiles):
+    """A real disk that takes its time to say that it cannot read a segment."""
+
+    def read(self, path: Path, offset: int, length: int) -> bytes:
+        """Fail late."""
+        time.sleep(0.1)
+        raise OSError(errno.EIO, f"{length} bytes at {offset} cannot be read", str(path))
+
+
+async def test_a_segment_that_cannot_be_counted_in_time_keeps_nobody_from_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders of workers that die later are taken over all the same."""
+    before = Spool(settings(tmp_path))
+    await before.start()
+    await before.add(webhook(1).id, webhook(1), 5)
+    await before.stop()
+    monkeypatch.setattr(shelf, "DISK_WAIT", 0.05)
+    monkeypatch.setattr(module, "ADOPT_EVERY", 0.05)
+    spool = Spool(settings(tmp_path), files=SlowlyDying())
+    await spool.start()
+    other = Spool(settings(tmp_path))
+    await other.start()
+    await other.add(webhook(2).id, webhook(2), 5)
+    await other.stop()
+    async with asyncio.timeout(20):
+        while len(spool._shelf.inherited) < 2:  # noqa: ASYNC110 - the disk sets no event
+            await asyncio.sleep(0.01)
     await spool.stop()
 
 
