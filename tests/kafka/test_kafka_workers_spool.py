@@ -16,7 +16,8 @@ from tests.support.kafka import own_cluster, pause
 from tests.support.strangers import Books, made_topics, stored
 from tests.support.workers import Workers, kill, until, workers
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults]
+# Each starts a Kafka of its own, most of them twice: on a busy machine that is most of a minute.
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(150)]
 
 
 @pytest.fixture
