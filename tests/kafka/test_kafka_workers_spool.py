@@ -75,7 +75,7 @@ async def all_drained(site: Workers) -> bool:
 async def inherits(site: Workers, gone: int, least: float) -> bool:
     """Whether another process is in the place of the first worker, and has so many records of others."""
     first = (await site.page("/healthz"))["workers"][0]
-    return first["pid"] != gone and first.get("spool", {}).get("inherited", 0) >= least
+    return bool(first["pid"] != gone and first.get("spool", {}).get("inherited", 0) >= least)
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
