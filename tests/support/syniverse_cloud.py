@@ -18,6 +18,7 @@ GROUPS = f"{BASE}/contact_groups"
 CONSENT = f"{BASE}/consent/contact_address_statuses"
 PERSON = "+12015550100"
 TEXT = {"from": f"sender_id:{SENDER}", "to": [PERSON], "body": "Open 9 to 17.", "external_id": "c1"}
+ITEMS = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
 
 def ask(
@@ -39,6 +40,3 @@ def create(made: SyniverseCloud, path: str, value: Any) -> str:
     assert answer.status == 200, answer.body
     made_id: str = value_of(answer)["id"]
     return made_id
-
-
-ITEMS = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
