@@ -14,7 +14,7 @@ _PREFIX = "messaging."
 
 async def steady(bench: Bench) -> None:
     """Do nothing: what the others are compared with."""
-    await asyncio.sleep(4)
+    await asyncio.sleep(1_000 / bench.rate)
 
 
 async def broker_killed(bench: Bench) -> None:
