@@ -156,6 +156,7 @@ class _SpoolFigures:
         )
 
     def watch(self, status: Callable[[], SpoolStatus]) -> None:
+        """Ask at every scrape how the spool is."""
         self.records.set_function(lambda: float(status().own + status().inherited))
         self.bytes.set_function(lambda: float(status().bytes))
         self.oldest.set_function(lambda: status().oldest_age or 0.0)
