@@ -86,7 +86,8 @@ def test_a_program_reads_the_same() -> None:
             ]),
             fields_of(records=0, oldest=None, torn_tails=0, accounts=[]),
         ],
-        "set_aside": [{"file": "x.bin", "bytes": 7}],
+        "set_aside": [{"file": "x.bin", "bytes": 7, "whole_webhooks": []}],
+        "strays": [],
     }  # fmt: skip
 
 
