@@ -169,7 +169,7 @@ class Drain:
         prepared: list[Prepared] = []
         made = size = 0
         for each in records:
-            prepared.append(prepared_of(each, self._tools))
+            prepared.append(self._prepared(each))
             number = 1 + len(prepared[-1].events)
             made += number
             # Each event carries the provider's own object along, which may be the whole body.
@@ -199,11 +199,9 @@ class Drain:
                 return None
         return refused
 
-
-def prepared_of(spooled: Spooled, tools: Tools) -> Prepared:
-    """Return a webhook of the spool with its events; one `unrecognized` where its account is not configured."""
-    webhook, name = spooled.webhook, spooled.webhook_id
-    known = tools.accounts.get(webhook.account)
-    if known is None or known.account.provider != webhook.provider:
-        return Prepared(webhook, name, (unrecognized(webhook, name, "account_not_configured"),))
-    return Prepared(webhook, name, events_of(known.provider, known.account, webhook, name, tools.metrics))
+    def _prepared(self, spooled: Spooled) -> Prepared:
+        webhook, name = spooled.webhook, spooled.webhook_id
+        known = self._tools.accounts.get(webhook.account)
+        if known is None or known.account.provider != webhook.provider:
+            return Prepared(webhook, name, (unrecognized(webhook, name, "account_not_configured"),))
+        return Prepared(webhook, name, events_of(known.provider, known.account, webhook, name, self._tools.metrics))

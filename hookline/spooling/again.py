@@ -19,7 +19,7 @@ from hookline.errors import CommandError
 from hookline.spooling import aside, at_log
 from hookline.spooling.reading import root_of, told_errors
 from hookline.spooling.words import many
-from ingest.draining import SOLE_WAIT, Tools, prepared_of
+from ingest.draining import SOLE_WAIT, Tools
 from ingest.publisher import PublishOutcome
 from ingest.spool import damage
 from ingest.spool.contract import Damaged, Place, Spooled
@@ -116,8 +116,7 @@ class Again:
         if await asyncio.to_thread(os.path.lexists, segment):
             self.result.busy += 1
             return
-        data = await asyncio.to_thread(path.read_bytes)
-        contents = await asyncio.to_thread(aside.contents_of, place, data)
+        data, contents = await asyncio.to_thread(aside.read, path, place)
         self.result.broken += len(contents.broken)
         stored = await self._publish(contents.whole)
         if stored:
@@ -129,9 +128,9 @@ class Again:
         """Return the places of those that are in the log."""
         stored: set[Place] = set()
         for spooled in webhooks:
-            each = prepared_of(spooled, self.tools)
+            events = at_log.events_of_spooled(spooled, self.tools)
             outcome = await self.tools.publisher.publish(
-                each.webhook, each.events, SOLE_WAIT, webhook_id=each.webhook_id
+                spooled.webhook, events, SOLE_WAIT, webhook_id=spooled.webhook_id
             )
             if outcome.durable:
                 stored.add(spooled.place)
@@ -151,6 +150,8 @@ class Again:
             self._write(folder / name, data)
         self.files.sync_folder(folder)
         if path.name not in {name for name, _ in left}:
+            with contextlib.suppress(FileNotFoundError):
+                self.files.unlink(aside.note_of(path))
             self.files.unlink(path)
             self.files.sync_folder(folder)
 

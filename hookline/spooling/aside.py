@@ -19,6 +19,7 @@ from ingest.spool.segments import DAMAGED
 
 _NAME = re.compile(r"(?P<worker>w-[0-9a-f]{16})-(?P<segment>\d{16})(?:-(?P<offset>\d{12,20})\.bin|\.seg)", re.ASCII)
 _ALL = 1 << 62
+_NOTE = ".gaps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,14 @@ class Contents:
 
 
 def files_of(root: Path) -> Sequence[Path]:
-    """Return the files that were set aside, sorted. Raises OSError."""
+    """Return the files that were set aside, sorted, without the notes beside them. Raises OSError."""
     folder = root / DAMAGED
     if not folder.is_dir():
         return []
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
         with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISREG(path.lstat().st_mode):
+            if stat.S_ISREG(path.lstat().st_mode) and path.suffix != _NOTE:
                 found.append(path)
     return found
 
@@ -67,14 +68,33 @@ def contents_of(place: Place, data: bytes) -> Contents:
     return Contents(items)
 
 
+def note_of(path: Path) -> Path:
+    """Return the note that may stand beside a file: which of its bytes the disk could not read."""
+    return path.with_suffix(_NOTE)
+
+
+def read(path: Path, place: Place | None) -> tuple[bytes, Contents]:
+    """Return the bytes of a file and what they hold. Where the disk cannot read them all of it is damaged.
+
+    Raises FileNotFoundError, PermissionError.
+    """
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as error:
+        where = place or Place(path.name, 0, 0)
+        unread = Damaged(where, path.stat().st_size, None, f"cannot be read: {error.strerror}")
+        return b"", Contents((unread,))
+    return data, Contents() if place is None else contents_of(place, data)
+
+
 def looked_at(path: Path) -> SetAside:
     """Return what a file holds, in numbers. Raises OSError."""
     try:
-        data = path.read_bytes()
+        data, contents = read(path, place_of(path.name))
     except FileNotFoundError:
         return SetAside(path.name, 0)
-    place = place_of(path.name)
-    contents = Contents() if place is None else contents_of(place, data)
     return SetAside(path.name, len(data), tuple(one.webhook_id for one in contents.whole))
 
 

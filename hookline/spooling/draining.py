@@ -134,6 +134,8 @@ class _Run:
                         return
         except TimeoutError:
             return
+        finally:
+            await self.work.stop()
 
     async def _drain(self) -> None:
         self.moved = self._now()

@@ -44,7 +44,7 @@ def record_lines(settings: SpoolSettings, unread: Unread) -> Iterator[bytes]:
 
 def damaged_lines(settings: SpoolSettings) -> Iterator[bytes]:
     """Yield a line for each file that was set aside. Raises CommandError."""
-    return (damaged_line(name, data) for name, data in reading.set_aside(settings))
+    return (damaged_line(path.name, data, contents) for path, data, contents in reading.set_aside(settings))
 
 
 def record_line(spooled: Spooled) -> bytes:
@@ -54,10 +54,9 @@ def record_line(spooled: Spooled) -> bytes:
     return line_of(stored, spool=place_text(spooled.place))
 
 
-def damaged_line(name: str, data: bytes) -> bytes:
+def damaged_line(name: str, data: bytes, contents: aside.Contents) -> bytes:
     """Return the line of bytes that were set aside: their file, what can be read in them, and all of them."""
     place = aside.place_of(name)
-    contents = aside.Contents() if place is None else aside.contents_of(place, data)
     fields = {
         "file": name,
         "place": None if place is None else place_text(place),

@@ -75,14 +75,14 @@ def items(settings: SpoolSettings) -> Iterator[Item]:
             yield from _items(root / name, _segments(root / name))
 
 
-def set_aside(settings: SpoolSettings) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the bytes of each file that was set aside. Raises CommandError."""
+def set_aside(settings: SpoolSettings) -> Iterator[tuple[Path, bytes, aside.Contents]]:
+    """Yield each file that was set aside, its bytes, and what they hold. Raises CommandError."""
     root = root_of(settings)
     with told_errors(root):
         for path in aside.files_of(root):
             # Brought back to the log since it was listed.
             with contextlib.suppress(FileNotFoundError):
-                yield path.name, path.read_bytes()
+                yield path, *aside.read(path, aside.place_of(path.name))
 
 
 def unheld(settings: SpoolSettings) -> frozenset[str]:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -64,10 +66,12 @@ def put_aside(root: Path, name: str, data: bytes) -> Path:
     return path
 
 
-def retried(root: Path, log: Log, files: OsFiles | None = None) -> Retried:
+def retried(root: Path, log: MemoryLog, files: OsFiles | None = None) -> Retried:
     """Go through what was set aside."""
     metrics = IngestMetrics(CollectorRegistry())
-    run = Again(root, Tools(log=log, publisher=Publisher(log, metrics), accounts={}, metrics=metrics))
+    run = Again(
+        root, Tools(log=cast("Log", log), publisher=Publisher(cast("Log", log), metrics), accounts={}, metrics=metrics)
+    )
     if files is not None:
         run.files = files
     asyncio.run(run.all())
@@ -167,6 +171,30 @@ def test_files_that_no_spool_named_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "damaged" / bin_name(0)).symlink_to(tmp_path / "nothing")
     (tmp_path / "damaged" / bin_name(5)).mkdir()
     assert retried(tmp_path, MemoryLog()) == Retried(foreign=2)
+
+
+def test_a_note_goes_with_its_file(tmp_path: Path) -> None:
+    """It tells which bytes the disk could not read, and is nothing to be read itself."""
+    put_aside(tmp_path, bin_name(0), stretch(1))
+    put_aside(tmp_path, bin_name(0).replace(".bin", ".gaps"), b"bytes 0 to 5 could not be read")
+    assert retried(tmp_path, MemoryLog()) == Retried(published=1)
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_the_disk_cannot_read_keeps_no_other_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays, and is told."""
+    bad = put_aside(tmp_path, bin_name(0), stretch(1))
+    put_aside(tmp_path, bin_name(5000), frame_at(1, 5000))
+    read = Path.read_bytes
+
+    def sick(path: Path) -> bytes:
+        if path == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", sick)
+    assert retried(tmp_path, MemoryLog()) == Retried(published=1, broken=1)
+    assert names(tmp_path) == [bin_name(0)]
 
 
 def test_a_log_that_is_away_ends_it(tmp_path: Path) -> None:
