@@ -73,6 +73,16 @@ class Spool:
         return sum(folder.left for folder in self._shelf.inherited)
 
     @property
+    def names(self) -> frozenset[str]:
+        """The folders that this process holds."""
+        return frozenset(self._shelf.folders)
+
+    @property
+    def has_records(self) -> bool:
+        """Whether `next_batch` may have something."""
+        return self._shelf.head() is not None
+
+    @property
     def gating(self) -> bool:
         """Whether records wait that later ones must not overtake (P4): own ones, and those found at start."""
         return self.own > 0 or any(folder.gating and folder.next is not None for folder in self._shelf.inherited)
