@@ -233,7 +233,7 @@ def test_a_segment_that_cannot_be_read_is_damage(settings: SpoolSettings, monkey
     *others, last = reading.items(settings)
     assert [type(item) for item in others] == [Spooled] * 3
     assert isinstance(last, Damaged)
-    assert (last.place.segment, last.reason) == (2, "cannot be read: Input/output error")
+    assert (last.place.segment, last.reason) == (2, "the disk cannot read bytes 0 to 99 of the segment")
 
 
 def test_a_segment_in_the_midst_that_is_empty_is_damage(settings: SpoolSettings, desk: Desk) -> None:
