@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from broker.kafka.connection import Connection
@@ -60,15 +60,15 @@ class Line:
         size = sum(record.size for record in records)
         return not self.records or (self.records + len(records) <= MAX_RECORDS and self.bytes + size <= MAX_BYTES)
 
-    def reserve(self, record: Record) -> None:
-        """Count a record as in flight."""
-        self.records += 1
-        self.bytes += record.size
+    def reserve(self, *records: Record) -> None:
+        """Count records as in flight."""
+        self.records += len(records)
+        self.bytes += sum(record.size for record in records)
 
-    def release(self, record: Record) -> None:
-        """Count it no more."""
-        self.records -= 1
-        self.bytes -= record.size
+    def release(self, *records: Record) -> None:
+        """Count them no more."""
+        self.records -= len(records)
+        self.bytes -= sum(record.size for record in records)
 
     def forget(self) -> None:
         """Cancel what will never be confirmed, once the producer has ended."""
@@ -131,9 +131,12 @@ class Line:
 
         Raises RecordRefusedError for a partition that is not there, and aiokafka's errors.
         """
-        partition = await self._choose(topic, record)
+        partition = await self.choose(topic, record)
         if record.key is None and record.value is None:
-            return await self._hand_over_alone(topic, partition, record)
+            # producer.send() refuses such a record.
+            batch = self.producer.create_batch()
+            _fill(batch, (record,))
+            return await self._hand_over(batch, topic, partition, (record,))
         sent: Sent = await self.producer.send(
             topic,
             record.value,
@@ -142,26 +145,34 @@ class Line:
             timestamp_ms=record.timestamp,
             headers=list(record.headers),
         )
-        return self._hold(sent, record)
+        return self._hold(sent, (record,))
 
     async def send_alone(self, topic: str, record: Record) -> Sent:
         """Hand a record over in a batch of its own, where no other record can make the broker refuse it."""
-        partition = await self._choose(topic, record)
-        self.reserve(record)
+        return (await self.send_together(topic, await self.choose(topic, record), (record,)))[0]
+
+    async def send_together(self, topic: str, partition: int, records: Sequence[Record]) -> tuple[Sent, int]:
+        """Hand over as many of the first records as one batch takes, and no others with them; say how many those are.
+
+        They count as in flight from now on. The future holds the metadata of the first.
+        Raises MessageSizeTooLargeError, where the first is larger than any broker takes, and aiokafka's errors.
+        """
+        if records[0].size > MAX_RECORD_BYTES:
+            raise MessageSizeTooLargeError
+        batch = self.producer.create_batch()
+        taken = records[: _fill(batch, records)]
+        self.reserve(*taken)
         try:
-            return await self._hand_over_alone(topic, partition, record)
+            return await self._hand_over(batch, topic, partition, taken), len(taken)
         except BaseException:
-            self.release(record)
+            self.release(*taken)
             raise
 
-    async def _hand_over_alone(self, topic: str, partition: int, record: Record) -> Sent:
-        # The way for a record without key and value too, which producer.send() refuses.
-        batch = self.producer.create_batch()
-        batch.append(timestamp=record.timestamp, key=record.key, value=record.value, headers=list(record.headers))
-        batch.close()
-        return self._hold(await self.producer.send_batch(batch, topic, partition=partition), record)
+    async def _hand_over(self, batch: Any, topic: str, partition: int, records: Sequence[Record]) -> Sent:
+        return self._hold(await self.producer.send_batch(batch, topic, partition=partition), records)
 
-    async def _choose(self, topic: str, record: Record) -> int:
+    async def choose(self, topic: str, record: Record) -> int:
+        """Return the partition of a record. Raises as `send` does."""
         count = await self.partitions(topic)
         if record.partition is None:
             return random.randrange(count) if record.key is None else partition_of(record.key, count)  # noqa: S311 - spreads load
@@ -169,10 +180,10 @@ class Line:
             raise RecordRefusedError(f"partition {record.partition} of {topic}: the topic has {count}")
         return record.partition
 
-    def _hold(self, sent: Sent, record: Record) -> Sent:
+    def _hold(self, sent: Sent, records: Sequence[Record]) -> Sent:
         def over(done: Sent) -> None:
             self._pending.discard(done)
-            self.release(record)
+            self.release(*records)
             # Nobody may be waiting any more; an error that nobody reads would be reported as a leak.
             if not done.cancelled() and done.exception() is None:
                 self._on_stored()
@@ -180,3 +191,17 @@ class Line:
         self._pending.add(sent)
         sent.add_done_callback(over)
         return sent
+
+
+def _fill(batch: Any, records: Sequence[Record]) -> int:
+    """Put records into a batch until it takes no more, one at least, and close it; return how many it took."""
+    count = 0
+    for record in records:
+        took = batch.append(
+            timestamp=record.timestamp, key=record.key, value=record.value, headers=list(record.headers)
+        )
+        if took is None:
+            break
+        count += 1
+    batch.close()
+    return count

@@ -147,6 +147,23 @@ class Spool:
                 return batch
         return None
 
+    async def next_behind(self, batch: Batch, most_records: int, most_bytes: int) -> Batch | None:
+        """Return what stands behind a batch in its worker's folder, before that one is done; None: nothing to read now.
+
+        For reading ahead. Batches are to be done in their order; what cannot be read, `next_batch` will tell.
+        """
+        folder = self._shelf.folders.get(batch.worker)
+        found = folder.behind(batch.end.segment, batch.end.offset) if folder else None
+        if folder is None or found is None:
+            return None
+        segment, offset = found
+        stretch = reader.Stretch(folder.path, segment.number, offset, segment.end, segment.last)
+        with contextlib.suppress(OSError):
+            contents = await self._contents(stretch, most_records, most_bytes)
+            if contents.records:
+                return Batch(folder.name, contents.records, contents.damaged, stretch.place(contents.end))
+        return None
+
     async def done(self, batch: Batch, refused: Sequence[Damaged] = ()) -> None:
         """Remove the records of the batch: they are published, or `refused` by the log for good and set aside.
 
@@ -233,9 +250,7 @@ class Spool:
         """Return a batch; None where the segment had nothing left but a torn end."""
         stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
         try:
-            contents = await self._shelf.reading.run(
-                lambda: reader.read(self._files, stretch, most_records, most_bytes), DISK_WAIT
-            )
+            contents = await self._contents(stretch, most_records, most_bytes)
         except OSError as error:
             return self._unreadable(stretch, segment, error)
         segment.failures = 0
@@ -246,6 +261,11 @@ class Spool:
             self._nudge.set()
             return None
         return Batch(folder.name, contents.records, contents.damaged, stretch.place(contents.end))
+
+    async def _contents(self, stretch: reader.Stretch, most_records: int, most_bytes: int) -> reader.Contents:
+        return await self._shelf.reading.run(
+            lambda: reader.read(self._files, stretch, most_records, most_bytes), DISK_WAIT
+        )
 
     def _unreadable(self, stretch: reader.Stretch, segment: Segment, error: OSError) -> Batch:
         """Return the rest of the segment as damaged once it is clear that it cannot be read.
