@@ -60,15 +60,17 @@ class Line:
         size = sum(record.size for record in records)
         return not self.records or (self.records + len(records) <= MAX_RECORDS and self.bytes + size <= MAX_BYTES)
 
-    def reserve(self, *records: Record) -> None:
-        """Count records as in flight."""
-        self.records += len(records)
-        self.bytes += sum(record.size for record in records)
+    def reserve(self, record: Record) -> None:
+        """Count a record as in flight."""
+        self._count(1, record.size)
 
-    def release(self, *records: Record) -> None:
-        """Count them no more."""
-        self.records -= len(records)
-        self.bytes -= sum(record.size for record in records)
+    def release(self, record: Record) -> None:
+        """Count it no more."""
+        self._count(-1, -record.size)
+
+    def _count(self, records: int, size: int) -> None:
+        self.records += records
+        self.bytes += size
 
     def forget(self) -> None:
         """Cancel what will never be confirmed, once the producer has ended."""
@@ -136,7 +138,7 @@ class Line:
             # producer.send() refuses such a record.
             batch = self.producer.create_batch()
             _fill(batch, (record,))
-            return await self._hand_over(batch, topic, partition, (record,))
+            return self._hold(await self.producer.send_batch(batch, topic, partition=partition), 1, record.size)
         sent: Sent = await self.producer.send(
             topic,
             record.value,
@@ -145,7 +147,7 @@ class Line:
             timestamp_ms=record.timestamp,
             headers=list(record.headers),
         )
-        return self._hold(sent, (record,))
+        return self._hold(sent, 1, record.size)
 
     async def send_alone(self, topic: str, record: Record) -> Sent:
         """Hand a record over in a batch of its own, where no other record can make the broker refuse it."""
@@ -161,15 +163,13 @@ class Line:
             raise MessageSizeTooLargeError
         batch = self.producer.create_batch()
         taken = records[: _fill(batch, records)]
-        self.reserve(*taken)
+        count, size = len(taken), sum(record.size for record in taken)
+        self._count(count, size)
         try:
-            return await self._hand_over(batch, topic, partition, taken), len(taken)
+            return self._hold(await self.producer.send_batch(batch, topic, partition=partition), count, size), count
         except BaseException:
-            self.release(*taken)
+            self._count(-count, -size)
             raise
-
-    async def _hand_over(self, batch: Any, topic: str, partition: int, records: Sequence[Record]) -> Sent:
-        return self._hold(await self.producer.send_batch(batch, topic, partition=partition), records)
 
     async def choose(self, topic: str, record: Record) -> int:
         """Return the partition of a record. Raises as `send` does."""
@@ -180,10 +180,12 @@ class Line:
             raise RecordRefusedError(f"partition {record.partition} of {topic}: the topic has {count}")
         return record.partition
 
-    def _hold(self, sent: Sent, records: Sequence[Record]) -> Sent:
+    def _hold(self, sent: Sent, records: int, size: int) -> Sent:
+        """Let go of so many reserved records and bytes when their future is done."""
+
         def over(done: Sent) -> None:
             self._pending.discard(done)
-            self.release(*records)
+            self._count(-records, -size)
             # Nobody may be waiting any more; an error that nobody reads would be reported as a leak.
             if not done.cancelled() and done.exception() is None:
                 self._on_stored()

@@ -31,6 +31,7 @@ from deploy.kafka.jars import KafkaMissingError
 STEADY_SECONDS = 8.0
 DRAIN_SECONDS = 180.0
 READY_SECONDS = 30.0
+ANSWER_SECONDS = 10.0
 # A scrape costs the receiver a few milliseconds.
 _LOOK_EVERY = 0.2
 STEADY, AWAY, DRAINING = range(3)
@@ -61,7 +62,8 @@ class Measured:
         """The round in words."""
         return (
             f"{self.rate:.0f}/s sent: filled {self.fill:.0f}/s, {self.waited} waited; drained {self.drain:.0f}/s, "
-            f"ratio {self.drain / self.fill:.1f}, from {self.began:.1f} s after Kafka was back; answers {'; '.join(self.answers)}"
+            f"ratio {self.drain / self.fill:.1f}, from {self.began:.1f} s after Kafka was back; "
+            f"answers {'; '.join(self.answers)}"
         )
 
 
@@ -116,7 +118,7 @@ class Round:
         return looks
 
     async def _look(self) -> Look:
-        answer = await get(self._receiver.setup.admin, "/metrics")
+        answer = await get(self._receiver.setup.admin, "/metrics", wait=ANSWER_SECONDS)
         if answer is None:
             raise RuntimeError(f"the receiver gives no metrics: see {self._receiver.log}")
         text = answer.body.decode()
