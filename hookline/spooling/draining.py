@@ -80,7 +80,10 @@ async def _drained(config: Config, deadline: float) -> Drained:
         metrics = IngestMetrics(CollectorRegistry())
         tools = Tools(log=log, publisher=Publisher(log, metrics), accounts=_accounts(config), metrics=metrics)
         work = Drain(spool, Gate(log, spool), tools)
-        stalled = await _work(work, spool, deadline)
+        try:
+            stalled = await _work(work, spool, deadline)
+        finally:
+            await work.stop()
         left = spool.inherited
     survey = await asyncio.to_thread(reading.survey, config.spool)
     held = sum(folder.records for folder in survey.folders if folder.held)
