@@ -104,8 +104,8 @@ class Bulk:
         part = numbers[:count]
         if sent.cancelled():
             return part, ProducerClosed()
-        if (error := sent.exception()) is not None:
-            return part, error
+        if (failed := sent.exception()) is not None:
+            return part, failed
         place = self._inner(topic, partition)
         for offset, number in enumerate(part, int(sent.result().offset)):
             self._positions[number] = Position(place, offset)

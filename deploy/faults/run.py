@@ -18,7 +18,7 @@ from deploy.faults.sender import Answers
 
 MEMORY_BOUND = 400 << 20
 DISK_BOUND = SPOOL_BYTES + (32 << 20)
-_STEADY = 2.0
+_STEADY = 1.0
 _SETTLE = 8.0
 # Seconds of traffic that must wait for the rate of a drain to mean anything.
 _ENOUGH_WAITING = 5.0

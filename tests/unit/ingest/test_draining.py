@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 from unittest import mock
 
 from hypothesis import given
@@ -128,7 +129,7 @@ def bodies(*writers: int) -> list[bytes]:
 @contextlib.asynccontextmanager
 async def site(log: MemoryLog | None = None) -> AsyncGenerator[Site]:
     """Give a site with small batches and no pauses."""
-    small = {"MOST_RECORDS": MOST, "HOLD_AT": 1, "_FIRST_PAUSE": 0.0, "_LONGEST_PAUSE": 0.0}
+    small: dict[str, Any] = {"MOST_RECORDS": MOST, "HOLD_AT": 1, "_FIRST_PAUSE": 0.0, "_LONGEST_PAUSE": 0.0}
     with mock.patch.multiple("ingest.draining", **small):
         found = Site(log or PartedLog())
         await found.spool.start()

@@ -9,7 +9,8 @@ from broker.log import Log, LogState
 from ingest.gate import Gate
 from ingest.settings import SpoolSettings
 from ingest.spool import Spool
-from tests.support.receiver import NOW, POLICY, MemoryLog, body_of, receiver, request_bytes, until
+from tests.support.receiver import NOW, MemoryLog, body_of, receiver, request_bytes, until
+from tests.support.sample_provider import POLICY
 
 
 @dataclass
