@@ -25,7 +25,8 @@ from schemas.times import from_millis
 from schemas.topics import INBOUND, WEBHOOKS
 from schemas.webhook import Webhook
 from tests.support.faulty_files import FaultyFiles
-from tests.support.receiver import SAMPLE, MemoryLog, body_of, endpoint, normalize, until
+from tests.support.receiver import MemoryLog, body_of, until
+from tests.support.sample_provider import SAMPLE, endpoint, normalize
 from tests.support.spooling import settings
 
 MOST = 4
