@@ -106,6 +106,14 @@ class Folder:
         """The first segment that has something to publish."""
         return next((segment for segment in self.segments.values() if not segment.is_read), None)
 
+    def behind(self, segment: int, offset: int) -> tuple[Segment, int] | None:
+        """Return where to read on behind an offset in a segment, published or not; None: nothing durable is there."""
+        for one in self.segments.values():
+            start = max(one.position, offset if one.number == segment else 0)
+            if one.number >= segment and start < one.end:
+                return one, start
+        return None
+
     @property
     def oldest(self) -> int | None:
         """When the oldest record that is not published was received, in ms since 1970, as far as it is known."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -165,6 +166,23 @@ class Spool:
                 return batch
         return None
 
+    async def next_behind(self, batch: Batch, most_records: int, most_bytes: int) -> Batch | None:
+        """Return what stands behind a batch in its worker's folder, before that one is done; None: nothing to read now.
+
+        For reading ahead. Batches are to be done in their order; what cannot be read, `next_batch` will tell.
+        """
+        folder = self._shelf.folders.get(batch.worker)
+        found = folder.behind(batch.end.segment, batch.end.offset) if folder else None
+        if folder is None or found is None:
+            return None
+        segment, offset = found
+        stretch = replace(reader.stretch_of(folder, segment), offset=offset)
+        with contextlib.suppress(OSError):
+            contents = await self._contents(stretch, segment, most_records, most_bytes)
+            if contents.records:
+                return Batch(folder.name, contents.records, contents.damaged, stretch.place(contents.end))
+        return None
+
     async def done(self, batch: Batch, refused: Sequence[Damaged] = ()) -> None:
         """Remove the records of the batch: they are published, or `refused` by the log for good and set aside.
 
@@ -250,11 +268,8 @@ class Spool:
     async def _read(self, folder: Folder, segment: Segment, most_records: int, most_bytes: int) -> Batch | None:
         """Return a batch; None where the segment had nothing left but a torn end."""
         stretch = reader.stretch_of(folder, segment)
-        sectors = segment.sectors = segment.sectors or Sectors(self._patience)
         try:
-            contents = await self._shelf.reading.run(
-                lambda: reader.read(self._files, stretch, most_records, most_bytes, sectors), DISK_WAIT
-            )
+            contents = await self._contents(stretch, segment, most_records, most_bytes)
         except FileNotFoundError as error:
             return _gone(stretch, error)
         except OSError as error:
@@ -266,6 +281,14 @@ class Spool:
             self._nudge.set()
             return None
         return Batch(folder.name, contents.records, contents.damaged, stretch.place(contents.end))
+
+    async def _contents(
+        self, stretch: reader.Stretch, segment: Segment, most_records: int, most_bytes: int
+    ) -> reader.Contents:
+        sectors = segment.sectors = segment.sectors or Sectors(self._patience)
+        return await self._shelf.reading.run(
+            lambda: reader.read(self._files, stretch, most_records, most_bytes, sectors), DISK_WAIT
+        )
 
     def _report(self, segment: Segment, damaged: Sequence[Damaged]) -> None:
         segment.damaged.extend(damaged)
