@@ -27,7 +27,6 @@ from hookline.configuration.config import load_config
 
 FRESH_WITHIN = 20.0
 EMPTY_WITHIN = 60.0
-STEADY = 2.0
 
 
 @dataclass(slots=True)

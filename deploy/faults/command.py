@@ -16,7 +16,7 @@ from deploy.kafka.jars import KafkaMissingError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROOF = ROOT / "docs" / "proof.md"
-_RATE, _SHORT_RATE = 300.0, 80.0
+_RATE, _SHORT_RATE = 200.0, 80.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,8 +18,10 @@ from deploy.faults.sender import Answers
 
 MEMORY_BOUND = 400 << 20
 DISK_BOUND = SPOOL_BYTES + (32 << 20)
-_STEADY = 2.0
+_STEADY = 1.0
 _SETTLE = 8.0
+# Seconds of traffic that must wait for the rate of a drain to mean anything.
+_ENOUGH_WAITING = 5.0
 Say = Callable[[str], None]
 
 
@@ -48,6 +50,18 @@ class Line:
     notes: list[str] = field(default_factory=list[str])
     not_run: str = ""
     lag: float = 0.0
+    waiting: int = 0
+    """Records in the spool when the fault ended."""
+
+    def drain_ratio(self, rate: float) -> float | None:
+        """Return how many times as fast as webhooks come at `rate` the spool was drained; None: too little to tell.
+
+        What came meanwhile went through the spool too. The time that the broker took to be itself again is in it.
+        """
+        seconds = self.recovery.empty
+        if not seconds or self.waiting < _ENOUGH_WAITING * rate:
+            return None
+        return self.waiting / seconds / rate + 1
 
     @property
     def troubles(self) -> Sequence[str]:
@@ -105,10 +119,14 @@ async def _one(bench: Bench, number: int, scenario: Scenario, say: Say) -> Line:
     except (RuntimeError, OSError, KafkaError) as error:
         # One that cannot be ended as planned is a failure of its own; the others are still worth running.
         line.faults.append(f"broke: {type(error).__name__}: {error}")
+    line.waiting = await bench.receiver.spool_records()
     line.recovery = await bench.recovered()
     line.answers = bench.sending.of(number)
     line.seconds = time.monotonic() - began
     line.lag, bench.sending.lag = bench.sending.lag, 0.0
+    ratio = line.drain_ratio(bench.rate)
+    if ratio is not None:
+        line.notes.append(f"{line.waiting} waited, drained {ratio:.1f} times as fast as they came")
     say(_words(line, bench))
     return line
 

@@ -111,3 +111,11 @@ def test_scenarios_are_chosen_by_name_form_and_cluster() -> None:
     assert 1 < len(chosen(1, short=True)) < len(chosen(1))
     with pytest.raises(ValueError, match="no scenario nonsense"):
         chosen(1, only=["nonsense"])
+
+
+@pytest.mark.parametrize(("waiting", "ratio"), [(5_000, 6.0), (499, None)])
+def test_a_drain_is_rated_by_what_waited_and_what_came_meanwhile(waiting: int, ratio: float | None) -> None:
+    """5,000 records in 10 s, and 100 a second beside them, are six times the traffic; a few records tell nothing."""
+    drained = line(waiting=waiting)
+    drained.recovery.empty = 10.0
+    assert drained.drain_ratio(100.0) == ratio
