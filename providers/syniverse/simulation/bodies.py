@@ -58,10 +58,6 @@ class Told:
         """Return the bytes of an attempt."""
         return orjson.dumps(self.value(attempt))
 
-    def from_attempt(self, first: int) -> Callable[[int], bytes]:
-        """Return the maker of bodies that counts its attempts from `first` on."""
-        return lambda attempt: self.body(attempt + first - 1)
-
 
 def state_fields(message: Message, previous: str, new: str, reason: tuple[str, str], **more: Any) -> Fields:
     """Return the fields of `message_state_change`; `reason` is code and description."""
