@@ -3,10 +3,16 @@
 A provider sends again what it was not answered in time, so most repeats follow shortly and reach the same worker.
 Those need no second place in the log. Across workers and after a restart the id of the record does the work.
 
-A repeat has the same account, method, query, content type, and the same body, as far as that counts: a provider says what
-of it changes with each attempt (`Provider.content`). A webhook that differs in anything else may mean something else, a
-new state of the same message say, and is stored (P11). The path does not count: it names the account, in one spelling or
-another. So the attempt at another URL of the same account is a repeat, unless its query differs: a query can carry data.
+A repeat has the same account, method, query and content type, and the same body as far as that counts: a provider says
+what of it changes with each attempt (`Provider.content`). A webhook that differs in anything else may mean something
+else, a new state of the same message say, and is stored (P11). The path does not count: it names the account, in one
+spelling or another. So the attempt at another URL of the same account is a repeat, unless its query differs: a query
+can carry data.
+
+The window is memory of one process. It holds no more than its size, and there are no more futures than webhooks in
+flight; whoever waits for one waits no longer than until it has to be answered. After a restart or at another worker a
+repeat is stored again under the same ids. One whose proof is too old by then is refused there: no provider sends such
+a one, see `docs/threat-model.md`.
 """
 
 import asyncio

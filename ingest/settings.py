@@ -20,7 +20,7 @@ class ServerSettings:
         "seconds that requests may wait for their turn; while they wait longer, the provider's retry status at once",
     )
     duplicate_window: int = setting(
-        50_000, "webhooks stored last whose exact repeats are answered without being stored again; about 200 bytes each"
+        50_000, "webhooks stored last whose repeats a worker answers without storing them again; about 200 bytes each"
     )
     max_body_bytes: int = setting(
         64 * 1024 * 1024,

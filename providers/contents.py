@@ -1,8 +1,8 @@
 """What of a body counts when two webhooks are compared: all but the value that changes with each attempt.
 
-Two bodies of which a normalizer could read different things must never count as repeats. So the bytes stay as they came,
-with every digit of a number and every repeated name, and one value alone is taken out, in a place that is proved:
-the text with a mark in it is parsed, and the mark must be the member of the outermost object.
+Two bodies of which a normalizer could read different things must never count as repeats. So the bytes stay as they
+came, with every digit of every number, and one value alone is taken out, in a place that is proved: the text with a
+mark in its place is parsed, and the mark must be that member of the outermost object.
 """
 
 import json
@@ -14,7 +14,7 @@ import orjson
 from providers.bodies import RepeatedNameError, unique_names
 from providers.fields import LONGEST_LIST
 
-LARGEST_COMPARED = 32 * 1024
+LARGEST_COMPARED = 16 * 1024
 """Bytes of the largest body that is looked into. In larger ones each byte counts: nobody has to wait for them."""
 
 WHOLE_NUMBER = rb"(?:0|[1-9][0-9]{0,17}+)"

@@ -2,7 +2,8 @@
 
 Compact, since a run issues hundreds of thousands: a few numbers a webhook, and one digest of what was acknowledged.
 The receiver may answer an attempt as the repeat of an earlier one whose answer was lost, and then has that one's bytes
-alone: the contents of earlier attempts are kept beside. Times are monotonic seconds. Event ids are not here: they follow from the raw record, see `stored.py`.
+alone: the contents of earlier attempts are kept beside.
+Times are monotonic seconds. Event ids are not here: they follow from the raw record, see `stored.py`.
 """
 
 from array import array
@@ -78,7 +79,7 @@ class Ledger:
             self._worker[number] = MIXED
 
     def acknowledge(self, number: int, sent: Sent, at: float, earlier: Sequence[Sent] = ()) -> None:
-        """Note the first success: what was acknowledged, and what the attempts before it held. Others change nothing."""
+        """Note the first success: what was acknowledged, and what earlier attempts held. A later one does nothing."""
         if self._acked[number]:
             return
         self._acked[number] = at
@@ -97,7 +98,7 @@ class Ledger:
         return any(self._acked[number:])
 
     def latest_since(self, number: int) -> tuple[bytes, ...]:
-        """Return the digests of the latest acknowledged webhook that has that number or a later one; none without one."""
+        """Return the digests of the latest acknowledged webhook from that number on, none where there is none."""
         latest = next((one for one in reversed(self._acknowledged.items()) if one[1] >= number), None)
         return () if latest is None else tuple(sent.digest for sent in self._contents(*latest))
 

@@ -1,6 +1,6 @@
 """Events as Syniverse's Event Manager writes them, for the simulator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any

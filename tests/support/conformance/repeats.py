@@ -41,7 +41,9 @@ class Repeats(OfProvider):
         first = self.case.story.delivered
         attempts = (first, replace(first, body=self.case.retried(first.body)))
         async with receiver(endpoints=[endpoint(self.case, way)], clock=lambda: NOW) as bench:
-            answers = [await delivered(bench, one, way.prove(request_of(one), NOW + at)) for at, one in enumerate(attempts)]
+            answers = [
+                await delivered(bench, one, way.prove(request_of(one), NOW + at)) for at, one in enumerate(attempts)
+            ]
             assert {answer.status for answer in answers} == {self.case.provider.policy.success_status}
             assert [webhook.body for webhook in bench.memory.webhooks] == [first.body]
 
@@ -59,7 +61,9 @@ class Repeats(OfProvider):
         made = cloud(self.case.provider.name, SEED)
         name = self.case.provider.name
         simulated = [
-            webhook_by(name, request_by(made, one, attempt=attempt)) for one in told(made, STORIES) for attempt in (1, 2)
+            webhook_by(name, request_by(made, one, attempt=attempt))
+            for one in told(made, STORIES)
+            for attempt in (1, 2)
         ]
         samples = [self.case.webhook(one) for one in self.case.samples if one.polled is None]
         self.assert_alike([*samples, *simulated])

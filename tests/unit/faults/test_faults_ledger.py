@@ -37,7 +37,7 @@ class Books:
     def acknowledge(
         self, *events: bytes, began: float = 1.0, acked: float = 2.0, worker: int = 0, earlier: bytes | None = None
     ) -> bytes:
-        """Issue and acknowledge a webhook with these events; return its body. `earlier` is that of its first attempt."""
+        """Issue and acknowledge a webhook with these events; return its body. `earlier` is of its first attempt."""
         body = b"".join(events)
         number = self.ledger.issue(began, 0, worker, len(events))
         self.ledger.acknowledge(number, sent(body), acked, [] if earlier is None else [sent(earlier)])

@@ -1,18 +1,24 @@
 """The window of recently stored webhooks: what counts as a repeat, and what is remembered when."""
 
+import asyncio
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import monotonic
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from ingest.duplicates import Content, Duplicates, content_of
+from ingest.metrics import IngestMetrics
+from ingest.publisher import Publisher, PublishOutcome
+from ingest.storing import Incoming, Storing
 from providers.contract import Provider
 from schemas.webhook import Webhook
-from tests.support.receiver import SAMPLE
+from tests.support.receiver import SAMPLE, MemoryLog
 
 WEBHOOK = Webhook(
     provider="sample",
@@ -121,6 +127,49 @@ async def test_whoever_waits_for_the_first_copy_is_told_how_it_went() -> None:
         window.end(b"a", came_at)
         assert waiting.result() is (came_at is not None)
         assert window.on_way(b"a") is None
+
+
+def storing(memory: MemoryLog) -> Storing:
+    """Return what stores webhooks in that log, without a spool."""
+    metrics = IngestMetrics(CollectorRegistry())
+    return Storing(memory.log, Publisher(memory.log, metrics), None, metrics, window=2)
+
+
+def incoming(wait: float) -> Incoming:
+    """Return the webhook as it comes, to be durable within `wait` seconds."""
+    began = monotonic()
+    return Incoming(
+        webhook=WEBHOOK,
+        id=WEBHOOK.id,
+        content=content(WEBHOOK),
+        events=lambda: (),
+        began=began,
+        broker_by=began + wait / 2,
+        durable_by=began + wait,
+    )
+
+
+async def test_whoever_waits_for_the_first_copy_waits_no_longer_than_it_may() -> None:
+    """The first hangs; the repeat is answered in its own time, and the sender comes again."""
+    memory = MemoryLog()
+    found = storing(memory)
+    found.duplicates.begin(content(WEBHOOK))
+    async with asyncio.timeout(5):
+        assert await found.store(incoming(0.05)) is PublishOutcome.UNAVAILABLE
+    assert memory.records == []
+
+
+async def test_one_of_those_who_wait_takes_the_place_of_a_first_copy_that_failed() -> None:
+    """One alone: the others wait for that one then."""
+    memory = MemoryLog()
+    found = storing(memory)
+    found.duplicates.begin(content(WEBHOOK))
+    waiting = [asyncio.create_task(found.store(incoming(5.0))) for _ in range(3)]
+    await asyncio.sleep(0)
+    found.duplicates.end(content(WEBHOOK), None)
+    outcomes = await asyncio.gather(*waiting)
+    assert sorted(outcomes) == [PublishOutcome.DUPLICATE, PublishOutcome.DUPLICATE, PublishOutcome.STORED]
+    assert len(memory.webhooks) == 1
 
 
 @given(st.lists(st.integers(0, 9)), st.integers(0, 4))
