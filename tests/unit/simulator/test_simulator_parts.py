@@ -94,7 +94,7 @@ def test_attempts_are_one_webhook() -> None:
     deliveries.acknowledge(outgoing(), b"three", [b"one", b"two"])
     deliveries.forge(outgoing(), b"one")
     (entry,) = deliveries.acknowledged
-    assert (entry.body, entry.others) == (b"two", {content_digest(b"one")})
+    assert (entry.body, entry.others) == (b"two", frozenset({content_digest(b"one")}))
     assert deliveries.forged == frozenset()
 
 
