@@ -6,8 +6,8 @@ end of the body, so that a slow line still gets its webhook stored. How long a b
 `body_wait`, a limit of its own. Durations are read from `time.monotonic`, because the time of uvloop's loop stands
 still within a turn and counts in whole milliseconds.
 
-Repeats. The exact repeat of a webhook that was stored lately is answered with success and not stored again, also one
-whose proof has become too old in the meantime: it is judged by the time at which the first copy came (P13).
+Repeats. The repeat of a webhook that was stored lately is answered with success and not stored again, also one whose
+proof has become too old in the meantime: it is judged by the time at which the first copy came (P13).
 
 Faults. A sender's fault gets a 4xx, ours the provider's retry status (P3). A verifier that raises is a bug of
 ours: the sender is asked to come again. A normalizer that raises costs the events and not the webhook (P11).
@@ -252,7 +252,8 @@ class Receiver:
     def _is_late_repeat(self, route: _Route, seen: Request) -> bool:
         """Tell whether a request whose proof is too old now repeats one that is stored and was proved in its time."""
         webhook = self._webhook(route, seen, Verification(Verdict.VERIFIED), None)
-        came_at = self._storing.duplicates.stored_at(content_of(webhook, webhook.id))
+        content = content_of(route.endpoint.provider, webhook, webhook.id)
+        came_at = self._storing.duplicates.stored_at(content)
         return came_at is not None and route.endpoint.verifier.verify(seen, came_at).verdict is Verdict.VERIFIED
 
     def _incoming(self, route: _Route, webhook: Webhook, times: _Times) -> Incoming:
@@ -261,6 +262,7 @@ class Receiver:
         return Incoming(
             webhook=webhook,
             id=webhook_id,
+            content=content_of(endpoint.provider, webhook, webhook_id),
             events=lambda: events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics),
             began=times.began,
             broker_by=times.broker_by,

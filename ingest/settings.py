@@ -34,7 +34,7 @@ class ServerSettings:
     )
     duplicate_window: int = setting(
         50_000,
-        "webhooks stored last whose exact repeats are answered without being stored again; about 200 bytes each",
+        "webhooks stored last whose repeats a worker answers without storing them again; about 200 bytes each",
         limits=Limits(1, 10_000_000),
     )
     max_body_bytes: int = setting(
