@@ -18,9 +18,6 @@ from broker.kafka.line import Line, Sent
 from broker.log import LogUnavailableError, Partition, Position, RecordRefusedError
 from schemas.records import Record
 
-SLOW_SECONDS = 0.25
-"""An append that had less time than this and did not make it says nothing about the cluster."""
-
 TRIAL_SECONDS = 1.0
 """So long the one append that tries a producer keeps others out; what it waits for may be its own topic only."""
 
@@ -63,6 +60,7 @@ class Publisher:
         self._watch_flights()
         try:
             sent = await self._store(line, records, _Deadline(began, began + wait))
+            self._confirmed(line, flight)
         finally:
             evidence.ended(flight)
         return [self._position(each) for each in sent]
@@ -87,7 +85,6 @@ class Publisher:
         failed = [n for n, each in enumerate(sent) if each.cancelled() or each.exception() is not None]
         for n in failed:
             sent[n] = await self._once_more(line, records[n], sent[n], deadline)
-        self._confirmed(line)
         return sent
 
     async def _send_all(self, line: Line, records: Sequence[Record], deadline: "_Deadline") -> list[Sent]:
@@ -141,13 +138,13 @@ class Publisher:
 
     # --- evidence
 
-    def _confirmed(self, line: Line) -> None:
+    def _confirmed(self, line: Line, flight: int) -> None:
         line.confirmed = True
         if self._keeper.line is line:
-            self._keeper.evidence.confirmed(monotonic())
+            self._keeper.evidence.confirmed(monotonic(), flight)
 
     def _too_slow(self, line: Line, deadline: "_Deadline", what: str) -> LogUnavailableError:
-        if _loop_time() - deadline.began >= SLOW_SECONDS:
+        if _loop_time() - deadline.began >= self._keeper.evidence.telling:
             self._keeper.strike(line, what)
         return LogUnavailableError(f"Kafka: {what}")
 

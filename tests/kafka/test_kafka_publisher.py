@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 
 from broker import background
 from broker.kafka.connection import Connection, Names
-from broker.kafka.evidence import STUCK, Verdict
+from broker.kafka.evidence import Verdict
 from broker.kafka.publisher import Publisher
 from broker.log import LogState, LogUnavailableError, Position, RecordRefusedError
 from broker.settings import KafkaSettings
@@ -162,7 +162,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     cluster = FakeCluster()
     monkeypatch.setattr("broker.kafka.keeper.new_producer", cluster.new_producer)
     monkeypatch.setattr("broker.kafka.keeper.PROBE_SECONDS", 0.05)
-    monkeypatch.setattr("broker.kafka.publisher.SLOW_SECONDS", 0.01)
+    monkeypatch.setattr("broker.kafka.evidence.Evidence.telling", 0.01)
     return cluster
 
 
@@ -399,7 +399,7 @@ async def test_an_append_that_waits_for_a_moment_makes_it_suspect_before_its_dea
     with capture_logs() as lines:
         waiting = asyncio.create_task(publisher.append([record("topic")], 50))
         await until(lambda: lines, 5)
-        assert publisher.verdict == Verdict(LogState.SUSPECT, STUCK)
+        assert publisher.verdict == Verdict(LogState.SUSPECT, "appends wait and nothing was confirmed for 0.25 s")
         assert await publisher.append([record("topic")], 1)
         assert publisher.verdict.state is LogState.HEALTHY
     assert [line["state"] for line in lines] == [LogState.SUSPECT, LogState.HEALTHY]
@@ -411,7 +411,7 @@ async def test_a_deadline_that_was_all_but_over_says_nothing_about_the_cluster(
     cluster: FakeCluster, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that sent slowly left the append no time: that is not Kafka's fault."""
-    monkeypatch.setattr("broker.kafka.publisher.SLOW_SECONDS", 0.25)
+    monkeypatch.setattr("broker.kafka.evidence.Evidence.telling", 0.25)
     cluster.script.extend(["silent"] * 4)
     for _ in range(4):
         await fails(publisher.append([record("topic")], 0.01))
