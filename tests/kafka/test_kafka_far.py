@@ -64,6 +64,7 @@ async def doubted(log: KafkaLog, topic: str) -> bool:
     return seen
 
 
+@pytest.mark.timeout(150)
 async def test_a_far_cluster_is_suspected_at_first_and_no_more_once_it_is_known(proxy: Proxy, log: KafkaLog) -> None:
     """And one that hangs is noticed within 0.6 s all the same."""
     topic = await make_topic(log)
