@@ -10,7 +10,7 @@ import pytest
 from broker.kafka import KafkaLog
 from broker.log import LogState, LogUnavailableError
 from deploy.faults.proxy import HOST, Proxy, Trouble
-from deploy.kafka.cluster import Node
+from deploy.kafka.layout import Node
 from tests.support.front import free_ports
 from tests.support.kafka import kafka_settings, own_cluster
 from tests.support.logs import PATIENCE, make_topic, record, until

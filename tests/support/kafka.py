@@ -20,7 +20,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from broker.kafka import KafkaLog
 from broker.settings import BrokerSettings, KafkaSettings
-from deploy.kafka.cluster import KafkaCluster, KafkaMissingError, Node
+from deploy.kafka.cluster import KafkaCluster, KafkaMissingError
+from deploy.kafka.layout import Node
 from tests.support.logs import until
 
 

@@ -34,7 +34,7 @@ async def _answers(running: Running) -> bool:
 
 
 async def _listens(running: Running) -> bool:
-    return (await running.page("/readyz")).get("reason", "not_started") != "not_started"
+    return bool((await running.page("/readyz")).get("reason", "not_started") != "not_started")
 
 
 @pytest.mark.parametrize("command", [("ingest",), ("run",), ("consume", "auto-reply")])
