@@ -16,8 +16,12 @@ from broker.background import keep_going
 from broker.log import Log, LogState
 from ingest.spool.spool import Spool
 
-HOLD_WAIT = 0.2
-"""Seconds that a webhook is held at most. Then it goes to the spool like those before it."""
+HOLD_WAIT = 0.45
+"""Seconds that a webhook is held at most. Then it goes to the spool like those before it.
+
+Longer than a far log takes for the last batch, or its spool would never run dry; and short enough that the webhook's
+own append still fits into the shortest `broker_wait` (0.8 s).
+"""
 
 _MAY_TAKE = (LogState.HEALTHY, LogState.SUSPECT)
 # Turns of the loop that an append needs to end and its webhook to reach the spool. Two or three will do.
