@@ -127,9 +127,8 @@ class Drain:
 
     async def _hold(self) -> None:
         """Hold newcomers. Those that are on their way into the spool belong to the batch that is read then."""
-        if not self._gate.holding:
-            self._gate.hold()
-            await asyncio.sleep(_SETTLE)
+        self._gate.hold()
+        await asyncio.sleep(_SETTLE)
 
     def _next_pause(self) -> float:
         if self._flowing:

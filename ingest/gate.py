@@ -117,8 +117,14 @@ class Gate:
                 self._waiting.pop(scope, None)
 
     def hold(self) -> None:
-        """Let newcomers wait until `release`."""
+        """Let newcomers wait until `release`. Those that wait already go to the spool now.
+
+        Else they would go there one by one while the next batch is on its way, and it were never the last.
+        """
         self._holding = True
+        for ticket in self._queue:
+            if not ticket.done():
+                ticket.set_result(None)
 
     def release(self) -> None:
         """Let those go on that wait, in the order in which they came."""
