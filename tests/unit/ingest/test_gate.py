@@ -13,7 +13,7 @@ from ingest.gate import Gate
 from ingest.settings import SpoolSettings
 from ingest.spool import Spool
 from schemas.records import Record
-from tests.support.receiver import NOW, POLICY, MemoryLog, body_of, receiver, request_bytes, until
+from tests.support.receiver import NOW, POLICY, Answer, MemoryLog, body_of, receiver, request_bytes, until
 
 
 @dataclass
