@@ -94,97 +94,137 @@ class _Family:
         child.inc()
 
 
-class IngestMetrics:
-    """The counters of the receiver and the publisher, registered once in a process."""
+@dataclass(frozen=True, slots=True)
+class _Register:
+    """Makes figures in one registry, each name with the prefix of all of ours."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        def family(name: str, doc: str, label: str) -> _Family:
-            return _Family(Counter(f"hookline_{name}", doc, ("account", label), registry=registry))
+    registry: CollectorRegistry
 
-        self._webhooks = family("webhooks_total", "Requests to the receiver, by what became of them.", "outcome")
-        self._refusals = family("refusals_total", "Requests refused, by reason.", "reason")
-        self._events = family("events_total", "Events stored, by type.", "type")
-        self._faults = family("ingest_faults_total", "Failures of our own code, by place. Each is a bug.", "place")
-        failures = Counter(
-            "hookline_append_failures_total",
-            "Appends that the log or the spool did not confirm.",
-            ("reason",),
-            registry=registry,
+    def counter(self, name: str, doc: str, *labels: str) -> Counter:
+        return Counter(f"hookline_{name}", doc, labels, registry=self.registry)
+
+    def gauge(self, name: str, doc: str, *labels: str) -> Gauge:
+        return Gauge(f"hookline_{name}", doc, labels, registry=self.registry)
+
+    def family(self, name: str, doc: str, label: str) -> _Family:
+        return _Family(self.counter(name, doc, "account", label))
+
+
+class _Requests:
+    """What became of requests, and how long they took."""
+
+    def __init__(self, register: _Register) -> None:
+        family = register.family
+        self.webhooks = family("webhooks_total", "Requests to the receiver, by what became of them.", "outcome")
+        self.refusals = family("refusals_total", "Requests refused, by reason.", "reason")
+        self.events = family("events_total", "Events stored, by type.", "type")
+        self.faults = family("ingest_faults_total", "Failures of our own code, by place. Each is a bug.", "place")
+        failures = register.counter(
+            "append_failures_total", "Appends that the log or the spool did not confirm.", "reason"
         )
-        self._append_failures = {reason: failures.labels(reason) for reason in AppendFailure}
-        self._polls = Counter(
-            "hookline_polls_total",
-            "Checks of a poll, by how they ended.",
-            ("account", "poll", "outcome"),
-            registry=registry,
-        )
-        self._polled = Counter(
-            "hookline_polled_items_total", "Items that a poll stored.", ("account", "poll"), registry=registry
-        )
-        self._poll_success = Gauge(
-            "hookline_poll_last_success_seconds",
-            "When a poll last went well, in Unix seconds.",
-            ("account", "poll"),
-            registry=registry,
-        )
-        self._answer_seconds = Histogram(
+        self.append_failures = {reason: failures.labels(reason) for reason in AppendFailure}
+        self.answer_seconds = Histogram(
             "hookline_answer_seconds",
             "Seconds from the first byte of a request to an account until its answer.",
             buckets=_LATENCY_BUCKETS,
-            registry=registry,
-        )
-        self._drained = Counter(
-            "hookline_spool_drained_total", "Webhooks that went from the spool to the log.", registry=registry
+            registry=register.registry,
         )
 
-        def gauge(name: str, doc: str) -> Gauge:
-            return Gauge(f"hookline_{name}", doc, registry=registry)
 
-        self._spool_records = gauge("spool_records", "Webhooks that wait in the spool.")
-        self._spool_bytes = gauge("spool_bytes", "Bytes of the spool's segment files.")
-        self._spool_oldest = gauge("spool_oldest_seconds", "Age of the oldest webhook in the spool, 0 for none.")
-        self._spool_set_aside = gauge(
+class _Polls:
+    """How polls go."""
+
+    def __init__(self, register: _Register) -> None:
+        of = ("account", "poll")
+        self.checks = register.counter("polls_total", "Checks of a poll, by how they ended.", *of, "outcome")
+        self.items = register.counter("polled_items_total", "Items that a poll stored.", *of)
+        self.success = register.gauge("poll_last_success_seconds", "When a poll last went well, in Unix seconds.", *of)
+
+
+class _SpoolFigures:
+    """What waits in the spool, and what left it."""
+
+    def __init__(self, register: _Register) -> None:
+        gauge = register.gauge
+        self.drained = register.counter("spool_drained_total", "Webhooks that went from the spool to the log.")
+        self.records = gauge("spool_records", "Webhooks that wait in the spool.")
+        self.bytes = gauge("spool_bytes", "Bytes of the spool's segment files.")
+        self.oldest = gauge("spool_oldest_seconds", "Age of the oldest webhook in the spool, 0 for none.")
+        self.set_aside = gauge(
             "spool_set_aside",
             "Records of the spool that were set aside since the start, damaged or refused by the log.",
         )
-        self._lag = gauge("loop_lag_seconds", "Seconds by which the event loop ran its last timer late.")
-        self.in_flight = Gauge("hookline_webhooks_in_flight", "Proved webhooks worked on now.", registry=registry)
-        self._clock_skew = Gauge(
-            "hookline_clock_skew_seconds",
+
+    def watch(self, status: Callable[[], SpoolStatus]) -> None:
+        """Ask at every scrape how the spool is."""
+        self.records.set_function(lambda: float(status().own + status().inherited))
+        self.bytes.set_function(lambda: float(status().bytes))
+        self.oldest.set_function(lambda: status().oldest_age or 0.0)
+        self.set_aside.set_function(lambda: float(status().set_aside))
+
+
+class IngestMetrics:
+    """The figures of the receiver, the publisher and the polls, registered once in a process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        register = _Register(registry)
+        self._requests = _Requests(register)
+        self._polls = _Polls(register)
+        self._spool = _SpoolFigures(register)
+        self._lag = register.gauge("loop_lag_seconds", "Seconds by which the event loop ran its last timer late.")
+        self.in_flight = register.gauge("webhooks_in_flight", "Proved webhooks worked on now.")
+        self._clock_skew = register.gauge(
+            "clock_skew_seconds",
             "Seconds by which senders are ahead of us while our own clock is suspected, else 0.",
-            registry=registry,
         )
-        self._bodies = Gauge(
-            "hookline_bodies_in_flight", "Bodies on their way now, their senders not proved yet.", registry=registry
-        )
+        self._bodies = register.gauge("bodies_in_flight", "Bodies on their way now, their senders not proved yet.")
+
+    def ended(self, account: str, outcome: Outcome) -> None:
+        """Count a request by what became of it, but refusals, which have a reason."""
+        self._requests.webhooks.add(account, outcome)
+
+    def refused(self, account: str, reason: str) -> None:
+        """Count a refusal. `reason` is a word of Refusal or of Verdict."""
+        self._requests.webhooks.add(account, Outcome.REFUSED)
+        self._requests.refusals.add(account, reason)
+
+    def answered(self, seconds: float) -> None:
+        """Keep how long an answer took."""
+        self._requests.answer_seconds.observe(seconds)
+
+    def event(self, account: str, kind: EventType) -> None:
+        """Count an event that is durable."""
+        self._requests.events.add(account, kind)
+
+    def fault(self, account: str, place: Fault) -> None:
+        """Count a failure of our own code."""
+        self._requests.faults.add(account, place)
+
+    def append_failed(self, reason: AppendFailure) -> None:
+        """Count an append that was not confirmed."""
+        self._requests.append_failures[reason].inc()
+
+    def polled(self, account: str, poll: str, outcome: PollOutcome, now: float) -> None:
+        """Count a check of a poll; `now` is in Unix seconds."""
+        self._polls.checks.labels(account, poll, outcome).inc()
+        if outcome is PollOutcome.OK:
+            self._polls.success.labels(account, poll).set(now)
+
+    def polled_items(self, account: str, poll: str, number: int) -> None:
+        """Count items that a poll stored."""
+        self._polls.items.labels(account, poll).inc(number)
 
     def drained(self, number: int) -> None:
         """Count webhooks that went from the spool to the log."""
-        self._drained.inc(number)
+        self._spool.drained.inc(number)
 
     def watch_spool(self, status: Callable[[], SpoolStatus]) -> None:
         """Ask at every scrape how the spool is."""
-        self._spool_records.set_function(lambda: float(status().own + status().inherited))
-        self._spool_bytes.set_function(lambda: float(status().bytes))
-        self._spool_oldest.set_function(lambda: status().oldest_age or 0.0)
-        self._spool_set_aside.set_function(lambda: float(status().set_aside))
+        self._spool.watch(status)
 
     def watch_lag(self, lag: Callable[[], float]) -> None:
         """Ask at every scrape how late the event loop is."""
         self._lag.set_function(lag)
-
-    def ended(self, account: str, outcome: Outcome) -> None:
-        """Count a request by what became of it, but refusals, which have a reason."""
-        self._webhooks.add(account, outcome)
-
-    def refused(self, account: str, reason: str) -> None:
-        """Count a refusal. `reason` is a word of Refusal or of Verdict."""
-        self._webhooks.add(account, Outcome.REFUSED)
-        self._refusals.add(account, reason)
-
-    def event(self, account: str, kind: EventType) -> None:
-        """Count an event that is durable."""
-        self._events.add(account, kind)
 
     def watch_clock(self, skew: Callable[[], float]) -> None:
         """Ask at every scrape by how many seconds our clock seems to be off."""
@@ -193,25 +233,3 @@ class IngestMetrics:
     def watch_bodies(self, count: Callable[[], int]) -> None:
         """Ask at every scrape how many bodies are on their way."""
         self._bodies.set_function(count)
-
-    def polled(self, account: str, poll: str, outcome: PollOutcome, now: float) -> None:
-        """Count a check of a poll; `now` is in Unix seconds."""
-        self._polls.labels(account, poll, outcome).inc()
-        if outcome is PollOutcome.OK:
-            self._poll_success.labels(account, poll).set(now)
-
-    def polled_items(self, account: str, poll: str, number: int) -> None:
-        """Count items that a poll stored."""
-        self._polled.labels(account, poll).inc(number)
-
-    def fault(self, account: str, place: Fault) -> None:
-        """Count a failure of our own code."""
-        self._faults.add(account, place)
-
-    def append_failed(self, reason: AppendFailure) -> None:
-        """Count an append that was not confirmed."""
-        self._append_failures[reason].inc()
-
-    def answered(self, seconds: float) -> None:
-        """Keep how long an answer took."""
-        self._answer_seconds.observe(seconds)

@@ -1,13 +1,10 @@
 """How the publisher judges its producer, on a producer that fails as told; no Kafka is needed."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka.errors import (
-    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     NotEnoughReplicasError,
@@ -17,153 +14,20 @@ from aiokafka.errors import (
     UnknownError,
     for_code,
 )
-from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
-from aiokafka.structs import PartitionMetadata, RecordMetadata, TopicPartition
 from structlog.testing import capture_logs
 
 from broker import background
-from broker.kafka.connection import Connection, Names
+from broker.kafka.connection import Names
 from broker.kafka.evidence import Verdict
 from broker.kafka.publisher import Publisher
-from broker.log import LogState, LogUnavailableError, Position, RecordRefusedError
-from broker.settings import KafkaSettings
+from broker.log import LogState, Position, RecordRefusedError
+from tests.support.fake_producer import CONNECTION, FakeCluster, fails
 from tests.support.logs import record, until
-
-CONNECTION = Connection(("kafka.test:9092",), KafkaSettings())
-
-
-class Batch:
-    """A batch of one record."""
-
-    def append(self, **fields: Any) -> None:
-        """Take the record."""
-
-    def close(self) -> None:
-        """Take no more."""
-
-
-class FakeClient:
-    """Answers questions, if the cluster is there."""
-
-    def __init__(self, cluster: "FakeCluster") -> None:
-        self.cluster = cluster
-        self.topics: list[str] = []
-        self.connected: list[int] = []
-
-    def get_random_node(self) -> int:
-        """Name a broker."""
-        return 1
-
-    async def send(self, node: int, question: MetadataRequest) -> MetadataRequest:
-        """Answer a question about topics; the answer is the question here."""
-        assert node == 1
-        self.cluster.questions.append(question)
-        return question
-
-    async def set_topics(self, topics: list[str]) -> bool:
-        """Note what is asked from now on."""
-        self.topics = topics
-        return True
-
-    async def ready(self, node: int) -> bool:
-        """Connect."""
-        self.connected.append(node)
-        return True
-
-    async def force_metadata_update(self) -> bool:
-        """Answer a probe."""
-        self.cluster.probes += 1
-        return self.cluster.up
-
-
-class FakeProducer:
-    """Behaves as the next word of its script says: `ok`, `silent`, or an error for the record's future."""
-
-    def __init__(self, cluster: "FakeCluster") -> None:
-        self.cluster = cluster
-        self.client = FakeClient(cluster)
-        self.stopped = False
-
-    async def start(self) -> None:
-        """Connect, if the cluster is there."""
-        if self.cluster.gate is not None:
-            await self.cluster.gate.wait()
-        if not self.cluster.up:
-            raise KafkaConnectionError("refused")
-
-    async def stop(self) -> None:
-        """Close."""
-        self.stopped = True
-
-    async def partitions_for(self, topic: str) -> set[int]:
-        """Every topic has one partition."""
-        del topic
-        return {0}
-
-    async def send(self, topic: str, *_: object, **__: object) -> asyncio.Future[RecordMetadata]:
-        """Do what the script says next."""
-        return self._next(topic)
-
-    def create_batch(self) -> Batch:
-        """Make a batch."""
-        return Batch()
-
-    async def send_batch(self, _batch: Batch, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
-        """Do what the script says next, for a record by itself."""
-        assert partition == 0
-        return self._next(topic)
-
-    def _next(self, topic: str) -> asyncio.Future[RecordMetadata]:
-        future: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        word = self.cluster.script.popleft() if self.cluster.script else "ok"
-        if isinstance(word, Exception):
-            future.set_exception(word)
-        elif word == "ok":
-            future.set_result(RecordMetadata(topic, 0, TopicPartition(topic, 0), 7, 0, 0, 0))
-        return future
-
-
-class FakeCluster:
-    """Makes producers and tells them what to do."""
-
-    def __init__(self) -> None:
-        self.up = True
-        self.leader = 1
-        self.in_sync = [1, 2, 3]
-        self.script: deque[str | Exception] = deque()
-        self.made: list[FakeProducer] = []
-        self.questions: list[MetadataRequest] = []
-        self.gate: asyncio.Event | None = None
-        self.probes = 0
-
-    def update_metadata(self, answer: MetadataRequest) -> None:
-        """Take the answer to a question."""
-        assert answer in self.questions
-
-    def partitions_for_topic(self, topic: str) -> set[int] | None:
-        """Return the numbers of a topic that is known."""
-        return set(self._partitions[topic]) if topic in self._partitions else None
-
-    @property
-    def _partitions(self) -> dict[str, dict[int, PartitionMetadata]]:
-        """What aiokafka's ClusterMetadata keeps."""
-        part = PartitionMetadata("site.topic", 0, self.leader, [1, 2, 3], self.in_sync, 0)
-        return {"site.topic": {0: part}, "foreign": {0: PartitionMetadata("foreign", 0, -1, [1], [], 5)}}
-
-    def new_producer(self, _connection: Connection) -> FakeProducer:
-        """Make one more."""
-        self.made.append(FakeProducer(self))
-        return self.made[-1]
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     """Put the fake in the place of aiokafka's producer, and do not make tests wait."""
-    cluster = FakeCluster()
-    monkeypatch.setattr("broker.kafka.keeper.new_producer", cluster.new_producer)
-    monkeypatch.setattr("broker.kafka.keeper.PROBE_SECONDS", 0.05)
-    monkeypatch.setattr("broker.kafka.evidence.Evidence.telling", 0.01)
-    return cluster
 
 
 @pytest.fixture
@@ -175,13 +39,6 @@ async def publisher(cluster: FakeCluster) -> AsyncIterator[Publisher]:
     await publisher.settled(5)
     yield publisher
     await publisher.stop()
-
-
-async def fails(append: Awaitable[object]) -> LogUnavailableError:
-    """Return the error of an append that must fail as unavailable."""
-    with pytest.raises(LogUnavailableError) as caught:
-        await append
-    return caught.value
 
 
 async def test_a_confirmed_append_gives_its_place(publisher: Publisher) -> None:
@@ -417,60 +274,6 @@ async def test_a_deadline_that_was_all_but_over_says_nothing_about_the_cluster(
         await fails(publisher.append([record("topic")], 0.01))
     assert publisher.verdict.state is LogState.HEALTHY
     assert len(cluster.made) == 1
-
-
-async def test_the_start_does_not_wait_and_who_wants_a_verdict_can(cluster: FakeCluster) -> None:
-    """The state is starting until the cluster has shown something, or for 3 s."""
-    cluster.gate = asyncio.Event()
-    publisher = Publisher(Names(""))
-    publisher.start(CONNECTION)
-    await publisher.settled(0.02)
-    assert publisher.verdict == Verdict(LogState.STARTING, "not asked yet")
-    assert "not asked yet" in str(await fails(publisher.append([record("topic")], 10)))
-    settled = asyncio.create_task(publisher.settled(50))
-    cluster.gate.set()
-    async with asyncio.timeout(5):
-        await settled
-    assert publisher.verdict.state is LogState.HEALTHY
-    await publisher.stop()
-
-
-async def test_a_cluster_that_does_not_answer_at_first_is_away_after_a_moment(
-    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A connection may take long to fail; the verdict comes before that."""
-    monkeypatch.setattr("broker.kafka.keeper.FIRST_VERDICT_SECONDS", 0.02)
-    cluster.gate = asyncio.Event()
-    publisher = Publisher(Names(""))
-    publisher.start(CONNECTION)
-    await publisher.settled(5)
-    assert publisher.verdict == Verdict(LogState.AWAY, "no answer from kafka.test:9092 yet")
-    await publisher.stop()
-
-
-async def test_topics_are_known_and_leaders_connected_before_it_turns_healthy(cluster: FakeCluster) -> None:
-    """The first append has nothing to ask; a topic that is not there is not made by asking, and not asked again."""
-    cluster.gate = asyncio.Event()
-    publisher = Publisher(Names("site."), ("topic", "absent"))
-    publisher.start(CONNECTION)
-    cluster.gate.set()
-    await publisher.settled(5)
-    (question,) = cluster.questions
-    asked = question.build(MetadataRequest_v5)
-    assert (asked.topics, asked.allow_auto_topic_creation) == (["site.absent", "site.topic"], False)
-    client = cluster.made[0].client
-    assert (client.topics, client.connected) == (["site.topic"], [1])
-    await publisher.stop()
-
-
-async def test_a_topic_without_a_leader_is_not_healthy_before_the_first_append(cluster: FakeCluster) -> None:
-    """Topics that are named beforehand count as in use, and the reason names what is missing."""
-    cluster.leader = -1
-    publisher = Publisher(Names("site."), ["topic"])
-    publisher.start(CONNECTION)
-    await publisher.settled(5)
-    assert publisher.verdict == Verdict(LogState.STARTING, "partition 0 of site.topic has no leader")
-    await publisher.stop()
 
 
 async def test_a_trial_that_takes_long_keeps_others_out_for_a_moment_only(

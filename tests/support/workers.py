@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.admin import ask
 from tests.support.front import HOOKLINE, Desk, clean_environment, free_ports
@@ -43,6 +44,21 @@ class Workers:
         """Return the process ids of the workers, None where there is no process."""
         return [worker["pid"] for worker in (await self.page("/healthz"))["workers"]]
 
+    async def figure(self, name: str, **labels: str) -> dict[str, float]:
+        """Return a figure by worker, its samples with these labels added up; a worker without any is not there."""
+        text = (await ask(self.admin, "/metrics"))[1].decode()
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    worker = sample.labels["worker"]
+                    found[worker] = found.get(worker, 0.0) + sample.value
+        return found
+
+    async def all_ready(self) -> bool:
+        """Whether every worker can store webhooks, be it in its spool."""
+        return all(worker["ready"] for worker in (await self.page("/readyz"))["workers"])
+
     async def all_answer(self) -> bool:
         """Whether every worker is up and answers the parent."""
         try:
@@ -64,11 +80,16 @@ class Workers:
 
 @asynccontextmanager
 async def workers(
-    desk: Desk, *options: str, broker: Sequence[str], count: int = 2, server: Sequence[str] = ()
+    desk: Desk,
+    *options: str,
+    broker: Sequence[str],
+    count: int = 2,
+    server: Sequence[str] = (),
+    account: Sequence[str] = (),
 ) -> AsyncGenerator[Workers, None]:
-    """Give a parent whose workers answer. `broker` and `server` are lines of these tables."""
+    """Give a parent whose workers answer. `broker`, `server` and `account` are lines of these tables."""
     listen, admin = free_ports(2)
-    write_config(desk, broker, listen=listen, admin=admin, server=server)
+    write_config(desk, broker, listen=listen, admin=admin, server=server, account=account)
     log = desk.folder / "workers.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -86,9 +107,15 @@ async def workers(
 
 
 def write_config(
-    desk: Desk, broker: Sequence[str], *, listen: int = 0, admin: int = 0, server: Sequence[str] = ()
+    desk: Desk,
+    broker: Sequence[str],
+    *,
+    listen: int = 0,
+    admin: int = 0,
+    server: Sequence[str] = (),
+    account: Sequence[str] = (),
 ) -> None:
-    """Write a configuration with these addresses and these lines of `[broker]` and `[server]`."""
+    """Write a configuration with these addresses and more lines of `[broker]`, `[server]` and the account."""
     desk.write(
         "[server]",
         f'listen = "127.0.0.1:{listen}"',
@@ -98,6 +125,7 @@ def write_config(
         "[accounts.main]",
         'provider = "telnyx"',
         f'public_keys = ["{desk.public_key}"]',
+        *account,
         "[broker]",
         *broker,
     )

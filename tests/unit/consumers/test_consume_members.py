@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from schemas.envelope import event_to_record
-from tests.support.consumers import NOW, QUICK, Bench, MemoryLog, inbound, until
+from tests.support.consumed_log import MemoryLog
+from tests.support.consumers import NOW, QUICK, Bench, inbound, until
 from tests.support.consumers_seen import ONLY, Seen
 
 

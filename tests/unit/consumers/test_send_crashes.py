@@ -17,7 +17,8 @@ from schemas.envelope import read_event
 from schemas.events import SendCompleted
 from schemas.records import Record
 from schemas.topics import RESULTS
-from tests.support.consumers import NOW, FakeSender, MemoryLog, Phone, command, delivered
+from tests.support.consumed_log import MemoryLog
+from tests.support.consumers import NOW, FakeSender, Phone, command, delivered
 
 BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limited")
 LOST = SendReceipt(status=SendStatus.UNKNOWN, reason="timeout")

@@ -13,7 +13,8 @@ from providers.contract import Request, Verdict
 from tests.conftest import FakeClock
 from tests.support.cases import CASES
 from tests.support.provider_cases import NOW, ProviderCase, Way, request_of
-from tests.support.receiver import Bench, endpoint, receiver, request_bytes
+from tests.support.receiver import Bench, receiver, request_bytes
+from tests.support.sample_provider import endpoint
 
 DATED = [(case, way) for case in CASES.values() for way in case.ways if way.patience is not None]
 IDS = [f"{case.provider.name}-{way.name}" for case, way in DATED]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from ingest.forwarded import address_of, network_of, trusted
 from providers.contract import Request, Verdict, Verification
-from tests.support.receiver import SECRET, FixedVerdict, body_of, endpoint, receiver, request_bytes
+from tests.support.receiver import body_of, receiver, request_bytes
+from tests.support.sample_provider import SECRET, FixedVerdict, endpoint
 
 PROXIES = trusted(["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"])
 

@@ -13,7 +13,8 @@ from ingest.gate import Gate
 from ingest.settings import SpoolSettings
 from ingest.spool import Spool
 from schemas.records import Record
-from tests.support.receiver import NOW, POLICY, Answer, MemoryLog, body_of, receiver, request_bytes, until
+from tests.support.receiver import NOW, Answer, MemoryLog, body_of, receiver, request_bytes, until
+from tests.support.sample_provider import POLICY
 
 
 @dataclass

@@ -17,7 +17,8 @@ from providers.contract import Account
 from providers.rest.errors import ApiError, NotConnectedError, RateLimitedError, refused
 from providers.roles import PollBatch, Polled
 from schemas.vocabulary import Ingress
-from tests.support.receiver import NOW, SAMPLE, MemoryLog, Mood, body_of
+from tests.support.receiver import NOW, MemoryLog, Mood, body_of
+from tests.support.sample_provider import SAMPLE
 
 
 def items(*names: str) -> tuple[Polled, ...]:

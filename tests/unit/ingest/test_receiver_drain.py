@@ -8,16 +8,8 @@ from prometheus_client import CollectorRegistry
 from ingest.metrics import IngestMetrics
 from ingest.server import ListenError, Readiness, Server
 from ingest.settings import ServerSettings
-from tests.support.receiver import (
-    MemoryLog,
-    Mood,
-    body_of,
-    endpoint,
-    receiver,
-    request_bytes,
-    until,
-    with_policy,
-)
+from tests.support.receiver import MemoryLog, Mood, body_of, receiver, request_bytes, until
+from tests.support.sample_provider import endpoint, with_policy
 
 PATIENT = with_policy(broker_wait=8.0, answer_by=9.0, body_wait=8.0)
 

@@ -9,17 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingest.refusals import LINES_A_SECOND
-from tests.support.receiver import (
-    Bench,
-    MemoryLog,
-    Wire,
-    body_of,
-    endpoint,
-    receiver,
-    request_bytes,
-    until,
-    with_policy,
-)
+from tests.support.receiver import Bench, MemoryLog, Wire, body_of, receiver, request_bytes, until
+from tests.support.sample_provider import endpoint, with_policy
 
 PATIENT = with_policy(body_wait=30.0, broker_wait=5.0, answer_by=9.0, body_limit=1_000_000)
 MIB = 1024 * 1024

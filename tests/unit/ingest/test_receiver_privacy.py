@@ -7,18 +7,8 @@ from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
 from ingest.server import Endpoint
-from tests.support.receiver import (
-    NUMBER,
-    SECRET,
-    TEXT,
-    BrokenVerifier,
-    MemoryLog,
-    Mood,
-    body_of,
-    endpoint,
-    receiver,
-    request_bytes,
-)
+from tests.support.receiver import MemoryLog, Mood, body_of, receiver, request_bytes
+from tests.support.sample_provider import NUMBER, SECRET, TEXT, BrokenVerifier, endpoint
 
 SITUATIONS: dict[str, tuple[MemoryLog, Endpoint, bytes, int]] = {
     "stored": (MemoryLog(), endpoint(), request_bytes(body_of(NUMBER)), 202),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ingest.capture import CREDENTIALS, kept_headers, read_headers, traceparent_of
 from providers.redaction import kept_target
-from tests.support.receiver import SECRET, Answer, MemoryLog, receiver, request_bytes
+from tests.support.receiver import Answer, MemoryLog, receiver, request_bytes
+from tests.support.sample_provider import SECRET
 
 TOKENS = st.from_regex(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}", fullmatch=True)
 VALUES = st.binary(max_size=60)

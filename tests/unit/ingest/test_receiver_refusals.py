@@ -8,20 +8,8 @@ from aiohttp.web import RequestHandler
 
 from ingest.connection import Connection
 from providers.contract import Verdict
-from tests.support.receiver import (
-    SAMPLE,
-    SECRET,
-    Answer,
-    FixedVerdict,
-    MemoryLog,
-    body_of,
-    chunked,
-    endpoint,
-    receiver,
-    request_bytes,
-    until,
-    with_policy,
-)
+from tests.support.receiver import Answer, MemoryLog, body_of, chunked, receiver, request_bytes, until
+from tests.support.sample_provider import SAMPLE, SECRET, FixedVerdict, endpoint, with_policy
 
 LONG = b"x" * 10_001
 

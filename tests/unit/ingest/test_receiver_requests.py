@@ -8,17 +8,8 @@ import pytest
 from ingest.capture import CREDENTIALS
 from providers.redaction import SECRET_PARAMETERS
 from schemas.events import MessageReceived, WebhookUnrecognized
-from tests.support.receiver import (
-    NOW,
-    SECRET,
-    body_of,
-    chunked,
-    endpoint,
-    receiver,
-    request_bytes,
-    until,
-    with_policy,
-)
+from tests.support.receiver import NOW, body_of, chunked, receiver, request_bytes, until
+from tests.support.sample_provider import SECRET, endpoint, with_policy
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -6,7 +6,8 @@ import socket
 import pytest
 
 from ingest.connection import Connection
-from tests.support.receiver import Bench, MemoryLog, body_of, endpoint, receiver, request_bytes, until, with_policy
+from tests.support.receiver import Bench, MemoryLog, body_of, receiver, request_bytes, until
+from tests.support.sample_provider import endpoint, with_policy
 
 GENUINE = request_bytes(body_of())
 HALVES = {

@@ -12,19 +12,8 @@ from ingest.spool.spool import Spool
 from schemas.events import WebhookUnrecognized
 from schemas.records import Record
 from schemas.topics import INBOUND, WEBHOOKS
-from tests.support.receiver import (
-    NOW,
-    POLICY,
-    Bench,
-    MemoryLog,
-    Mood,
-    body_of,
-    endpoint,
-    receiver,
-    request_bytes,
-    until,
-    with_policy,
-)
+from tests.support.receiver import NOW, Bench, MemoryLog, Mood, body_of, receiver, request_bytes, until
+from tests.support.sample_provider import POLICY, endpoint, with_policy
 
 
 @contextlib.asynccontextmanager

@@ -14,21 +14,8 @@ from providers.contract import Provider
 from schemas.events import Event, MessageReceived, WebhookUnrecognized
 from schemas.topics import WEBHOOKS
 from schemas.webhook import Webhook
-from tests.support.receiver import (
-    POLICY,
-    SAMPLE,
-    Answer,
-    Bench,
-    BrokenVerifier,
-    MemoryLog,
-    Mood,
-    body_of,
-    endpoint,
-    receiver,
-    request_bytes,
-    until,
-    with_policy,
-)
+from tests.support.receiver import Answer, Bench, MemoryLog, Mood, body_of, receiver, request_bytes, until
+from tests.support.sample_provider import POLICY, SAMPLE, BrokenVerifier, endpoint, with_policy
 
 
 async def timed(asked: Awaitable[Answer]) -> tuple[Answer, float]:

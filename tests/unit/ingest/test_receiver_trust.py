@@ -9,7 +9,8 @@ import pytest
 from providers.contract import Request, SecretPlaces, Verdict, Verification
 from providers.roles import Corroboration
 from schemas.events import Event
-from tests.support.receiver import SAMPLE, SharedSecret, body_of, endpoint, receiver, request_bytes, with_policy
+from tests.support.receiver import body_of, receiver, request_bytes
+from tests.support.sample_provider import SAMPLE, SharedSecret, endpoint, with_policy
 
 
 @dataclass
