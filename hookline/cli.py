@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from hookline.errors import exit_status, is_debugging, plain_text
+from hookline.errors import report
 from hookline.version import __version__
 
 
@@ -55,11 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return _pipe_closed()
-    except Exception as error:
-        if is_debugging():
-            raise
-        print("\n".join(f"hookline: {line}" for line in plain_text(error).splitlines()), file=sys.stderr)
-        return exit_status(error)
+    except Exception as error:  # noqa: BLE001 - whoever runs a command gets one plain line
+        return report(error)
 
 
 def overview_parser() -> argparse.ArgumentParser:

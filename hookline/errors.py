@@ -1,6 +1,7 @@
 """What a command tells when it cannot do its work: one plain line and an exit status, never a traceback."""
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,14 @@ class CommandError(HooklineError):
 def exit_status(error: BaseException) -> int:
     """Return 2 for a wrong configuration or call, else 1."""
     return USAGE if isinstance(error, ConfigError) else FAILED
+
+
+def report(error: Exception) -> int:
+    """Tell the error on stderr and return the exit status. Raises it where the user asked for tracebacks."""
+    if is_debugging():
+        raise error
+    print("\n".join(f"hookline: {line}" for line in plain_text(error).splitlines()), file=sys.stderr)
+    return exit_status(error)
 
 
 def plain_text(error: BaseException) -> str:

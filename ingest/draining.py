@@ -38,8 +38,11 @@ WAIT = 10.0
 SOLE_WAIT = 10.0
 """Seconds that it has for one webhook by itself."""
 
-HOLD_AT = 64
-"""Records in the spool at which newcomers are held until it is empty."""
+HOLD_AT = 256
+"""Records in the spool at which newcomers are held until it is empty: few enough for one batch, and as many as may come
+while a far log takes one."""
+
+_SETTLE = 0.02
 
 _SLICE_SECONDS = 0.002
 _LEAST_BYTES = 64 * 1024
@@ -132,12 +135,17 @@ class Drain:
     async def turn(self) -> bool:
         """Publish one batch if there is one and the log takes it; tell whether that was done."""
         if self._flowing and 0 < self._spool.own <= HOLD_AT and not self._spool.inherited:
-            self._gate.hold()
+            await self._hold()
         self._flowing = await self._turn()
         if not self._flowing or not self._spool.gating:
             self._gate.release()
         await asyncio.sleep(self._next_pause())
         return self._flowing
+
+    async def _hold(self) -> None:
+        """Hold newcomers. Those that are on their way into the spool belong to the batch that is read then."""
+        self._gate.hold()
+        await asyncio.sleep(_SETTLE)
 
     def _next_pause(self) -> float:
         if self._flowing:

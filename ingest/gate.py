@@ -16,8 +16,12 @@ from broker.background import keep_going
 from broker.log import Log, LogState
 from ingest.spool.spool import Spool
 
-HOLD_WAIT = 0.2
-"""Seconds that a webhook is held at most. Then it goes to the spool like those before it."""
+HOLD_WAIT = 0.45
+"""Seconds that a webhook is held at most. Then it goes to the spool like those before it.
+
+Longer than a far log takes for the last batch, or its spool would never run dry; and short enough that the webhook's
+own append still fits into the shortest `broker_wait` (0.8 s).
+"""
 
 _MAY_TAKE = (LogState.HEALTHY, LogState.SUSPECT)
 # Turns of the loop that an append needs to end and its webhook to reach the spool. Two or three will do.
@@ -113,8 +117,14 @@ class Gate:
                 self._waiting.pop(scope, None)
 
     def hold(self) -> None:
-        """Let newcomers wait until `release`."""
+        """Let newcomers wait until `release`. Those that wait already go to the spool now.
+
+        Else they would go there one by one while the next batch is on its way, and it were never the last.
+        """
         self._holding = True
+        for ticket in self._queue:
+            if not ticket.done():
+                ticket.set_result(None)
 
     def release(self) -> None:
         """Let those go on that wait, in the order in which they came."""

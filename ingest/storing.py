@@ -22,8 +22,9 @@ from ingest.spool.spool import Spool
 from schemas.events import Event
 from schemas.webhook import Webhook
 
-LEAST_WAIT = 0.25
-"""Seconds that the log has at least, or half of what is left: others may have used up its own time."""
+LEAST_WAIT = 0.6
+"""Seconds that the log has at least, or half of what is left: others may have used up its own time, and a far log needs
+as much when many come at once, as they do after a hold."""
 
 _MAY_TAKE = (LogState.HEALTHY, LogState.SUSPECT)
 

@@ -3,7 +3,8 @@
 AWAY: no producer that works. STARTING: not asked yet, or the cluster says that a partition in use lacks its leader or
 copies in sync. SUSPECT: an append failed and none was confirmed since; or the log was away and has confirmed nothing
 yet; or appends wait now and nothing was confirmed for a moment, so that a cluster that hangs is suspected before the
-first deadline has passed. HEALTHY: none of these.
+first deadline has passed. How long that moment is follows from the cluster's usual time (`broker.kafka.usual`).
+HEALTHY: none of these.
 
 Only a confirmation ends a suspicion: a cluster answers questions also where it stores nothing (a topic whose own
 `min.insync.replicas` cannot be met, a right that was taken away).
@@ -12,18 +13,18 @@ Only a confirmation ends a suspicion: a cluster answers questions also where it 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from broker.kafka.usual import Usual
 from broker.log import LogState
-
-STUCK_SECONDS = 0.25
-"""So long appends may wait without any confirmation. A healthy cluster confirms within a few milliseconds."""
 
 STRIKES = 3
 """So many appends in a row may fail before the producer is thrown away."""
 
 _NEVER = float("inf")
 
+UNNOTED = 0
+"""The number of no append."""
+
 UNPROVEN = "Kafka is back but has confirmed nothing yet"
-STUCK = f"appends wait and nothing was confirmed for {STUCK_SECONDS:g} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Evidence:
     def __init__(self, told: Callable[[Verdict], None]) -> None:
         self.proven = True
         self.confirmed_at = -_NEVER
+        self._usual = Usual()
         self._told = told
         self._last = LogState.STARTING
         self._away = ""
@@ -60,9 +62,12 @@ class Evidence:
             return Verdict(LogState.AWAY, self._away)
         if self._lacking:
             return Verdict(LogState.STARTING, self._lacking)
-        if doubt := self._struck or ("" if self.proven else UNPROVEN) or (STUCK if self.is_stuck(now) else ""):
+        if doubt := self._struck or ("" if self.proven else UNPROVEN) or self._silence(now):
             return Verdict(LogState.SUSPECT, doubt)
         return Verdict(LogState.HEALTHY)
+
+    def _silence(self, now: float) -> str:
+        return f"appends wait and nothing was confirmed for {self.patience:.2g} s" if self.is_stuck(now) else ""
 
     def tell(self, now: float) -> None:
         """Pass the verdict on, if its state is a new one."""
@@ -78,9 +83,19 @@ class Evidence:
         """Whether an append waits for its confirmation."""
         return bool(self._flights)
 
+    @property
+    def patience(self) -> float:
+        """So many seconds appends may wait without any confirmation before the cluster is suspected."""
+        return self._usual.limit
+
+    @property
+    def telling(self) -> float:
+        """An append that had less time than this and did not make it says nothing about the cluster."""
+        return self.patience
+
     def stuck_at(self) -> float:
         """Return when the appends that wait will have waited too long, if nothing is confirmed before."""
-        return max(self._oldest, self.confirmed_at) + STUCK_SECONDS
+        return max(self._oldest, self.confirmed_at) + self.patience
 
     def is_stuck(self, now: float) -> bool:
         """Tell whether appends wait and nothing was confirmed for a moment."""
@@ -105,8 +120,13 @@ class Evidence:
         """Note that the cluster confirmed a record, perhaps too late for who had waited."""
         self.confirmed_at = now
 
-    def confirmed(self, now: float) -> None:
-        """Note that an append was confirmed as a whole and in time: every suspicion ends."""
+    def confirmed(self, now: float, flight: int = UNNOTED) -> None:
+        """Note that an append was confirmed as a whole and in time: every suspicion ends.
+
+        Its flight, where it is noted, teaches what is usual.
+        """
+        if (began := self._flights.get(flight)) is not None:
+            self._usual.learn(began, now)
         self.proven = True
         self._struck, self._strikes = "", 0
         self._lacking = ""

@@ -13,14 +13,11 @@ from time import monotonic
 from broker.kafka.bulk import Bulk, is_bulk
 from broker.kafka.connection import Connection, Names
 from broker.kafka.errors import PERHAPS_OF_THE_RECORD, REFUSED, TRANSIENT, UNWELL, words
-from broker.kafka.evidence import UNPROVEN, Verdict
+from broker.kafka.evidence import UNNOTED, UNPROVEN, Verdict
 from broker.kafka.keeper import Keeper
 from broker.kafka.line import Line, Sent
 from broker.log import LogUnavailableError, Partition, Position, RecordRefusedError
 from schemas.records import Record
-
-SLOW_SECONDS = 0.25
-"""An append that had less time than this and did not make it says nothing about the cluster."""
 
 TRIAL_SECONDS = 1.0
 """So long the one append that tries a producer keeps others out; what it waits for may be its own topic only."""
@@ -62,11 +59,15 @@ class Publisher:
         evidence, began = self._keeper.evidence, _loop_time()
         flight = evidence.began(monotonic())
         self._watch_flights()
-        store = self._store_many if is_bulk(records) else self._store
+        bulk = is_bulk(records)
+        store = self._store_many if bulk else self._store
         try:
-            return await store(line, records, _Deadline(began, began + wait))
+            positions = await store(line, records, _Deadline(began, began + wait))
+            # How long many records take says nothing of what is usual for a webhook.
+            self._confirmed(line, UNNOTED if bulk else flight)
         finally:
             evidence.ended(flight)
+        return positions
 
     def _admit(self, records: Sequence[Record]) -> Line:
         line, now = self._keeper.line, monotonic()
@@ -91,7 +92,6 @@ class Publisher:
             record, error = failure.record, failure.error
             refused = isinstance(error, REFUSED)
             raise (_refusal(record, error) if refused else self._unwell(line, record, error)) from error
-        self._confirmed(line)
         return bulk.positions
 
     async def _store(self, line: Line, records: Sequence[Record], deadline: "_Deadline") -> list[Position]:
@@ -102,7 +102,6 @@ class Publisher:
         failed = [n for n, each in enumerate(sent) if each.cancelled() or each.exception() is not None]
         for n in failed:
             sent[n] = await self._once_more(line, records[n], sent[n], deadline)
-        self._confirmed(line)
         return [self._position(each) for each in sent]
 
     async def _send_all(self, line: Line, records: Sequence[Record], deadline: "_Deadline") -> list[Sent]:
@@ -159,13 +158,13 @@ class Publisher:
 
     # --- evidence
 
-    def _confirmed(self, line: Line) -> None:
+    def _confirmed(self, line: Line, flight: int) -> None:
         line.confirmed = True
         if self._keeper.line is line:
-            self._keeper.evidence.confirmed(monotonic())
+            self._keeper.evidence.confirmed(monotonic(), flight)
 
     def _too_slow(self, line: Line, deadline: "_Deadline", what: str) -> LogUnavailableError:
-        if _loop_time() - deadline.began >= SLOW_SECONDS:
+        if _loop_time() - deadline.began >= self._keeper.evidence.telling:
             self._keeper.strike(line, what)
         return LogUnavailableError(f"Kafka: {what}")
 

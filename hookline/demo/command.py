@@ -31,8 +31,8 @@ from hookline.demo.sites import Site, new_sites
 from hookline.demo.summary import rows, verdict
 from hookline.demo.view import View, plain_lines
 from hookline.errors import CommandError
+from hookline.process.ending import loop_factory
 from hookline.process.logs import configure_logs
-from hookline.process.serving import loop_factory
 from hookline.simulator.arguments import positive
 from schemas.topics import INBOUND
 

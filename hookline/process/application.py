@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from hookline.configuration.config import Config
 from hookline.process.admin import AdminServer, Answer
 from hookline.process.crew import Crew
 from hookline.process.metrics import ProcessMetrics
+from hookline.process.racing import unless
 from hookline.process.roles import Role
 from hookline.process.startup import check_sending, endpoints_of, polled_of
 from hookline.process.topic_watch import TopicWatch
@@ -105,16 +106,19 @@ class Application:
         Raises LogError, SpoolError, ListenError, ListenFailedError; nothing is left running then.
         """
         try:
-            await self._admin.start()
-            if self._server is not None:
-                # Ahead of the log: what comes now goes to the spool.
-                await self._server.start(open_listeners(self._place) if self._place else ())
-            await self._log.start()
-            await self._topics.start()
-            self._crew.start()
+            await self._start()
         except BaseException:
             await self._close(_CLOSING)
             raise
+
+    async def _start(self) -> None:
+        await self._admin.start()
+        if self._server is not None:
+            # Ahead of the log: what comes now goes to the spool.
+            await self._server.start(open_listeners(self._place) if self._place else ())
+        await self._log.start()
+        await self._topics.start()
+        self._crew.start()
         logger.info("started", version=__version__, roles=sorted(self._roles), **self._addresses())
 
     async def stop(self) -> None:
@@ -128,10 +132,19 @@ class Application:
         await self._close(end - asyncio.get_running_loop().time())
         logger.info("stopped")
 
-    async def run_until(self, stop: asyncio.Event) -> None:
-        """Start, wait for the event, stop."""
-        await self.start()
+    async def run_until(self, stop: asyncio.Event, up: Callable[[], None] | None = None) -> None:
+        """Start, call `up`, wait for the event, stop. Raises as `start` does.
+
+        Where the event comes during the start, the rest of it is given up, and what had begun ends in order.
+        """
         try:
+            started = await unless(stop, self._start())
+        except BaseException:
+            await self._close(_CLOSING)
+            raise
+        try:
+            if started and up is not None:
+                up()
             await stop.wait()
         finally:
             await self.stop()

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import resource
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import structlog
 
 from hookline.configuration.config import Config
 from hookline.process.application import Application
+from hookline.process.ending import ENDING, run_to_end
 from hookline.process.logs import configure_logs
 from hookline.process.roles import Role
 from hookline.process.startup import endpoints_of
@@ -21,9 +21,9 @@ from hookline.process.worker_link import Link, Place, share_of
 _MOST_FILES = 65_536
 # Beside connections from outside: the log, the spool, providers' APIs, the admin address.
 _OTHER_FILES = 128
+_TIDY = 0.2
 
 logger: Any = structlog.get_logger()
-_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(config: Config, roles: frozenset[Role]) -> int:
@@ -31,18 +31,16 @@ def serve(config: Config, roles: frozenset[Role]) -> int:
 
     A second signal ends at once; what was acknowledged is safe then too.
     """
-    configure_logs(config.logging)
+    lines = configure_logs(config.logging)
     application = Application(_allow_connections(config), roles)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve(application))
+    return run_to_end(_serve(application), lines.flush)
 
 
 def serve_worker(config: Config, place: Place) -> int:
     """Run one of several receivers until a signal comes or its parent ends, and return the exit status."""
-    configure_logs(config.logging, worker=place.number)
+    lines = configure_logs(config.logging, worker=place.number)
     application = Application(share_of(_allow_connections(config), place.of), frozenset({Role.INGEST}), place=place)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve_worker(application, place))
+    return run_to_end(_serve_worker(application, place), lines.flush)
 
 
 def supervise(config: Config, count: int, arguments: Sequence[str]) -> int:
@@ -54,23 +52,13 @@ def supervise(config: Config, count: int, arguments: Sequence[str]) -> int:
     from hookline.process.worker_process import worker_command
 
     endpoints_of(config)
-    configure_logs(config.logging)
+    lines = configure_logs(config.logging)
     _allow_connections(config)
 
     async def run() -> int:
         return await until_signal(Supervisor(config, count, worker_command(arguments)).run)
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(run())
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's loop where it is installed, else None for Python's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+    return run_to_end(run(), lines.flush)
 
 
 def _allow_connections(config: Config) -> Config:
@@ -104,20 +92,18 @@ async def _serve_worker(application: Application, place: Place) -> int:
     stop = asyncio.Event()
     link = Link(place.link)
     link.watch(stop.set)
-    for number in _ENDING:
+    for number in ENDING:
         # The parent and whoever started it may both send one, so that a second is no wish to end at once. That is
         # the parent's to decide, by SIGKILL.
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await application.start()
-        link.tell_up()
-        try:
-            await stop.wait()
-        finally:
-            await application.stop()
+        await application.run_until(stop, up=link.tell_up)
     finally:
         link.close()
-        await asyncio.to_thread(_tidy, place.admin)
+        with contextlib.suppress(TimeoutError):
+            # All threads may hang. The parent takes the folder away then.
+            async with asyncio.timeout(_TIDY):
+                await asyncio.to_thread(_tidy, place.admin)
     return 0
 
 
@@ -132,7 +118,7 @@ async def until_signal(run: Callable[[asyncio.Event], Awaitable[None]]) -> int:
             task.cancel()
         stop.set()
 
-    for number in _ENDING:
+    for number in ENDING:
         loop.add_signal_handler(number, on_signal)
     with contextlib.suppress(asyncio.CancelledError):
         await run(stop)

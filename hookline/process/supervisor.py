@@ -27,6 +27,7 @@ from hookline.process.application import longest_stop
 from hookline.process.merged_answers import Member
 from hookline.process.merged_metrics import SupervisorMetrics
 from hookline.process.metrics import watch_process
+from hookline.process.racing import unless
 from hookline.process.restarts import Ending, Streak, hopeless
 from hookline.process.worker_link import Place
 from hookline.process.worker_process import WorkerProcess
@@ -38,6 +39,7 @@ from ingest.listening import bind, close_all
 _GRACE = 0.1
 # For the kernel to take away what was killed.
 _AFTER_KILL = 1.0
+_TIDY = 0.2
 
 logger: Any = structlog.get_logger()
 
@@ -88,17 +90,23 @@ class Supervisor:
         pages = MergedPages(questions, lambda: [slot.member for slot in self._slots], self._metrics, *self._registries)
         admin = PagesServer(parse_address(self._config.server.admin), pages)
         try:
-            self._listeners = await bind(self._config.server.listen)
-            questions.open()
-            await admin.start()
-            logger.info("supervising", version=__version__, workers=len(self._slots), **self._addresses(admin))
-            await self._keep_all(stop, pages)
+            if await unless(stop, self._open(questions, admin)):
+                await self._keep_all(stop, pages)
             logger.info("stopped")
         finally:
             close_all(self._listeners)
             await admin.stop()
             await questions.close()
-            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+            with contextlib.suppress(TimeoutError):
+                # All threads may hang, and the signal was long ago.
+                async with asyncio.timeout(_TIDY):
+                    await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _open(self, questions: Questions, admin: PagesServer) -> None:
+        self._listeners = await bind(self._config.server.listen)
+        questions.open()
+        await admin.start()
+        logger.info("supervising", version=__version__, workers=len(self._slots), **self._addresses(admin))
 
     def _addresses(self, admin: PagesServer) -> dict[str, str]:
         host, port = self._listeners[0].getsockname()[:2]

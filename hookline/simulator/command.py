@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline.errors import CommandError
-from hookline.process.serving import loop_factory
+from hookline.process.ending import loop_factory
 from hookline.simulator.arguments import address, count, is_loopback, misbehavior, positive, url, whole
 from hookline.simulator.keyfile import SEED_BYTES, seed_from
 from hookline.simulator.run import Plan, Result, Show, nothing_beside, simulate

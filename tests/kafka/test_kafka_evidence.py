@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.kafka.evidence import STRIKES, STUCK, STUCK_SECONDS, UNPROVEN, Evidence, Verdict
+from broker.kafka.evidence import STRIKES, UNPROVEN, Evidence, Verdict
+from broker.kafka.usual import LEAST_SECONDS, MOST_SECONDS, TIMES
 from broker.log import LogState
 
 
@@ -88,8 +89,9 @@ def test_an_append_that_waits_without_any_confirmation_makes_it_suspect() -> Non
     """After a moment, whatever its deadline, and as long as it waits."""
     evidence, _ = seen()
     flight = evidence.began(10.0)
-    assert evidence.verdict(10.0 + STUCK_SECONDS - 0.01) == Verdict(LogState.HEALTHY)
-    assert evidence.verdict(10.0 + STUCK_SECONDS) == Verdict(LogState.SUSPECT, STUCK)
+    assert evidence.verdict(10.0 + LEAST_SECONDS - 0.01) == Verdict(LogState.HEALTHY)
+    stuck = "appends wait and nothing was confirmed for 0.25 s"
+    assert evidence.verdict(10.0 + LEAST_SECONDS) == Verdict(LogState.SUSPECT, stuck)
     evidence.ended(flight)
     assert evidence.verdict(11.0) == Verdict(LogState.HEALTHY)
 
@@ -100,7 +102,7 @@ def test_an_append_that_waits_while_others_are_confirmed_is_no_evidence() -> Non
     evidence.began(10.0)
     evidence.stored(10.2)
     assert evidence.verdict(10.4).state is LogState.HEALTHY
-    assert evidence.verdict(10.2 + STUCK_SECONDS).state is LogState.SUSPECT
+    assert evidence.verdict(10.2 + LEAST_SECONDS).state is LogState.SUSPECT
 
 
 def test_appends_of_a_producer_that_was_given_up_do_not_blame_the_next() -> None:
@@ -185,3 +187,52 @@ def test_the_graver_state_is_the_one_that_is_said(state: LogState) -> None:
     if state is LogState.AWAY:
         evidence.away("gone", 1.0)
     assert evidence.verdict(1.0).state is state
+
+
+def use(evidence: Evidence, took: float, times: int, now: float) -> tuple[float, bool]:
+    """Append one after the other, confirmed after `took` s; return the time and whether the last was doubted."""
+    doubted = False
+    for _ in range(times):
+        flight, now = evidence.began(now), now + took
+        doubted = evidence.verdict(now).state is LogState.SUSPECT
+        evidence.confirmed(now, flight)
+        evidence.ended(flight)
+    return now, doubted
+
+
+@given(st.floats(0.001, MOST_SECONDS / TIMES))
+def test_a_cluster_that_is_slow_by_nature_is_suspected_no_more_once_it_is_known(took: float) -> None:
+    """Some tens of confirmations tell."""
+    evidence, _ = seen()
+    now, _ = use(evidence, took, 30, 1.0)
+    _, doubted = use(evidence, took, 1, now)
+    assert not doubted
+
+
+@given(st.lists(st.tuples(st.sampled_from(["began", "ended", "stored", "confirmed"]), st.floats(0, 60)), max_size=60))
+def test_an_outage_is_noticed_in_time_whatever_was_learned(steps: list[tuple[str, float]]) -> None:
+    """Within 0.6 s of silence, while an append waits."""
+    evidence, _ = seen()
+    flights: list[int] = []
+    now = 1.0
+    for step, pause in steps:
+        now += pause
+        if step == "confirmed" and flights:
+            evidence.confirmed(now, flights[0])
+            evidence.ended(flights.pop(0))
+        else:
+            take(evidence, step, flights, now)
+    evidence.began(now)
+    assert evidence.verdict(now + MOST_SECONDS).state is LogState.SUSPECT
+
+
+def test_an_append_of_a_producer_that_was_given_up_teaches_nothing() -> None:
+    """Its number is forgotten."""
+    evidence, _ = seen()
+    flight = evidence.began(1.0)
+    evidence.away("given up", 1.1)
+    evidence.confirmed(1.5, flight)
+    assert evidence.patience == LEAST_SECONDS
+    for _ in range(20):
+        evidence.confirmed(1.5, flight)
+    assert evidence.patience == LEAST_SECONDS

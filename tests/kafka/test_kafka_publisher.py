@@ -18,17 +18,16 @@ from structlog.testing import capture_logs
 
 from broker import background
 from broker.kafka.connection import Names
-from broker.kafka.evidence import STUCK, Verdict
+from broker.kafka.evidence import Verdict
 from broker.kafka.publisher import Publisher
 from broker.log import LogState, Position, RecordRefusedError
-from tests.support.fake_producer import CONNECTION, FakeCluster, fails, put_in_place
+from tests.support.fake_producer import CONNECTION, FakeCluster, fails
 from tests.support.logs import record, until
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     """Put the fake in the place of aiokafka's producer, and do not make tests wait."""
-    return put_in_place(FakeCluster(), monkeypatch)
 
 
 @pytest.fixture
@@ -257,7 +256,7 @@ async def test_an_append_that_waits_for_a_moment_makes_it_suspect_before_its_dea
     with capture_logs() as lines:
         waiting = asyncio.create_task(publisher.append([record("topic")], 50))
         await until(lambda: lines, 5)
-        assert publisher.verdict == Verdict(LogState.SUSPECT, STUCK)
+        assert publisher.verdict == Verdict(LogState.SUSPECT, "appends wait and nothing was confirmed for 0.25 s")
         assert await publisher.append([record("topic")], 1)
         assert publisher.verdict.state is LogState.HEALTHY
     assert [line["state"] for line in lines] == [LogState.SUSPECT, LogState.HEALTHY]
@@ -269,7 +268,7 @@ async def test_a_deadline_that_was_all_but_over_says_nothing_about_the_cluster(
     cluster: FakeCluster, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that sent slowly left the append no time: that is not Kafka's fault."""
-    monkeypatch.setattr("broker.kafka.publisher.SLOW_SECONDS", 0.25)
+    monkeypatch.setattr("broker.kafka.evidence.Evidence.telling", 0.25)
     cluster.script.extend(["silent"] * 4)
     for _ in range(4):
         await fails(publisher.append([record("topic")], 0.01))

@@ -155,5 +155,5 @@ def put_in_place(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeC
     """Let the keeper make the cluster's producers, probe it often, and wait for little."""
     monkeypatch.setattr("broker.kafka.keeper.new_producer", cluster.new_producer)
     monkeypatch.setattr("broker.kafka.keeper.PROBE_SECONDS", 0.05)
-    monkeypatch.setattr("broker.kafka.publisher.SLOW_SECONDS", 0.01)
+    monkeypatch.setattr("broker.kafka.evidence.Evidence.telling", 0.01)
     return cluster

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +21,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from broker.kafka import KafkaLog
 from broker.settings import BrokerSettings, KafkaSettings
 from deploy.kafka.cluster import KafkaCluster, KafkaMissingError
+from deploy.kafka.layout import Node
 from tests.support.logs import until
 
 
@@ -51,7 +52,11 @@ def no_kafka(reason: KafkaMissingError) -> NoReturn:
     pytest.skip(f"no Kafka: {reason}")
 
 
-def _started(nodes: int, ports: Sequence[int] | None = None, extra: Mapping[str, str] | None = None) -> KafkaCluster:
+Extra = Mapping[str, str] | Callable[[Node], Mapping[str, str]] | None
+"""More server properties: those of `KafkaCluster`."""
+
+
+def _started(nodes: int, ports: Sequence[int] | None = None, extra: Extra = None) -> KafkaCluster:
     """Start a cluster in a new folder that goes, with its nodes, when the tests end."""
     folder = Path(tempfile.mkdtemp(prefix="hookline-kafka-"))
     cluster = KafkaCluster(folder, nodes, ports, extra=extra)
@@ -67,9 +72,7 @@ def _end(cluster: KafkaCluster, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def own_cluster(
-    nodes: int = 1, ports: Sequence[int] | None = None, extra: Mapping[str, str] | None = None
-) -> Iterator[KafkaCluster]:
+def own_cluster(nodes: int = 1, ports: Sequence[int] | None = None, extra: Extra = None) -> Iterator[KafkaCluster]:
     """Give a cluster that the test may kill, or that is set up in its own way."""
     try:
         cluster = _started(nodes, ports, extra)

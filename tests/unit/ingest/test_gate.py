@@ -1,15 +1,19 @@
 """The order at the gate: whoever came first goes first, whichever way it is (P4)."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from broker.log import Log, LogState
+import pytest
+
+from broker.log import Log, LogState, Position
 from ingest.gate import Gate
 from ingest.settings import SpoolSettings
 from ingest.spool import Spool
-from tests.support.receiver import NOW, MemoryLog, body_of, receiver, request_bytes, until
+from schemas.records import Record
+from tests.support.receiver import NOW, Answer, MemoryLog, body_of, receiver, request_bytes, until
 from tests.support.sample_provider import POLICY
 
 
@@ -69,3 +73,51 @@ async def test_those_that_wait_for_a_log_that_turns_sick_reach_the_spool_in_thei
         await until(lambda: bench.server.drained == 11)
         bodies = [webhook.body for webhook in memory.webhooks]
         assert bodies == [body_of(id=f"m{number}") for number in range(11)]
+
+
+async def test_a_new_hold_sends_those_that_wait_to_the_spool_in_their_order_and_keeps_newcomers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So the batch that is read then can be the last one."""
+    monkeypatch.setattr("ingest.gate.HOLD_WAIT", 100.0)
+    gate = Parts().gate
+    order: list[tuple[str, bool]] = []
+
+    async def come(name: str) -> None:
+        order.append((name, await gate.direct()))
+
+    gate.hold()
+    held = [asyncio.create_task(come(name)) for name in "abc"]
+    await asyncio.sleep(0.01)
+    gate.hold()
+    newcomer = asyncio.create_task(come("d"))
+    await asyncio.gather(*held)
+    assert order == [("a", False), ("b", False), ("c", False)]
+    gate.release()
+    await newcomer
+    assert order[3:] == [("d", True)]
+
+
+async def test_a_spool_runs_dry_beside_steady_traffic_although_the_log_takes_its_time(tmp_path: Path) -> None:
+    """Each append takes 0.3 s, and ten webhooks come in each: they go directly in the end."""
+    log = SlowLog()
+    spool = Spool(SpoolSettings(dir=str(tmp_path)), clock=lambda: NOW)
+    async with receiver(log, spool=spool) as bench:
+        log.suspect = True
+        await bench.ask(request_bytes(body_of(id="first")))
+        log.suspect = False
+        asked: list[asyncio.Task[Answer]] = []
+        async with asyncio.timeout(20):
+            while spool.gating or bench.server.drained == 0:
+                asked.append(asyncio.create_task(bench.ask(request_bytes(body_of(id=f"m{len(asked)}")))))
+                await asyncio.sleep(0.03)
+        assert {answer.status for answer in await asyncio.gather(*asked)} == {POLICY.success_status}
+
+
+class SlowLog(MemoryLog):
+    """A log that is far away."""
+
+    async def append(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
+        """Store after 0.3 s."""
+        await asyncio.sleep(0.3)
+        return await super().append(records, wait)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hookline.process.serving import loop_factory
+from hookline.process.ending import loop_factory
 from tests.support.certificates import trusting, write_pair
 from tests.support.receiver import Wire, body_of, receiver, request_bytes
 
