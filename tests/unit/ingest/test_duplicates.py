@@ -18,7 +18,8 @@ from ingest.publisher import Publisher, PublishOutcome
 from ingest.storing import Incoming, Storing
 from providers.contract import Provider
 from schemas.webhook import Webhook
-from tests.support.receiver import SAMPLE, MemoryLog
+from tests.support.receiver import MemoryLog
+from tests.support.sample_provider import SAMPLE
 
 WEBHOOK = Webhook(
     provider="sample",

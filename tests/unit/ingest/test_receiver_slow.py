@@ -167,10 +167,12 @@ async def test_our_own_delay_is_never_taken_for_the_senders(monkeypatch: pytest.
     """
     policy = with_policy(answer_by=0.4, broker_wait=0.2, deadline=5.0)
     original = Connection.data_received
+    delays = [0.5]
 
     def held_up(self: Connection, data: bytes) -> None:
-        # Other work of ours, ahead of the handler.
-        asyncio.get_running_loop().call_soon(time.sleep, 0.5)
+        while delays:
+            # Other work of ours, ahead of the handler.
+            asyncio.get_running_loop().call_soon(time.sleep, delays.pop())
         original(self, data)
 
     async with receiver(MemoryLog(Mood.HUNG), [endpoint(policy)]) as bench, bench.connect() as wire:

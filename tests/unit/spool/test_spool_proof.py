@@ -13,7 +13,8 @@ from ingest.settings import SpoolSettings
 from ingest.spool import Spool, writer
 from ingest.spool.contract import SpoolStatus, SpoolUnavailableError
 from tests.support.faulty_files import FaultyFiles
-from tests.support.receiver import body_of, endpoint, receiver, request_bytes
+from tests.support.receiver import body_of, receiver, request_bytes
+from tests.support.sample_provider import endpoint
 from tests.support.spooling import drain, settings, webhook
 
 STEP = 0.005
