@@ -64,20 +64,25 @@ class MergedPages:
 
     def __init__(
         self, questions: Questions, members: Callable[[], Sequence[Member]], metrics: SupervisorMetrics,
-        own: CollectorRegistry, process: CollectorRegistry,
+        own: CollectorRegistry, process: CollectorRegistry, *, down: Callable[[], float],
     ) -> None:  # fmt: skip
-        """Take whom to ask, and two registries: the parent's `own` figures, and those that every process has."""
+        """Take whom to ask, and two registries: the parent's `own` figures, and those that every process has.
+
+        `down` tells for how many seconds no worker has been up.
+        """
         self._questions = questions
         self._members = members
         self._metrics = metrics
         self._own, self._process = own, process
+        self._down = down
         self.draining = False
         self.health = _Shared(self._health)
         self.readiness = _Shared(self._readiness)
         self.metrics = _Shared(self._exposition)
 
     async def _health(self) -> Answer:
-        return merged_health(await self._questions.ask(self._members(), "/healthz", HEALTH_WAIT), __version__)
+        said = await self._questions.ask(self._members(), "/healthz", HEALTH_WAIT)
+        return merged_health(said, __version__, self._down())
 
     async def _readiness(self) -> Answer:
         if self.draining:
