@@ -93,9 +93,8 @@ class Supervisor:
         """
         self._folder = await asyncio.to_thread(_private_folder)
         questions = Questions(self._folder, [slot.number for slot in self._slots])
-        pages = MergedPages(
-            questions, lambda: [slot.member for slot in self._slots], self._metrics, *self._registries, down=self._down
-        )
+        pages = MergedPages(questions, lambda: [slot.member for slot in self._slots], self._metrics, *self._registries)
+        pages.down = self._down
         admin = PagesServer(parse_address(self._config.server.admin), pages)
         try:
             if await unless(stop, self._open(questions, admin)):

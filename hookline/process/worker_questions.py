@@ -64,25 +64,22 @@ class MergedPages:
 
     def __init__(
         self, questions: Questions, members: Callable[[], Sequence[Member]], metrics: SupervisorMetrics,
-        own: CollectorRegistry, process: CollectorRegistry, *, down: Callable[[], float],
+        own: CollectorRegistry, process: CollectorRegistry,
     ) -> None:  # fmt: skip
-        """Take whom to ask, and two registries: the parent's `own` figures, and those that every process has.
-
-        `down` tells for how many seconds no worker has been up.
-        """
+        """Take whom to ask, and two registries: the parent's `own` figures, and those that every process has."""
         self._questions = questions
         self._members = members
         self._metrics = metrics
         self._own, self._process = own, process
-        self._down = down
         self.draining = False
+        self.down: Callable[[], float] = lambda: 0.0
         self.health = _Shared(self._health)
         self.readiness = _Shared(self._readiness)
         self.metrics = _Shared(self._exposition)
 
     async def _health(self) -> Answer:
         said = await self._questions.ask(self._members(), "/healthz", HEALTH_WAIT)
-        return merged_health(said, __version__, self._down())
+        return merged_health(said, __version__, self.down())
 
     async def _readiness(self) -> Answer:
         if self.draining:
