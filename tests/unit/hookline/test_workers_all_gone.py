@@ -27,6 +27,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
+def inside(folder: Path) -> list[Path]:
+    """Return what is in a folder."""
+    return list(folder.iterdir())
+
+
 async def is_open(port: int) -> bool:
     """Whether the system accepts a connection."""
     try:
@@ -59,14 +64,14 @@ async def test_workers_that_all_end_together_are_all_replaced(
 
         await until(replaced)
         assert await answers(site)
-        assert len(list(short.iterdir())) == 1
-    assert not list(short.iterdir())
+        assert len(inside(short)) == 1
+    assert not inside(short)
 
 
 async def test_a_private_folder_that_is_lost_is_made_again(tmp_path: Path, short: Path) -> None:
     """Somebody cleans up temporary files; the next worker has a folder that nobody else may enter."""
     async with workers(Desk(tmp_path), broker=AWAY) as site:
-        (folder,) = short.iterdir()
+        (folder,) = inside(short)
         before = await site.pids()
         shutil.rmtree(folder)
         for pid in before:
@@ -82,7 +87,7 @@ async def test_a_private_folder_that_is_lost_is_made_again(tmp_path: Path, short
 async def test_connections_are_refused_while_no_worker_is_left(tmp_path: Path, short: Path) -> None:
     """Replacements cannot start, although they could once; whoever sends is told so by the system."""
     async with workers(Desk(tmp_path), broker=AWAY) as site:
-        (folder,) = short.iterdir()
+        (folder,) = inside(short)
         folder.chmod(0o755)  # a folder that is not private is used by nobody
         for pid in await site.pids():
             kill(pid)
@@ -97,7 +102,8 @@ async def test_connections_are_refused_while_no_worker_is_left(tmp_path: Path, s
         assert await answers(site)
 
 
-async def test_nobody_is_accepted_before_a_worker_is_there(tmp_path: Path, short: Path) -> None:
+@pytest.mark.usefixtures("short")
+async def test_nobody_is_accepted_before_a_worker_is_there(tmp_path: Path) -> None:
     """Whatever is accepted while the site starts is answered soon."""
     desk, (listen, admin) = Desk(tmp_path), free_ports(2)
     write_config(desk, AWAY, listen=listen, admin=admin)
@@ -119,7 +125,8 @@ async def test_nobody_is_accepted_before_a_worker_is_there(tmp_path: Path, short
         await process.wait()
 
 
-async def test_a_second_site_at_the_same_address_is_refused(tmp_path: Path, short: Path) -> None:
+@pytest.mark.usefixtures("short")
+async def test_a_second_site_at_the_same_address_is_refused(tmp_path: Path) -> None:
     """By the parent, before it starts a worker; the first goes on."""
     desk = Desk(tmp_path)
     async with workers(desk, broker=AWAY) as site:
@@ -130,7 +137,8 @@ async def test_a_second_site_at_the_same_address_is_refused(tmp_path: Path, shor
         assert await answers(site)
 
 
-async def test_a_hung_worker_costs_less_than_ten_seconds(tmp_path: Path, short: Path) -> None:
+@pytest.mark.usefixtures("short")
+async def test_a_hung_worker_costs_less_than_ten_seconds(tmp_path: Path) -> None:
     """With the default limits, to the very end of the parent."""
     async with workers(Desk(tmp_path), broker=AWAY, server=("drain_finish = 7.8",)) as site:  # 8.0 with drain_listen
         first, _ = await site.pids()
