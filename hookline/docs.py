@@ -215,6 +215,7 @@ receiver. Each worker gets 1/N of `[spool] max_bytes`; the limits of `[server]` 
 worker 1. A worker that ends is replaced, at once the first time, then after a pause of 0.5 to 15 seconds; the log line
 `worker_ended` tells how. What it left in its spool its replacement stores. SIGTERM for the parent ends all in order; a
 second one at once. SIGTERM for a worker replaces that one in order. Workers whose parent was killed end by themselves.
+While no worker is left, connections are refused; after 60 seconds without one that is up `/healthz` answers 503.
 The variable `HOOKLINE_WORKER` is between parent and workers; nobody else sets it.
 """
 _METRICS_HEAD = """# Metrics

@@ -1,6 +1,7 @@
 """Listening sockets: made here, or made by a parent process and shared by its workers."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from schemas.errors import HooklineError
 
 BACKLOG = 1024
-"""Connections that wait to be accepted. They belong to the socket: a worker that dies loses none of them."""
+"""Connections that wait to be accepted. They belong to the socket: a worker that dies loses none while others live."""
 
 _HIGHEST_PORT = 65_535
 
@@ -65,7 +66,11 @@ async def listen(
 
 
 async def bind(address: str) -> tuple[socket.socket, ...]:
-    """Return sockets that listen on the address, for processes that will accept from them. Raises ListenError."""
+    """Return sockets bound to the address, for processes that will listen on them. Raises ListenError.
+
+    They do not listen yet: the system would accept connections for which nobody is there to answer. An address that
+    somebody listens on is refused here; of two that are bound only one can be listened on.
+    """
     host, port = _parse(address)
     made: list[socket.socket] = []
     try:
@@ -75,7 +80,7 @@ async def bind(address: str) -> tuple[socket.socket, ...]:
         for family, _, _, _, place in dict.fromkeys(found):
             # Where any free port is wanted, all get the one that the first was given.
             chosen = made[0].getsockname()[1] if made else port
-            made.append(_listening(family, (place[0], chosen, *place[2:])))
+            made.append(_bound(family, (place[0], chosen, *place[2:])))
     except OSError as error:
         close_all(made)
         raise ListenError(f"cannot listen on {address}: {error}") from error
@@ -88,7 +93,22 @@ def close_all(sockets: Iterable[socket.socket]) -> None:
         each.close()
 
 
-def _listening(family: int, place: tuple[object, ...]) -> socket.socket:
+def refuse_all(sockets: Iterable[socket.socket]) -> None:
+    """Let the system refuse connections, also those that wait to be accepted, until somebody listens again.
+
+    For sockets that no process accepts from now. They stay bound.
+    """
+    for each in sockets:
+        place = each.getsockname()
+        # Fails on one that nobody has listened on yet.
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        # A port that the system chose was given back with that; one that we named is ours still.
+        with contextlib.suppress(OSError):
+            each.bind(place)
+
+
+def _bound(family: int, place: tuple[object, ...]) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.settimeout(0)
@@ -97,7 +117,6 @@ def _listening(family: int, place: tuple[object, ...]) -> socket.socket:
             # Else it would take the IPv4 address as well, which has a socket of its own.
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(place)
-        made.listen(BACKLOG)
     except OSError:
         made.close()
         raise

@@ -10,6 +10,10 @@ from hookline.process.admin import Answer
 
 NO_ANSWER = "no_answer"
 NOT_RUNNING = "not_running"
+DOWN = "no_worker_up"
+
+LONGEST_DOWN = 60.0
+"""Seconds without any worker up after which the parent no longer counts as alive: several replacements have failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,17 @@ def merged_readiness(workers: Sequence[WorkerReadiness]) -> Answer:
     return Answer(ok=bool(fields["ready"]), fields=fields)
 
 
-def merged_health(said: Sequence[Said], version: str) -> Answer:
-    """Tell that the parent lives: it replaces what ended, so that nothing of a worker is a reason to end it."""
+def merged_health(said: Sequence[Said], version: str, down: float = 0.0) -> Answer:
+    """Tell that the parent lives: it replaces what ended, so that nothing of one worker is a reason to end it.
+
+    `down`: seconds for which no worker has been up. After LONGEST_DOWN of them nothing is lost by a new parent, which
+    may do better.
+    """
     workers = [_health(each) for each in said]
     well = all(worker.get("status") == "ok" for worker in workers)
-    fields = {"status": "ok" if well else "degraded", "version": version, "workers": workers}
-    return Answer(ok=True, fields=fields)
+    lives = down < LONGEST_DOWN
+    status = ("ok" if well else "degraded") if lives else DOWN
+    return Answer(ok=lives, fields={"status": status, "version": version, "workers": workers})
 
 
 def _health(said: Said) -> Mapping[str, Any]:

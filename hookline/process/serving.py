@@ -99,11 +99,12 @@ async def _serve_worker(application: Application, place: Place) -> int:
     try:
         await application.run_until(stop, up=link.tell_up)
     finally:
+        orphan = link.parent_gone
         link.close()
         with contextlib.suppress(TimeoutError):
             # All threads may hang. The parent takes the folder away then.
             async with asyncio.timeout(_TIDY):
-                await asyncio.to_thread(_tidy, place.admin)
+                await asyncio.to_thread(_tidy, place.admin, orphan=orphan)
     return 0
 
 
@@ -125,8 +126,12 @@ async def until_signal(run: Callable[[asyncio.Event], Awaitable[None]]) -> int:
     return 0
 
 
-def _tidy(admin: Path) -> None:
-    """Take the socket away, and the folder with the last: a parent that was killed cannot."""
+def _tidy(admin: Path, *, orphan: bool) -> None:
+    """Take the socket away, and of an orphan the folder with the last: a parent that was killed cannot.
+
+    A parent that lives needs the folder for the workers that come next.
+    """
     with contextlib.suppress(OSError):
         admin.unlink(missing_ok=True)
-        admin.parent.rmdir()
+        if orphan:
+            admin.parent.rmdir()

@@ -1,16 +1,20 @@
-"""The parent of several workers: it owns the listening sockets, starts the workers, replaces those that end.
+"""The parent of several workers: it owns the sockets they listen on, starts the workers, replaces those that end.
 
 It takes no part in the way of a webhook. A connection that waits to be accepted belongs to the socket, which the
-parent holds open, so that it outlives any worker.
+parent holds open, so that it outlives any worker while there are others. Where no worker is left the parent has the
+system refuse connections until one listens again: whoever is refused knows at once that he has to go elsewhere.
 """
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
 import socket
+import stat
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +37,11 @@ from hookline.process.worker_link import Place
 from hookline.process.worker_process import WorkerProcess
 from hookline.process.worker_questions import MergedPages, Questions, admin_path
 from hookline.version import __version__
-from ingest.listening import bind, close_all
+from ingest.listening import bind, close_all, refuse_all
 
-# Beyond the time that a worker has for its own end; with the defaults all is over in under 10 s (P6).
-_GRACE = 0.1
+# A worker that takes all its time is cut short by so much, in what it closes after all work was done: with the defaults
+# at 9.2 s. Reaping it and closing here take a while too, and all is to be over in under 10 s (P6).
+_EARLY = 0.4
 # For the kernel to take away what was killed.
 _AFTER_KILL = 1.0
 _TIDY = 0.2
@@ -73,6 +78,7 @@ class Supervisor:
         self._listeners: tuple[socket.socket, ...] = ()
         self._ending = asyncio.Event()
         self._ever_up = False
+        self._last_up = time.monotonic()
         own, process = CollectorRegistry(), CollectorRegistry()
         watch_process(process)
         self._metrics = SupervisorMetrics(own)
@@ -88,6 +94,7 @@ class Supervisor:
         self._folder = await asyncio.to_thread(_private_folder)
         questions = Questions(self._folder, [slot.number for slot in self._slots])
         pages = MergedPages(questions, lambda: [slot.member for slot in self._slots], self._metrics, *self._registries)
+        pages.down = self._down
         admin = PagesServer(parse_address(self._config.server.admin), pages)
         try:
             if await unless(stop, self._open(questions, admin)):
@@ -136,7 +143,7 @@ class Supervisor:
         # The workers go on listening for as long as they have to; with the last of them the sockets are closed.
         close_all(self._listeners)
         self._send_all(signal.SIGTERM)
-        _, pending = await asyncio.wait(keepers, timeout=longest_stop(self._config.server) + _GRACE)
+        _, pending = await asyncio.wait(keepers, timeout=longest_stop(self._config.server) - _EARLY)
         if pending:
             left = [slot.number for slot in self._slots if slot.process is not None]
             logger.warning("workers_killed", workers=left)
@@ -165,6 +172,7 @@ class Supervisor:
     async def _life(self, slot: _Slot) -> Ending | None:
         """Start a worker and wait for its end; None where none could be started."""
         try:
+            await asyncio.to_thread(_keep_private, self._folder)
             process = await WorkerProcess.start(self._command, self._place(slot))
         except OSError as error:
             reason = os.strerror(error.errno or 0)
@@ -178,8 +186,21 @@ class Supervisor:
                 process.send(signal.SIGTERM)
             return await process.wait()
         finally:
-            self._ever_up = self._ever_up or process.up
-            slot.process = None
+            self._took_leave(slot, process)
+
+    def _took_leave(self, slot: _Slot, process: WorkerProcess) -> None:
+        slot.process = None
+        if process.up:
+            self._ever_up = True
+            self._last_up = time.monotonic()
+        if not self._ending.is_set() and all(other.process is None for other in self._slots):
+            # Nobody is about to listen either, whose socket this would be.
+            logger.warning("refusing_connections", reason="no worker is left")
+            refuse_all(self._listeners)
+
+    def _down(self) -> float:
+        """Return for how many seconds no worker has been up."""
+        return 0.0 if any(slot.up for slot in self._slots) else time.monotonic() - self._last_up
 
     def _note(self, slot: _Slot, ending: Ending | None) -> None:
         slot.restarts += 1
@@ -209,3 +230,11 @@ class Supervisor:
 def _private_folder() -> Path:
     # mkdtemp gives a folder that nobody else may enter (0700).
     return Path(tempfile.mkdtemp(prefix="hookline-"))
+
+
+def _keep_private(folder: Path) -> None:
+    """Make the folder again where somebody took it away. Raises OSError, also where another user has made it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), folder)

@@ -4,7 +4,7 @@ A worker is `hookline ingest` again, with one more variable in its environment, 
 these two processes alone: a JSON object with
 
 - `number` and `of`: this worker's number from 1, and how many there are;
-- `listeners`: file descriptors of the sockets that all workers accept from;
+- `listeners`: file descriptors of bound sockets that all workers listen on and accept from;
 - `link`: file descriptor of one end of a socket pair, whose other end the parent holds;
 - `admin`: path of the Unix socket at which the worker serves its own admin pages.
 
@@ -108,6 +108,16 @@ class Link:
         """Tell the parent that this worker is up. A parent that has gone is noticed elsewhere."""
         with contextlib.suppress(OSError):
             self._end.send(UP)
+
+    @property
+    def parent_gone(self) -> bool:
+        """Whether the parent has ended, also where nobody has noticed it yet."""
+        try:
+            return self._end.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Let go of the link."""

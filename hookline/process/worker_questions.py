@@ -72,12 +72,14 @@ class MergedPages:
         self._metrics = metrics
         self._own, self._process = own, process
         self.draining = False
+        self.down: Callable[[], float] = lambda: 0.0
         self.health = _Shared(self._health)
         self.readiness = _Shared(self._readiness)
         self.metrics = _Shared(self._exposition)
 
     async def _health(self) -> Answer:
-        return merged_health(await self._questions.ask(self._members(), "/healthz", HEALTH_WAIT), __version__)
+        said = await self._questions.ask(self._members(), "/healthz", HEALTH_WAIT)
+        return merged_health(said, __version__, self.down())
 
     async def _readiness(self) -> Answer:
         if self.draining:

@@ -207,6 +207,13 @@ def test_health_shows_every_worker_and_never_ends_the_parent() -> None:
     ]
 
 
+@pytest.mark.parametrize(("down", "ok", "status"), [(59.9, True, "degraded"), (60.0, False, "no_worker_up")])
+def test_a_parent_without_workers_for_long_does_not_count_as_alive(*, down: float, ok: bool, status: str) -> None:
+    """A new one loses nothing then, and may do better."""
+    answer = merged_health([Said(Member(1, None, restarts=9))], "1.0", down)
+    assert (answer.ok, answer.fields["status"]) == (ok, status)
+
+
 async def test_questions_at_the_same_time_are_one() -> None:
     """A prober that floods the parent does not flood the workers; one who goes away takes no answer along."""
     asked, gate = list[int](), asyncio.Event()
