@@ -7,16 +7,19 @@ leans on private parts of aiohttp 3.14, which is why pyproject.toml allows no ot
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
 
 import structlog
+from aiohttp import StreamReader
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.web import BaseRequest, RequestHandler, RequestPayloadError, StreamResponse
 from aiohttp.web import Server as HttpServer
 
 from ingest.answers import answer
 from ingest.metrics import NO_ACCOUNT, Refusal
+from ingest.places import Places
 from ingest.refusals import Refusals
 
 HEAD_WAIT = 10.0
@@ -31,6 +34,7 @@ READ_WAIT = 10.0
 _log = structlog.get_logger(__name__)
 
 _Handle = Callable[["Connection", BaseRequest, float], Awaitable[StreamResponse]]
+_Refused = Callable[[str | None, int], None]
 
 
 class Connection(RequestHandler):
@@ -38,6 +42,7 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "_began",
+        "_body",
         "_fresh",
         "_head_timer",
         "_last_byte_at",
@@ -45,12 +50,15 @@ class Connection(RequestHandler):
         "_probe_timer",
         "_read_timer",
         "_refusals",
+        "_refused",
         "_wire",
     )
 
-    def __init__(self, manager: HttpServer, refusals: Refusals, **options: Any) -> None:
+    def __init__(self, manager: HttpServer, refusals: Refusals, refused: _Refused, **options: Any) -> None:
         super().__init__(manager, **options)
         self._refusals = refusals
+        self._refused = refused
+        self._body: StreamReader | None = None
         self._began: float | None = None
         self._last_byte_at = monotonic()
         # Until a first request is whole: aiohttp's task, and with it `_waiter`, may begin after the first bytes.
@@ -75,6 +83,12 @@ class Connection(RequestHandler):
     def closing(self) -> bool:
         """Whether it was told to close, which the other side may not have heard yet."""
         return self._force_close
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether the rest of a body is still to come, of the request in hand or of one that was answered early."""
+        body = self._body
+        return body is not None and not body.is_eof() and body.exception() is None
 
     @property
     def pipelined(self) -> bool:
@@ -126,11 +140,12 @@ class Connection(RequestHandler):
         self._wire = None
         super().connection_lost(exc)
 
-    def take_beginning(self) -> float:
-        """Return the monotonic time at the first byte of the request that is now handled.
+    def take_up(self, request: BaseRequest) -> float:
+        """Take up a request, and return the monotonic time at its first byte.
 
         A pipelined request has waited for the one before it and begins when its turn comes.
         """
+        self._body = request.content
         began, self._began = self._began, None
         # What came behind this request may be half a header, and the parser does not tell. It is asked later.
         self._probe_at = self._loop.time() + HEAD_WAIT
@@ -152,6 +167,7 @@ class Connection(RequestHandler):
         """Answer what is not HTTP: counted, a line in the log, nothing of ours or theirs in the answer."""
         del message  # It quotes the request.
         self._refusals.note(NO_ACCOUNT, Refusal.BAD_REQUEST, status, type(exc).__name__)
+        self._refused(request.remote, status)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer had begun")
         return answer(status, close=True)
@@ -210,51 +226,60 @@ class Connection(RequestHandler):
 class Connections(HttpServer):
     """Makes our connections for a listening socket, no more than `limit` at a time.
 
-    At the limit the idle ones give way, those with half a header among them: whoever only holds connections keeps
-    nobody out. Where every one has a request in hand, the new one is closed.
+    At the limit one gives way to each new one, as `Places` has it: whoever only holds connections keeps nobody out.
+    Where every one has a whole request in hand, the new one is closed. `refused` is told the peer's address and the
+    status of each answer to what is no HTTP.
     """
 
-    def __init__(self, handle: _Handle, refusals: Refusals, limit: int, **options: Any) -> None:
+    def __init__(self, handle: _Handle, refusals: Refusals, limit: int, *, refused: _Refused, **options: Any) -> None:
         super().__init__(self._dispatch)
         self._handle = handle
         self._refusals = refusals
+        self._refused = refused
         self._limit = limit
         self._options = options
+        self._places = Places[Connection]()
 
     def __call__(self) -> Connection:
         """Return the protocol of a new connection."""
-        return Connection(self, self._refusals, loop=self._loop, **self._options)
+        return Connection(self, self._refusals, self._refused, loop=self._loop, **self._options)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Keep the connection, or close what is too much."""
+        """Give the connection a place, that of another at the limit, or close it."""
         super().connection_made(handler, transport)
-        if len(self.connections) <= self._limit or self._open <= self._limit:
-            return
-        closed = self.close_idle()
-        if not closed:
-            # Not at once: the task of a connection that is lost before it began would end with an error.
-            self._loop.call_soon(handler.force_close)
-        for _ in range(closed or 1):
+        assert isinstance(handler, Connection)  # noqa: S101 - tells the types; __call__ makes no other
+        if len(self._places) >= self._limit:
             self._refusals.note(NO_ACCOUNT, Refusal.TOO_MANY_CONNECTIONS)
+            given = self._places.give()
+            if given is None:
+                # Not at once: the task of a connection that is lost before it began would end with an error.
+                self._loop.call_soon(handler.force_close)
+                return
+            given.force_close()
+        self._places.take(handler)
 
-    @property
-    def _open(self) -> int:
-        # Those that gave way just now are still listed until the loop has told them.
-        return sum(1 for each in self.connections if not (isinstance(each, Connection) and each.closing))
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Free the place."""
+        super().connection_lost(handler, exc)
+        if isinstance(handler, Connection):
+            self._places.leave(handler)
 
     @property
     def busy(self) -> bool:
         """Whether any connection has a request that still has to be answered."""
         return any(isinstance(each, Connection) and not each.idle for each in self.connections)
 
-    def close_idle(self) -> int:
-        """Close the connections that have nothing in hand, and return how many."""
-        idle = [each for each in self.connections if isinstance(each, Connection) and each.idle and not each.closing]
-        for each in idle:
-            each.force_close()
-        return len(idle)
+    def close_idle(self) -> None:
+        """Close the connections that have nothing in hand: what a drain begins with."""
+        for each in tuple(self.connections):
+            if isinstance(each, Connection) and each.idle and not each.closing:
+                each.force_close()
 
     async def _dispatch(self, request: BaseRequest) -> StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101 - tells the types; __call__ makes no other
-        return await self._handle(connection, request, connection.take_beginning())
+        began = connection.take_up(request)
+        self._places.began(connection)
+        response = await self._handle(connection, request, began)
+        self._places.answered(connection, well=response.status < HTTPStatus.BAD_REQUEST)
+        return response

@@ -10,7 +10,7 @@ from ingest.forwarded import address_of, trusted
 from ingest.metrics import IngestMetrics
 from ingest.refusal_limit import RefusalLimit
 from ingest.settings import ServerSettings
-from providers.contract import Request, Verdict, Verification, Verifier
+from providers.contract import Request, Verification, Verifier
 from schemas.times import Clock
 
 
@@ -33,14 +33,19 @@ class Door:
         """Return in how many seconds a client may come again that was refused too often, None where it may come."""
         return self._limit.wait(client)
 
-    def judged(self, client: str | None, verifier: Verifier, seen: Request, at: float, proof: Verification) -> None:
+    def judged(self, verifier: Verifier, seen: Request, at: float, proof: Verification) -> None:
         """Take in the verdict on a request that was given at `at` Unix seconds."""
         self.clock_watch.judged(verifier, seen, at, proof)
-        if proof.verdict is Verdict.VERIFIED:
-            self._limit.proved(client)
+
+    def stored(self, client: str | None) -> None:
+        """Note that a proved webhook that was new came from a client. A repeat proves nothing: a listener has one."""
+        self._limit.proved(client)
 
     def answered(self, client: str | None, status: int) -> None:
-        """Count a refusal. A proxy itself has no limit: where it tells no client, its address is everybody's."""
+        """Count a refusal. A proxy itself has no limit: where it tells no client, its address is everybody's.
+
+        Of what is no HTTP, no header can be believed: there the client is the peer.
+        """
         address = address_of(client)
         if 400 <= status < 500 and address is not None and not self._proxies.has(address):
             self._limit.refused(client)

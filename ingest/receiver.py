@@ -222,7 +222,7 @@ class Receiver:
                 # An old proof on purpose: it tells nothing of our clock.
                 self._metrics.ended(route.name, Outcome.DUPLICATE)
                 return self._success(route)
-            self.door.judged(client, route.endpoint.verifier, seen, now, proof)
+            self.door.judged(route.endpoint.verifier, seen, now, proof)
         except Exception as error:  # noqa: BLE001 - a verifier that breaks its contract proves nobody
             return self._our_fault(route, Fault.VERIFY, error)
         if proof.verdict is not Verdict.VERIFIED:
@@ -290,6 +290,8 @@ class Receiver:
         if not outcome.durable:
             _log.warning("webhook_not_stored", account=route.name, webhook_id=incoming.id, reason=outcome.value)
             return self._retry_later(route, Outcome.UNAVAILABLE)
+        if outcome is not PublishOutcome.DUPLICATE:
+            self.door.stored(incoming.webhook.peer)
         counted, line = _OUTCOMES[outcome]
         self._metrics.ended(route.name, counted)
         millis = round((monotonic() - incoming.began) * 1000, 1)
@@ -332,7 +334,8 @@ class Receiver:
     def _without_body(self, route: _Route, fault: BodyFault) -> Response:
         if fault is BodyFault.GONE:
             self._metrics.ended(route.name, Outcome.ABANDONED)
-            return answer(400, close=True)
+            # Read by nobody. It may have been we who closed, so it must not count as a refusal.
+            return answer(503, close=True)
         if fault is BodyFault.NO_ROOM:
             response = self._retry_later(route, Outcome.OVERLOADED)
             response.force_close()

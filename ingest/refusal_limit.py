@@ -1,7 +1,7 @@
 """A limit on refused requests for each client address: who is refused all the time is not even listened to.
 
-Only refusals count, so no number of genuine webhooks meets it. An address that sent a proved one lately is always
-listened to: behind one address may be a provider and strangers, and the provider must not be shut out (P3). Both
+Only refusals count, so no number of genuine webhooks meets it. An address that sent a proved and new one lately is
+always listened to: behind one address may be a provider and strangers, and the provider must not be shut out (P3). Both
 tables are bounded; strangers fill only the one of refusals. Durations are monotonic.
 """
 
@@ -16,7 +16,7 @@ from ingest.forwarded import address_of
 
 MOST_ADDRESSES = 10_000
 PROVED_FOR = 600.0
-"""Seconds for which a proved webhook opens the door to its address."""
+"""Seconds for which a proved and new webhook opens the door to its address."""
 
 _MINUTE = 60.0
 _SIX_PREFIX = 64
@@ -62,7 +62,7 @@ class RefusalLimit:
         self._bound(self._buckets, key)
 
     def proved(self, address: str | None) -> None:
-        """Note that a proved webhook came from an address."""
+        """Note that a proved webhook that was not known before came from an address."""
         key = _key(address)
         if key is None or not self._per_minute:
             return

@@ -119,6 +119,7 @@ class Server:
             self._answer,
             self._receiver.refusals,
             self._settings.max_connections,
+            refused=self._receiver.door.answered,
             access_log=None,
             max_line_size=LONGEST_LINE,
             auto_decompress=False,  # a signature is over the bytes as sent

@@ -44,7 +44,8 @@ class ServerSettings:
     )
     max_connections: int = setting(
         4096,
-        "connections open at once; beyond it idle ones are closed, and where there is none, the new one",
+        "connections open at once; beyond it each new one closes the longest idle, first of those without a success; "
+        "where none is idle, the one that waits longest for a body; where none is, the new one",
         limits=Limits(16, 1_000_000),
     )
     trusted_proxies: tuple[str, ...] = setting(
@@ -53,7 +54,7 @@ class ServerSettings:
     refused_per_minute: int = setting(
         600,
         "refusals a minute for each client address (IPv6: each /64); beyond it 429 unread, but never where a proved "
-        "webhook came from in the last 10 minutes; 0 sets no limit",
+        "and new webhook came from in the last 10 minutes; 0 sets no limit",
         limits=Limits(0),
     )
     tls_certfile: str | None = setting(

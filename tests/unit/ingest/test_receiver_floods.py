@@ -88,13 +88,30 @@ async def test_an_unproved_sender_gets_no_5xx_from_webhooks_in_hand() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"POST /webhooks/main HT"])
 async def test_idle_connections_give_way_to_new_ones(sent: bytes) -> None:
-    """At the bound, connections that wait or have half a header are closed first."""
+    """At the bound, one that waits or has half a header is closed for each newcomer, the oldest first; no more."""
     async with receiver(max_connections=20) as bench, held(bench, 20, sent) as wires:
         await until(lambda: len(bench.connections) == 20)
         await until(lambda: all(each.idle for each in bench.connections))
-        assert (await bench.ask(request_bytes(body_of()))).status == 202
-        assert [await wire.closed() for wire in wires] == [True] * 20
-        assert bench.refused("too_many_connections", "(none)") == 20
+        async with bench.connect() as newcomer:
+            await newcomer.send(request_bytes(body_of()))
+            assert (await newcomer.answer()).status == 202
+            assert await wires[0].closed()
+            assert len(bench.connections) == 20
+        assert bench.refused("too_many_connections", "(none)") == 1
+
+
+async def test_a_flood_of_connections_does_not_cut_those_that_a_provider_keeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Strangers who open more than there is room for make room for each other."""
+    monkeypatch.setattr("ingest.places.NEW_FOR", 0.0)
+    async with receiver(max_connections=20) as bench, bench.connect() as kept:
+        await kept.send(request_bytes(body_of()))
+        assert (await kept.answer()).status == 202
+        async with held(bench, 60, b""):
+            await until(lambda: bench.refused("too_many_connections", "(none)") == 41)
+            await kept.send(request_bytes(body_of("+15550101")))
+            assert (await kept.answer()).status == 202
 
 
 async def test_many_newcomers_in_one_turn_are_all_served_where_idle_ones_gave_way() -> None:
@@ -113,21 +130,57 @@ async def test_many_newcomers_in_one_turn_are_all_served_where_idle_ones_gave_wa
         assert [answer.partition(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 202 Accepted"] * 10
 
 
-async def test_over_the_bound_of_connections_new_ones_are_closed(caplog: pytest.LogCaptureFixture) -> None:
-    """Where all that are open have a request in hand, the new one goes, and is counted; nothing else is said."""
+async def test_half_bodies_give_way_where_no_connection_is_idle(caplog: pytest.LogCaptureFixture) -> None:
+    """The one on its way for longest is closed, unanswered and counted; a webhook that comes then is stored."""
     async with (
-        receiver(endpoints=[endpoint(PATIENT)], max_connections=3) as bench,
+        receiver(endpoints=[endpoint(PATIENT)], max_connections=3, refused_per_minute=1) as bench,
         held(bench, 3, half(100, 50)) as wires,
     ):
         await until(lambda: bench.value("bodies_in_flight") == 3)
+        assert (await bench.ask(request_bytes(body_of()))).status == 202
+        assert await wires[0].closed()
+        await until(lambda: bench.value("bodies_in_flight") == 2)
+        assert bench.refused("too_many_connections", "(none)") == 1
+        # It was we who closed: no refusal of his is counted against the sender.
+        assert (await bench.ask(request_bytes(body_of(), secret="wrong"))).status == 401
+        gc.collect()
+        assert caplog.records == []
+
+
+async def test_a_refused_request_whose_body_stays_away_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its answer, and nothing holds its place while the rest might come."""
+    monkeypatch.setattr("ingest.server._LINGER", 30.0)
+    astray = request_bytes(b"x" * 100, target="/webhooks/nobody")[:-50]
+    async with receiver(max_connections=3) as bench, held(bench, 3, astray) as wires:
+        assert [(await wire.answer()).status for wire in wires] == [404] * 3
+        assert (await bench.ask(request_bytes(body_of()))).status == 202
+        assert await wires[0].closed()
+
+
+async def test_whole_requests_are_never_closed_for_new_ones(caplog: pytest.LogCaptureFixture) -> None:
+    """Where all that are open are being stored, the new one goes, and is counted; nothing else is said."""
+    memory = MemoryLog(gate=asyncio.Event())
+    assert memory.gate is not None
+    async with (
+        receiver(memory, [endpoint(PATIENT)], max_connections=3) as bench,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        wires = [await stack.enter_async_context(bench.connect()) for _ in range(3)]
+        for number, wire in enumerate(wires):
+            # In two pieces: it waited for its body first.
+            request = request_bytes(body_of(id=f"m{number}"))
+            await wire.send(request[:-5])
+            await until(lambda: bench.value("bodies_in_flight") == 1)
+            await wire.send(request[-5:])
+            await until(lambda: bench.value("bodies_in_flight") == 0)
+        await until(lambda: bench.value("webhooks_in_flight") == 3)
         async with bench.connect() as fourth:
             assert await fourth.closed()
         assert bench.refused("too_many_connections", "(none)") == 1
+        memory.gate.set()
+        assert [(await wire.answer()).status for wire in wires] == [202] * 3
         gc.collect()
         assert caplog.records == []
-        wires[0].reset()
-        await until(lambda: len(bench.connections) == 2)
-        assert (await bench.ask(request_bytes(body_of()))).status == 202
 
 
 @pytest.mark.parametrize(

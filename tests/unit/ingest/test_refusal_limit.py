@@ -122,6 +122,35 @@ async def test_a_proved_sender_behind_the_same_address_is_not_shut_out() -> None
         assert (await bench.ask(request_bytes(body_of("+15550101")))).status == 202
 
 
+async def test_a_repeat_proves_no_address() -> None:
+    """A listener has one genuine webhook, and sending it again frees him from nothing."""
+    async with receiver(refused_per_minute=2, trusted_proxies=("127.0.0.1",)) as bench:
+
+        async def status(client: bytes, secret: str) -> int:
+            request = request_bytes(body_of(), secret=secret, headers=[(b"X-Forwarded-For", client)])
+            return (await bench.ask(request)).status
+
+        assert await status(b"203.0.113.1", "open-sesame") == 202
+        assert await status(b"203.0.113.66", "open-sesame") == 202
+        assert bench.value("webhooks_total", account="main", outcome="duplicate") == 1
+        assert [await status(b"203.0.113.66", "wrong") for _ in range(3)] == [401, 401, 429]
+        assert [await status(b"203.0.113.1", "wrong") for _ in range(3)] == [401] * 3
+
+
+async def test_what_is_no_http_counts() -> None:
+    """Each 400 is a refusal of its peer."""
+    async with receiver(refused_per_minute=3) as bench:
+        assert [(await bench.ask(b"nonsense\r\n\r\n")).status for _ in range(3)] == [400] * 3
+        assert (await bench.ask(STRANGER)).status == 429
+
+
+async def test_what_is_no_http_does_not_count_against_a_trusted_proxy() -> None:
+    """Its header cannot be read, so it may be anybody's behind it."""
+    async with receiver(refused_per_minute=3, trusted_proxies=("127.0.0.1",)) as bench:
+        assert [(await bench.ask(b"nonsense\r\n\r\n")).status for _ in range(5)] == [400] * 5
+        assert (await bench.ask(STRANGER)).status == 401
+
+
 async def test_clients_behind_a_trusted_proxy_are_told_apart() -> None:
     """A stranger behind the proxy is limited; another client is not, nor is what the proxy itself asks."""
     async with receiver(refused_per_minute=2, trusted_proxies=("127.0.0.1",)) as bench:
