@@ -112,8 +112,9 @@ def _plain(value: Any) -> dict[str, Any]:
     cls: type = type(value)
     for member in _members(cls):
         item = getattr(value, member.attribute)
-        if item is not None and item not in _ABSENT:
-            plain[member.name] = member.encode(item)
+        # An empty one is false: a comparison of each value would cost more than all the rest.
+        if item is not None and (item or item not in _ABSENT):
+            plain[member.name] = item if member.encode is _as_is else member.encode(item)
     for name, item in getattr(value, "extra", {}).items():
         plain.setdefault(name, item)
     return plain

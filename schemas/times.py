@@ -9,6 +9,7 @@ Clock = Callable[[], float]
 """Gives the time now as Unix seconds; `time.time` in production, a fake in tests."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 # fromisoformat also takes week dates, bare dates and odd separators; a provider sends none of them.
 _ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|z|[+-]\d\d(:?\d\d)?)?", re.ASCII)
 
@@ -23,7 +24,7 @@ def from_millis(millis: int) -> datetime:
 
 def to_millis(moment: datetime) -> int:
     """Return the milliseconds since 1970 of an aware time, rounded down."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // _MILLISECOND
 
 
 def from_clock(clock: Clock) -> datetime:

@@ -83,6 +83,9 @@ class Members:
         own = (self.renamed[name],) if name in self.renamed else ()
         more = (self.more[name],) if name in self.more else ()
         for alias in (*own, *ALIASES[name], *more):
+            # Most names are not there: no way has to be made for them.
+            if alias not in self.root and "." not in alias:
+                continue
             path = (alias,) if alias in self.root else tuple(alias.split("."))
             value = _at(self.root, path)
             if value is not None:

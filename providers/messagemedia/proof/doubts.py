@@ -50,7 +50,8 @@ def _says_two_things(members: Members, name: str) -> bool:
 
 def _said(root: Json, alias: str) -> Iterator[str]:
     """Yield what stands under that very name, and at the end of the way into objects that its dots mean."""
-    for value in (root.get(alias), reduce(_inside, alias.split("."), root)):
+    inside = (reduce(_inside, alias.split("."), root),) if "." in alias else ()
+    for value in (root.get(alias), *inside):
         if isinstance(value, str) and not is_absent(value):
             yield value.strip()
 

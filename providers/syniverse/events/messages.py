@@ -40,10 +40,11 @@ def status_events(reading: Reading, facts: Facts, fields: Json = EMPTY) -> Event
 def _delivery(reading: Reading, facts: Facts) -> DeliveryUpdated:
     status = status_of(facts.state)
     errors = errors_of(facts.code, facts.words)
-    since = reading.occurred_at or facts.changed_at
+    shared = common(reading, facts.changed_at)
+    since = shared["occurred_at"]
     return DeliveryUpdated(
         id=identify_state(reading, EventType.DELIVERY_UPDATED, facts.message_id, facts.state, facts.to),
-        **common(reading, facts.changed_at),
+        **shared,
         message_id=facts.message_id,
         status=status,
         provider_status=facts.state,
