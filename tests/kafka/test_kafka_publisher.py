@@ -21,13 +21,14 @@ from broker.kafka.connection import Names
 from broker.kafka.evidence import Verdict
 from broker.kafka.publisher import Publisher
 from broker.log import LogState, Position, RecordRefusedError
-from tests.support.fake_producer import CONNECTION, FakeCluster, fails
+from tests.support.fake_producer import CONNECTION, FakeCluster, fails, put_in_place
 from tests.support.logs import record, until
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     """Put the fake in the place of aiokafka's producer, and do not make tests wait."""
+    return put_in_place(FakeCluster(), monkeypatch)
 
 
 @pytest.fixture
