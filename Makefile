@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NODES ?= 1
 
-.PHONY: setup setup-dev run test quick fuzz kafka bench faults lock format clean python
+.PHONY: setup setup-dev run test quick fuzz kafka bench bench-drain faults lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -44,6 +44,9 @@ kafka: setup
 
 bench: setup
 	@$(BIN)/python deploy/bench/embedded_log.py $(ARGS)
+
+bench-drain: setup
+	@$(BIN)/python deploy/bench/spool_drain.py $(ARGS)
 
 faults: setup
 	@$(BIN)/python -m deploy.faults $(ARGS)

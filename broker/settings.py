@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from schemas.settings import setting
+from schemas.settings import Limits, setting
+
+_COPIES = Limits(1, 32_767)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,10 @@ class KafkaSettings:
     ssl_cafile: str | None = setting(None, "PEM file of the authorities that sign the brokers' certificates")
     ssl_certfile: str | None = setting(None, "PEM file of our own certificate, for mutual TLS")
     ssl_keyfile: str | None = setting(None, "PEM file of the key of `ssl_certfile`")
-    replication_factor: int = setting(3, "copies of each partition that `hookline topics apply` asks for")
-    min_insync_replicas: int = setting(2, "copies that must have a record before it counts as stored")
+    replication_factor: int = setting(
+        3, "copies of each partition that `hookline topics apply` asks for", limits=_COPIES
+    )
+    min_insync_replicas: int = setting(2, "copies that must have a record before it counts as stored", limits=_COPIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +39,13 @@ class EmbeddedSettings:
     max_bytes: int = setting(
         128 << 20,
         "bytes of records that a partition keeps before its oldest go; compacted topics are not cut by size",
+        limits=Limits(1 << 20),
     )
     session_timeout: float = setting(
         10.0,
         "seconds of silence after which a group gives a dead member's place away; "
         "after a SIGKILL or a power cut nothing is consumed for so long",
+        limits=Limits(1, 600),
     )
 
 
@@ -48,6 +54,10 @@ class BrokerSettings:
     """`[broker]`: where the log is."""
 
     url: str = setting("sqlite:///var/hookline.db", "`sqlite:///PATH` or `kafka://HOST:PORT,HOST:PORT`")
-    topic_prefix: str = setting("", "put in front of every topic name on Kafka, for a cluster shared by several sites")
+    topic_prefix: str = setting(
+        "",
+        "put in front of every topic name on Kafka, for a cluster shared by several sites; up to 100 letters, digits "
+        "and `.`, `_`, `-`",
+    )
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)

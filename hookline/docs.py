@@ -25,6 +25,7 @@ from hookline.process.metrics import ProcessMetrics
 from ingest.metrics import IngestMetrics
 from providers.contract import Provider, Setting
 from providers.registry import PROVIDERS
+from schemas.settings import limits_of
 
 FOLDER = Path(__file__).parents[1] / "docs"
 _NOTE = "<!-- Written by `python -m hookline.docs`. Do not edit. -->\n"
@@ -95,7 +96,7 @@ def _sections(cls: type, name: str, *, many: bool = False) -> Iterator[str]:
     for key, item in settings_of(cls).items():
         inner = _table_of(hints[key])
         if inner is None:
-            plain.append(f"| `{key}` | {_kind(hints[key])} | {_default(item)} | {item.metadata['doc']} |")
+            plain.append(f"| `{key}` | {_kind(hints[key])} | {_default(item)} | {_what(hints[key], item)} |")
         else:
             nested += _sections(inner, f"{name}.{key}", many=get_origin(hints[key]) is tuple)
     heading = f"[[{name}]]" if many else f"[{name}]"
@@ -114,6 +115,12 @@ def _kind(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return f"list of {_KINDS[get_args(hint)[0]]}s"
     return _KINDS[hint]
+
+
+def _what(hint: Any, item: Field[Any]) -> str:
+    if get_origin(hint) is tuple or _kind(hint) not in _NUMBERS:
+        return str(item.metadata["doc"])
+    return f"{item.metadata['doc']} ({limits_of(item.default, item.metadata.get('limits'))})"
 
 
 def _default(item: Field[Any]) -> str:
@@ -166,6 +173,7 @@ def _metric_name(name: str, kind: str) -> str:
 
 
 _KINDS: Mapping[Any, str] = {Path: "path", str: "text", int: "whole number", float: "number", bool: "flag"}
+_NUMBERS = (_KINDS[int], _KINDS[float])
 _TABLE_HEAD = "| key | kind | default | what |\n|---|---|---|---|"
 _CONFIGURATION_HEAD = """# Configuration
 
@@ -177,7 +185,7 @@ one to start from. Everything has a default but the accounts.
   absolute.
 - A **reference** is `env:NAME`, a variable of the environment, or `file:PATH`, a file whose last newline does not
   count. Secrets are references, never the value itself; public keys may be either.
-- Times are in seconds, sizes in bytes.
+- Times are in seconds, sizes in bytes. What a number may be stands in parentheses; both ends are included.
 """
 _ACCOUNTS_HEAD = """## `[accounts.NAME]`
 

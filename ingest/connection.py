@@ -36,12 +36,23 @@ _Handle = Callable[["Connection", BaseRequest, float], Awaitable[StreamResponse]
 class Connection(RequestHandler):
     """A connection that knows when its request began and whether it is idle."""
 
-    __slots__ = ("_began", "_fresh", "_head_timer", "_probe_at", "_probe_timer", "_read_timer", "_refusals", "_wire")
+    __slots__ = (
+        "_began",
+        "_fresh",
+        "_head_timer",
+        "_last_byte_at",
+        "_probe_at",
+        "_probe_timer",
+        "_read_timer",
+        "_refusals",
+        "_wire",
+    )
 
     def __init__(self, manager: HttpServer, refusals: Refusals, **options: Any) -> None:
         super().__init__(manager, **options)
         self._refusals = refusals
         self._began: float | None = None
+        self._last_byte_at = monotonic()
         # Until a first request is whole: aiohttp's task, and with it `_waiter`, may begin after the first bytes.
         self._fresh = True
         self._head_timer: asyncio.TimerHandle | None = None
@@ -59,6 +70,11 @@ class Connection(RequestHandler):
     @property
     def _awaits_head(self) -> bool:
         return self.idle or (self._fresh and not self._messages)
+
+    @property
+    def closing(self) -> bool:
+        """Whether it was told to close, which the other side may not have heard yet."""
+        return self._force_close
 
     @property
     def pipelined(self) -> bool:
@@ -87,6 +103,9 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Take bytes in, and note when a request begins and whether its header stays away."""
         waiting = self._awaits_head
+        # aiohttp itself calls this with nothing, to go on with what it put aside.
+        if data:
+            self._last_byte_at = monotonic()
         if waiting and self._began is None:
             self._began = monotonic()
         super().data_received(data)
@@ -118,6 +137,10 @@ class Connection(RequestHandler):
         if self._probe_timer is None:
             self._probe_timer = self._loop.call_at(self._probe_at, self._probe)
         return monotonic() if began is None else began
+
+    def last_byte_at(self) -> float:
+        """Return the monotonic time at which this process last took bytes of it from the network."""
+        return self._last_byte_at
 
     def handle_error(
         self,
@@ -205,7 +228,7 @@ class Connections(HttpServer):
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Keep the connection, or close what is too much."""
         super().connection_made(handler, transport)
-        if len(self.connections) <= self._limit:
+        if len(self.connections) <= self._limit or self._open <= self._limit:
             return
         closed = self.close_idle()
         if not closed:
@@ -215,13 +238,18 @@ class Connections(HttpServer):
             self._refusals.note(NO_ACCOUNT, Refusal.TOO_MANY_CONNECTIONS)
 
     @property
+    def _open(self) -> int:
+        # Those that gave way just now are still listed until the loop has told them.
+        return sum(1 for each in self.connections if not (isinstance(each, Connection) and each.closing))
+
+    @property
     def busy(self) -> bool:
         """Whether any connection has a request that still has to be answered."""
         return any(isinstance(each, Connection) and not each.idle for each in self.connections)
 
     def close_idle(self) -> int:
         """Close the connections that have nothing in hand, and return how many."""
-        idle = [each for each in self.connections if isinstance(each, Connection) and each.idle]
+        idle = [each for each in self.connections if isinstance(each, Connection) and each.idle and not each.closing]
         for each in idle:
             each.force_close()
         return len(idle)

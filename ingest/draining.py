@@ -1,14 +1,20 @@
 """Brings what waits in the spool to the log, in the order in which it came, as soon as the log takes it.
 
-Each batch goes out as one append of all its records, so that a partition gets them in order. A batch that fails is
-appended whole again, under the same ids. Where the log refuses a record for good, its batch is gone through one by
-one, so that the others do not suffer for it. Nothing is taken out of the spool before the log has it.
+Each batch goes out as one append of all its records, and the next one when that is confirmed, so that a partition gets
+them in order. While the log has one, the next is read and made ready: that is where the time goes. A batch that fails
+is appended whole again, under the same ids. Where the log refuses a record for good, its batch is gone through one by
+one from its beginning, so that the others do not suffer for it. Nothing is taken out of the spool before the log has
+it.
+
+What an append that failed leaves behind is the beginning of its records in each partition. So however often it is
+repeated, and whether whole or one by one, the first copies of a key's records stand in their order.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -22,6 +28,7 @@ from ingest.publisher import Prepared, Publisher, PublishOutcome, unrecognized
 from ingest.spool.contract import Batch, Damaged, Spooled, SpoolError
 from ingest.spool.spool import Spool
 from providers.contract import Account, Provider
+from schemas.events import Event
 
 MOST_RECORDS = 512
 MOST_BYTES = 4 * 1024 * 1024
@@ -37,7 +44,7 @@ while a far log takes one."""
 
 _SETTLE = 0.02
 
-_SLICE = 8
+_SLICE_SECONDS = 0.002
 _LEAST_BYTES = 64 * 1024
 _MOST_MADE = 4_000
 _MOST_MADE_BYTES = 16 * 1024 * 1024
@@ -74,8 +81,16 @@ class Tools:
     busy: Callable[[], float] = lambda: 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A batch, and as many of its first records as one append should have, prepared."""
+
+    batch: Batch
+    first: Sequence[Prepared]
+
+
 class Drain:
-    """Owns the task that drains. `drained` counts webhooks."""
+    """Owns the task that drains, and the one that reads ahead. `drained` counts webhooks."""
 
     def __init__(self, spool: Spool, gate: Gate, tools: Tools) -> None:
         self._spool, self._gate, self._tools = spool, gate, tools
@@ -83,6 +98,7 @@ class Drain:
         self._flowing = False
         self._most = MOST_RECORDS
         self._task: asyncio.Task[None] | None = None
+        self._ahead: asyncio.Task[_Ready | None] | None = None
         self.drained = 0
 
     def start(self) -> None:
@@ -95,6 +111,7 @@ class Drain:
         if task is not None:
             task.cancel()
             await asyncio.wait([task], timeout=_STOP_WAIT)
+        await self._forget_ahead()
 
     async def run(self) -> None:
         """Drain until cancelled."""
@@ -141,14 +158,17 @@ class Drain:
         if self._tools.log.state is LogState.AWAY:
             return False
         try:
-            batch = await self._spool.next_batch(self._most, max(_LEAST_BYTES, MOST_BYTES * self._most // MOST_RECORDS))
-            if batch is None:
+            ready = await self._next()
+            if ready is None:
                 # What was accepted is still being written.
                 return self._flowing
-            refused = await self._publish(batch)
+            batch = ready.batch
+            self._look_ahead(batch)
+            refused = await self._publish(ready)
             if refused is None:
                 # Smaller ones may pass where a large one does not: a narrow line, a broker that has just come up.
                 self._most = max(1, self._most // 2)
+                await self._forget_ahead()
                 return False
             self._most = min(MOST_RECORDS, 2 * self._most)
             await self._spool.done(batch, refused)
@@ -159,35 +179,78 @@ class Drain:
         self._tools.metrics.drained(len(batch.records))
         return True
 
-    async def _publish(self, batch: Batch) -> Sequence[Damaged] | None:
-        """Return what the log refuses of a batch for good, when it has all the rest; None where it has not."""
-        refused: list[Damaged] = []
-        at = 0
-        while at < len(batch.records):
-            prepared = await self._prepare(batch.records[at:])
-            found = await self._append(prepared, batch.records[at : at + len(prepared)])
-            if found is None:
-                return None
-            refused += found
-            at += len(prepared)
-        return refused
+    # --- reading and preparing
+
+    async def _next(self) -> _Ready | None:
+        ahead, self._ahead = self._ahead, None
+        # What went wrong while reading ahead shows again where it is read for good.
+        with contextlib.suppress(SpoolError):
+            if ahead is not None and (ready := await ahead) is not None:
+                return ready
+        batch = await self._spool.next_batch(self._most, self._most_bytes)
+        return None if batch is None else _Ready(batch, await self._prepare(batch.records))
+
+    def _look_ahead(self, batch: Batch) -> None:
+        """Begin with the batch behind this one, where there are enough records for one."""
+        if self._spool.own + self._spool.inherited - len(batch.records) > HOLD_AT:
+            self._ahead = asyncio.create_task(self._next_behind(batch), name="spool drain, one batch ahead")
+
+    async def _next_behind(self, batch: Batch) -> _Ready | None:
+        behind = await self._spool.next_behind(batch, self._most, self._most_bytes)
+        return None if behind is None else _Ready(behind, await self._prepare(behind.records))
+
+    async def _forget_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+            await asyncio.wait([ahead])
+            # What it ended of is nothing to anybody, but it has to be looked at.
+            _ = ahead.cancelled() or ahead.exception()
+
+    @property
+    def _most_bytes(self) -> int:
+        return max(_LEAST_BYTES, MOST_BYTES * self._most // MOST_RECORDS)
 
     async def _prepare(self, records: Sequence[Spooled]) -> Sequence[Prepared]:
         """Make the events of the first records, of as many as one append should have, of one at least."""
         prepared: list[Prepared] = []
         made = size = 0
+        rested = monotonic()
         for each in records:
             prepared.append(self._prepared(each))
-            number = 1 + len(prepared[-1].events)
-            made += number
-            # Each event carries the provider's own object along, which may be the whole body.
-            size += number * each.length
+            made += 1 + len(prepared[-1].events)
+            size += prepared[-1].size
             if made > _MOST_MADE or size > _MOST_MADE_BYTES:
                 break
-            if not len(prepared) % _SLICE:
+            if monotonic() - rested > _SLICE_SECONDS:
                 # Live traffic has its turn between the slices.
                 await asyncio.sleep(0)
+                rested = monotonic()
         return prepared
+
+    def _prepared(self, spooled: Spooled) -> Prepared:
+        webhook, name = spooled.webhook, spooled.webhook_id
+        known = self._tools.accounts.get(webhook.account)
+        if known is None or known.account.provider != webhook.provider:
+            events: Sequence[Event] = (unrecognized(webhook, name, "account_not_configured"),)
+        else:
+            events = events_of(known.provider, known.account, webhook, name, self._tools.metrics)
+        return self._tools.publisher.prepare(webhook, events, name)
+
+    # --- publishing
+
+    async def _publish(self, ready: _Ready) -> Sequence[Damaged] | None:
+        """Return what the log refuses of a batch for good, when it has all the rest; None where it has not."""
+        refused: list[Damaged] = []
+        records, prepared = ready.batch.records, ready.first
+        while records:
+            found = await self._append(prepared, records[: len(prepared)])
+            if found is None:
+                return None
+            refused += found
+            records = records[len(prepared) :]
+            prepared = await self._prepare(records)
+        return refused
 
     async def _append(self, prepared: Sequence[Prepared], records: Sequence[Spooled]) -> Sequence[Damaged] | None:
         outcome = await self._tools.publisher.publish_all(prepared, WAIT)
@@ -206,10 +269,3 @@ class Drain:
             elif not outcome.durable:
                 return None
         return refused
-
-    def _prepared(self, spooled: Spooled) -> Prepared:
-        webhook, name = spooled.webhook, spooled.webhook_id
-        known = self._tools.accounts.get(webhook.account)
-        if known is None or known.account.provider != webhook.provider:
-            return Prepared(webhook, name, (unrecognized(webhook, name, "account_not_configured"),))
-        return Prepared(webhook, name, events_of(known.provider, known.account, webhook, name, self._tools.metrics))

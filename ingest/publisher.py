@@ -72,11 +72,17 @@ _DURABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A webhook and its events, ready to be appended."""
+    """A webhook and its events, and the records of both; or why its events cannot be stored with it."""
 
     webhook: Webhook = field(repr=False)
     webhook_id: str
     events: Sequence[Event] = field(repr=False)
+    records: Sequence[Record] | SetAside = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records' values."""
+        return 0 if isinstance(self.records, SetAside) else sum(len(record.value or b"") for record in self.records)
 
 
 def unrecognized(webhook: Webhook, webhook_id: str, reason: str) -> WebhookUnrecognized:
@@ -110,6 +116,13 @@ class Publisher:
         """
         return await self._within(wait, self._store(webhook, events, wait, webhook_id or webhook.id))
 
+    def prepare(self, webhook: Webhook, events: Sequence[Event], webhook_id: str) -> Prepared:
+        """Return what `publish_all` takes. Never raises."""
+        records = self._records(webhook, events, webhook_id)
+        if not isinstance(records, SetAside):
+            records = [webhook_to_record(webhook, webhook_id), *records]
+        return Prepared(webhook, webhook_id, events, records)
+
     async def publish_all(self, webhooks: Sequence[Prepared], wait: float) -> PublishOutcome:
         """Store all webhooks by one append, in the order given. Never raises.
 
@@ -132,10 +145,9 @@ class Publisher:
     async def _store_all(self, webhooks: Sequence[Prepared], wait: float) -> PublishOutcome:
         records: list[Record] = []
         for each in webhooks:
-            found = self._records(each.webhook, each.events, each.webhook_id)
-            if isinstance(found, SetAside):
+            if isinstance(each.records, SetAside):
                 return PublishOutcome.REFUSED
-            records += (webhook_to_record(each.webhook, each.webhook_id), *found)
+            records += each.records
         try:
             await self._target.append(records, wait)
         except RecordRefusedError:

@@ -6,8 +6,8 @@ end of the body, so that a slow line still gets its webhook stored. How long a b
 `body_wait`, a limit of its own. Durations are read from `time.monotonic`, because the time of uvloop's loop stands
 still within a turn and counts in whole milliseconds.
 
-Repeats. The exact repeat of a webhook that was stored lately is answered with success and not stored again, also one
-whose proof has become too old in the meantime: it is judged by the time at which the first copy came (P13).
+Repeats. The repeat of a webhook that was stored lately is answered with success and not stored again, also one whose
+proof has become too old in the meantime: it is judged by the time at which the first copy came (P13).
 
 Faults. A sender's fault gets a 4xx, ours the provider's retry status (P3). A verifier that raises is a bug of
 ours: the sender is asked to come again. A normalizer that raises costs the events and not the webhook (P11).
@@ -21,7 +21,7 @@ that wants more may be anybody's too, and the fault is our lack of memory.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
@@ -104,6 +104,14 @@ class _Times:
     durable_by: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """When a request came: the monotonic time at its first byte, and what tells that of its last one so far."""
+
+    began: float
+    last_byte_at: Callable[[], float]
+
+
 def _route(name: str, endpoint: Endpoint) -> _Route:
     policy = endpoint.provider.policy
     own = endpoint.verifier.secrets
@@ -119,8 +127,12 @@ def _route(name: str, endpoint: Endpoint) -> _Route:
     )
 
 
-def _times(policy: Policy, began: float, whole: float) -> _Times:
-    """Return the times of a webhook whose first byte came at `began` and whose last at `whole`."""
+def _times(policy: Policy, arrival: _Arrival) -> _Times:
+    """Return the times of a webhook that is here whole. A sender that took long for it has them from its last byte.
+
+    What the request waited for us since is our own delay, and is never taken for the sender's.
+    """
+    began, whole = arrival.began, arrival.last_byte_at()
     start = began if began + policy.answer_by - whole >= policy.broker_wait / 2 else whole
     return _Times(began, start + policy.broker_wait, start + policy.answer_by)
 
@@ -150,9 +162,12 @@ class Receiver:
         self._in_flight = self._in_flight_bytes = 0
         self._asking: Counter[str] = Counter()
 
-    async def receive(self, request: BaseRequest, began: float) -> Response:
-        """Return the answer to a request. `began` is the monotonic time at its first byte.
+    async def receive(
+        self, request: BaseRequest, began: float, last_byte_at: Callable[[], float] = monotonic
+    ) -> Response:
+        """Return the answer to a request.
 
+        `began` is the monotonic time at its first byte; `last_byte_at` tells that of the last one so far.
         Raises nothing but CancelledError.
         """
         client = self.door.client(request)
@@ -162,11 +177,11 @@ class Receiver:
             response.headers["Retry-After"] = str(wait)
             response.force_close()
             return response
-        response = await self._routed(request, began, client)
+        response = await self._routed(request, _Arrival(began, last_byte_at), client)
         self.door.answered(client, response.status)
         return response
 
-    async def _routed(self, request: BaseRequest, began: float, client: str | None) -> Response:
+    async def _routed(self, request: BaseRequest, arrival: _Arrival, client: str | None) -> Response:
         route = self._find(request)
         if isinstance(route, Refusal):
             return self._refuse(NO_ACCOUNT, route, 404)
@@ -175,11 +190,11 @@ class Receiver:
             response.headers["Allow"] = route.allow
             return response
         try:
-            return await self._receive(request, route, began, client)
+            return await self._receive(request, route, arrival, client)
         except Exception as error:  # noqa: BLE001 - a bug of ours is answered as our fault, never with a trace
             return self._our_fault(route, Fault.HANDLE, error)
         finally:
-            self._metrics.answered(monotonic() - began)
+            self._metrics.answered(monotonic() - arrival.began)
 
     def _find(self, request: BaseRequest) -> _Route | Refusal:
         path = request.raw_path.partition("?")[0]
@@ -192,13 +207,13 @@ class Receiver:
             return Refusal.UNKNOWN_PATH
         return self._routes.get(path.removeprefix(PREFIX), Refusal.UNKNOWN_ACCOUNT)
 
-    async def _receive(self, request: BaseRequest, route: _Route, began: float, client: str | None) -> Response:
+    async def _receive(self, request: BaseRequest, route: _Route, arrival: _Arrival, client: str | None) -> Response:
         if self.admission.overloaded:
             return self._retry_later(route, Outcome.OVERLOADED)
         body = await read_body(request, route.policy.body_limit, route.policy.body_wait, self._room)
         if isinstance(body, BodyFault):
             return self._without_body(route, body)
-        times = _times(route.policy, began, monotonic())
+        times = _times(route.policy, arrival)
         seen = Request(request.method, request.raw_path, read_headers(request.raw_headers), body, request.remote)
         try:
             now = self._clock()
@@ -237,7 +252,8 @@ class Receiver:
     def _is_late_repeat(self, route: _Route, seen: Request) -> bool:
         """Tell whether a request whose proof is too old now repeats one that is stored and was proved in its time."""
         webhook = self._webhook(route, seen, Verification(Verdict.VERIFIED), None)
-        came_at = self._storing.duplicates.stored_at(content_of(webhook, webhook.id))
+        content = content_of(route.endpoint.provider, webhook, webhook.id)
+        came_at = self._storing.duplicates.stored_at(content)
         return came_at is not None and route.endpoint.verifier.verify(seen, came_at).verdict is Verdict.VERIFIED
 
     def _incoming(self, route: _Route, webhook: Webhook, times: _Times) -> Incoming:
@@ -246,6 +262,7 @@ class Receiver:
         return Incoming(
             webhook=webhook,
             id=webhook_id,
+            content=content_of(endpoint.provider, webhook, webhook_id),
             events=lambda: events_of(endpoint.provider, endpoint.account, webhook, webhook_id, self._metrics),
             began=times.began,
             broker_by=times.broker_by,

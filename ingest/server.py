@@ -230,7 +230,7 @@ class Server:
         await connections.shutdown(_CUT)
 
     async def _answer(self, connection: Connection, request: BaseRequest, began: float) -> StreamResponse:
-        response = await self._receiver.receive(request, began)
+        response = await self._receiver.receive(request, began, connection.last_byte_at)
         if self._draining is not None and not connection.pipelined:
             # The sender's next request belongs to another instance.
             response.force_close()

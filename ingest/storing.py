@@ -13,7 +13,7 @@ from time import monotonic
 import structlog
 
 from broker.log import Log, LogState
-from ingest.duplicates import Content, Duplicates, content_of
+from ingest.duplicates import Content, Duplicates
 from ingest.gate import Gate
 from ingest.metrics import AppendFailure, IngestMetrics
 from ingest.publisher import GRACE, Publisher, PublishOutcome
@@ -35,11 +35,13 @@ _log = structlog.get_logger(__name__)
 class Incoming:
     """A webhook whose sender is proved. `began`, `broker_by` and `durable_by` are monotonic times.
 
-    `events` makes its events, which only the log needs: what is spooled is normalized when it is published.
+    `content` tells repeats. `events` makes its events, which only the log needs: what is spooled is normalized when it
+    is published.
     """
 
     webhook: Webhook = field(repr=False)
     id: str
+    content: Content
     events: Callable[[], Sequence[Event]] = field(repr=False)
     began: float
     broker_by: float
@@ -64,17 +66,16 @@ class Storing:
 
         A repeat of a copy that is on its way waits for that one, and takes its place where that one fails.
         """
-        content = content_of(incoming.webhook, incoming.id)
-        while (first := self.duplicates.on_way(content)) is not None:
+        while (first := self.duplicates.on_way(incoming.content)) is not None:
             await asyncio.wait([first], timeout=incoming.durable_by - monotonic())
             if not first.done():
                 return PublishOutcome.UNAVAILABLE
-        if self.duplicates.stored_at(content) is not None:
+        if self.duplicates.stored_at(incoming.content) is not None:
             return PublishOutcome.DUPLICATE
-        return await self._first(incoming, content)
+        return await self._first(incoming)
 
-    async def _first(self, incoming: Incoming, content: Content) -> PublishOutcome:
-        self.duplicates.begin(content)
+    async def _first(self, incoming: Incoming) -> PublishOutcome:
+        self.duplicates.begin(incoming.content)
         came_at = None
         try:
             outcome = await self._store(incoming)
@@ -82,7 +83,7 @@ class Storing:
                 came_at = incoming.webhook.received_at.timestamp()
             return outcome
         finally:
-            self.duplicates.end(content, came_at)
+            self.duplicates.end(incoming.content, came_at)
 
     async def _store(self, incoming: Incoming) -> PublishOutcome:
         if await self.gate.direct():

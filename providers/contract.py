@@ -279,6 +279,10 @@ def _no_polls(_account: Account) -> tuple[Poll, ...]:
     return ()
 
 
+def _every_byte(_body: bytes) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """Everything about one provider, as data and pure functions.
@@ -290,6 +294,10 @@ class Provider:
     proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
     itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
     `message_polls` names the polls that bring what people wrote, under the provider's ids, beside pushes of the same.
+
+    `content` returns what of a webhook's body counts when it is compared with one that is stored: the body without
+    what changes with each attempt, None where every byte counts. It never raises. Two bodies with the same content must
+    normalize to the same events, `attempt` and `provider_data` aside: the second is answered and not stored.
     """
 
     name: str
@@ -310,3 +318,4 @@ class Provider:
     answered_words: frozenset[str] = frozenset()
     chooses_number: bool = False
     message_polls: frozenset[str] = frozenset()
+    content: Callable[[bytes], bytes | None] = _every_byte

@@ -41,9 +41,10 @@ class Misbehavior(StrEnum):
 class Outgoing:
     """One webhook that the cloud will deliver `after` seconds from now.
 
-    `label` is the provider's name of it, for the screen. `body` makes the bytes for an attempt, counted from 1.
-    `copies` beyond 1 are duplicates that the cloud sends although it was answered. `expects_reply` tells that a
-    receiver with the demo's rules has to answer it with one text. `query` is put behind the receiver's URL.
+    `label` is the provider's name of it, for the screen. `body` makes the bytes for an attempt, counted from 1,
+    the same ones whenever it is asked. `copies` beyond 1 are duplicates that the cloud sends although it was answered.
+    `expects_reply` tells that a receiver with the demo's rules has to answer it with one text. `query` is put behind
+    the receiver's URL.
     """
 
     label: str

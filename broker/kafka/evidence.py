@@ -21,6 +21,9 @@ STRIKES = 3
 
 _NEVER = float("inf")
 
+UNNOTED = 0
+"""The number of no append."""
+
 UNPROVEN = "Kafka is back but has confirmed nothing yet"
 
 
@@ -117,7 +120,7 @@ class Evidence:
         """Note that the cluster confirmed a record, perhaps too late for who had waited."""
         self.confirmed_at = now
 
-    def confirmed(self, now: float, flight: int = 0) -> None:
+    def confirmed(self, now: float, flight: int = UNNOTED) -> None:
         """Note that an append was confirmed as a whole and in time: every suspicion ends.
 
         Its flight, where it is noted, teaches what is usual.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from broker.kafka.connection import Connection
@@ -62,13 +62,15 @@ class Line:
 
     def reserve(self, record: Record) -> None:
         """Count a record as in flight."""
-        self.records += 1
-        self.bytes += record.size
+        self._count(1, record.size)
 
     def release(self, record: Record) -> None:
         """Count it no more."""
-        self.records -= 1
-        self.bytes -= record.size
+        self._count(-1, -record.size)
+
+    def _count(self, records: int, size: int) -> None:
+        self.records += records
+        self.bytes += size
 
     def forget(self) -> None:
         """Cancel what will never be confirmed, once the producer has ended."""
@@ -131,9 +133,12 @@ class Line:
 
         Raises RecordRefusedError for a partition that is not there, and aiokafka's errors.
         """
-        partition = await self._choose(topic, record)
+        partition = await self.choose(topic, record)
         if record.key is None and record.value is None:
-            return await self._hand_over_alone(topic, partition, record)
+            # producer.send() refuses such a record.
+            batch = self.producer.create_batch()
+            _fill(batch, (record,))
+            return self._hold(await self.producer.send_batch(batch, topic, partition=partition), 1, record.size)
         sent: Sent = await self.producer.send(
             topic,
             record.value,
@@ -142,26 +147,32 @@ class Line:
             timestamp_ms=record.timestamp,
             headers=list(record.headers),
         )
-        return self._hold(sent, record)
+        return self._hold(sent, 1, record.size)
 
     async def send_alone(self, topic: str, record: Record) -> Sent:
         """Hand a record over in a batch of its own, where no other record can make the broker refuse it."""
-        partition = await self._choose(topic, record)
-        self.reserve(record)
+        return (await self.send_together(topic, await self.choose(topic, record), (record,)))[0]
+
+    async def send_together(self, topic: str, partition: int, records: Sequence[Record]) -> tuple[Sent, int]:
+        """Hand over as many of the first records as one batch takes, and no others with them; say how many those are.
+
+        They count as in flight from now on. The future holds the metadata of the first.
+        Raises MessageSizeTooLargeError, where the first is larger than any broker takes, and aiokafka's errors.
+        """
+        if records[0].size > MAX_RECORD_BYTES:
+            raise MessageSizeTooLargeError
+        batch = self.producer.create_batch()
+        taken = records[: _fill(batch, records)]
+        count, size = len(taken), sum(record.size for record in taken)
+        self._count(count, size)
         try:
-            return await self._hand_over_alone(topic, partition, record)
+            return self._hold(await self.producer.send_batch(batch, topic, partition=partition), count, size), count
         except BaseException:
-            self.release(record)
+            self._count(-count, -size)
             raise
 
-    async def _hand_over_alone(self, topic: str, partition: int, record: Record) -> Sent:
-        # The way for a record without key and value too, which producer.send() refuses.
-        batch = self.producer.create_batch()
-        batch.append(timestamp=record.timestamp, key=record.key, value=record.value, headers=list(record.headers))
-        batch.close()
-        return self._hold(await self.producer.send_batch(batch, topic, partition=partition), record)
-
-    async def _choose(self, topic: str, record: Record) -> int:
+    async def choose(self, topic: str, record: Record) -> int:
+        """Return the partition of a record. Raises as `send` does."""
         count = await self.partitions(topic)
         if record.partition is None:
             return random.randrange(count) if record.key is None else partition_of(record.key, count)  # noqa: S311 - spreads load
@@ -169,10 +180,12 @@ class Line:
             raise RecordRefusedError(f"partition {record.partition} of {topic}: the topic has {count}")
         return record.partition
 
-    def _hold(self, sent: Sent, record: Record) -> Sent:
+    def _hold(self, sent: Sent, records: int, size: int) -> Sent:
+        """Let go of so many reserved records and bytes when their future is done."""
+
         def over(done: Sent) -> None:
             self._pending.discard(done)
-            self.release(record)
+            self._count(-records, -size)
             # Nobody may be waiting any more; an error that nobody reads would be reported as a leak.
             if not done.cancelled() and done.exception() is None:
                 self._on_stored()
@@ -180,3 +193,17 @@ class Line:
         self._pending.add(sent)
         sent.add_done_callback(over)
         return sent
+
+
+def _fill(batch: Any, records: Sequence[Record]) -> int:
+    """Put records into a batch until it takes no more, one at least, and close it; return how many it took."""
+    count = 0
+    for record in records:
+        took = batch.append(
+            timestamp=record.timestamp, key=record.key, value=record.value, headers=list(record.headers)
+        )
+        if took is None:
+            break
+        count += 1
+    batch.close()
+    return count

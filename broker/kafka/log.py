@@ -77,8 +77,9 @@ class KafkaLog:
 
         Where one fails, others of the same append may be stored. Nothing is sent again here but a record that was
         refused in company: who appends is told LogUnavailableError, and appends all of it again under the same ids.
-        After RecordRefusedError the records of a partition may be stored out of their order, because those that shared
-        a batch with the refused one are missing or came later.
+        After RecordRefusedError the few records of a small append may be stored out of their order in a partition,
+        because those that shared a batch with the refused one are missing or came later. Of a large one (see
+        `broker.kafka.bulk`) the beginning of each partition's records is stored, whatever it fails of.
         """
         return await self._publisher.append(records, wait) if records else []
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from broker.kafka.bulk import Bulk, is_bulk
 from broker.kafka.connection import Connection, Names
 from broker.kafka.errors import PERHAPS_OF_THE_RECORD, REFUSED, TRANSIENT, UNWELL, words
-from broker.kafka.evidence import UNPROVEN, Verdict
+from broker.kafka.evidence import UNNOTED, UNPROVEN, Verdict
 from broker.kafka.keeper import Keeper
 from broker.kafka.line import Line, Sent
 from broker.log import LogUnavailableError, Partition, Position, RecordRefusedError
@@ -58,12 +59,15 @@ class Publisher:
         evidence, began = self._keeper.evidence, _loop_time()
         flight = evidence.began(monotonic())
         self._watch_flights()
+        bulk = is_bulk(records)
+        store = self._store_many if bulk else self._store
         try:
-            sent = await self._store(line, records, _Deadline(began, began + wait))
-            self._confirmed(line, flight)
+            positions = await store(line, records, _Deadline(began, began + wait))
+            # How long many records take says nothing of what is usual for a webhook.
+            self._confirmed(line, UNNOTED if bulk else flight)
         finally:
             evidence.ended(flight)
-        return [self._position(each) for each in sent]
+        return positions
 
     def _admit(self, records: Sequence[Record]) -> Line:
         line, now = self._keeper.line, monotonic()
@@ -77,7 +81,20 @@ class Publisher:
             raise LogUnavailableError("too much is in flight to Kafka already")
         return line
 
-    async def _store(self, line: Line, records: Sequence[Record], deadline: "_Deadline") -> list[Sent]:
+    async def _store_many(self, line: Line, records: Sequence[Record], deadline: "_Deadline") -> list[Position]:
+        bulk = Bulk(line, records, self._outer, self._partition)
+        try:
+            async with asyncio.timeout_at(deadline.at):
+                failure = await bulk.store()
+        except TimeoutError:
+            raise self._too_slow(line, deadline, "not confirmed in time") from None
+        if failure is not None:
+            record, error = failure.record, failure.error
+            refused = isinstance(error, REFUSED)
+            raise (_refusal(record, error) if refused else self._unwell(line, record, error)) from error
+        return bulk.positions
+
+    async def _store(self, line: Line, records: Sequence[Record], deadline: "_Deadline") -> list[Position]:
         sent = await self._send_all(line, records, deadline)
         await asyncio.wait(sent, timeout=max(0.0, deadline.at - _loop_time()))
         if not all(each.done() for each in sent):
@@ -85,7 +102,7 @@ class Publisher:
         failed = [n for n, each in enumerate(sent) if each.cancelled() or each.exception() is not None]
         for n in failed:
             sent[n] = await self._once_more(line, records[n], sent[n], deadline)
-        return sent
+        return [self._position(each) for each in sent]
 
     async def _send_all(self, line: Line, records: Sequence[Record], deadline: "_Deadline") -> list[Sent]:
         sent: list[Sent] = []
@@ -133,8 +150,11 @@ class Publisher:
         return outer
 
     def _position(self, sent: Sent) -> Position:
-        place = sent.result()
-        return Position(Partition(self._names.inner(place.topic), place.partition), place.offset)
+        stored = sent.result()
+        return Position(self._partition(stored.topic, stored.partition), stored.offset)
+
+    def _partition(self, topic: str, number: int) -> Partition:
+        return Partition(self._names.inner(topic), number)
 
     # --- evidence
 

@@ -203,7 +203,7 @@ class Bench:
             await asyncio.sleep(0.1)
         fresh = self.ledger.latest_since(mark)
         await self.reader.catch_up()
-        recovery.fresh_in_kafka = fresh is not None and self.stored.expected(fresh) is not None
+        recovery.fresh_in_kafka = self.stored.expected(*fresh) is not None
         recovery.trouble += _troubles(recovery)
         recovery.usage, self.receiver.usage = self.receiver.usage, Usage()
         return recovery

@@ -55,12 +55,13 @@ def judge(ledger: Ledger, stored: Stored, named: Named) -> Mapping[int, Account]
     """Return the account of every scenario by its number."""
     accounts: dict[int, Account] = defaultdict(Account)
     times: dict[bytes, _Times] = {}
-    for digest, entry in ledger.entries():
+    for entry in ledger.entries():
         account = accounts[entry.scenario]
         account.webhooks += 1
-        events = stored.expected(digest)
+        # One of its attempts, byte for byte: which of them is stored is the receiver's choice.
+        events = stored.expected(*(sent.digest for sent in entry.contents))
         if events is None:
-            _missing(account, entry, is_named=entry.webhook in named.webhooks)
+            _missing(account, entry, is_named=any(sent.webhook in named.webhooks for sent in entry.contents))
             continue
         for event in events:
             _note(times, event, entry)

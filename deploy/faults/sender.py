@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from deploy.faults.latency import Latencies
-from deploy.faults.ledger import Ledger
+from deploy.faults.ledger import Ledger, Sent
 from deploy.faults.traffic import Item
 from deploy.faults.wire import Wire, request_bytes
 from hookline.simulator.deliveries import content_digest
@@ -180,8 +180,9 @@ class Sending:
         self._time(answers, word, took, item, away=away)
         succeeded = word.isdigit() and item.sender.cloud.retry.succeeded(int(word))
         if succeeded:
-            webhook = webhook_id(item.sender.account, body, outgoing.query)
-            self._ledger.acknowledge(delivery.number, content_digest(body, outgoing.query), webhook, began + took)
+            # `body` makes the same bytes of an attempt whenever it is asked.
+            attempts = [sent_by(item, number) for number in range(delivery.attempt, 0, -1)]
+            self._ledger.acknowledge(delivery.number, attempts[0], began + took, attempts[1:])
         self._go_on(delivery, succeeded=succeeded)
 
     def _time(self, answers: Answers, word: str, took: float, item: Item, *, away: bool) -> None:
@@ -196,6 +197,8 @@ class Sending:
     def _go_on(self, delivery: _Delivery, *, succeeded: bool) -> None:
         pauses = delivery.item.sender.cloud.retry.pauses
         if succeeded and delivery.copies_left > 0:
+            # Real repeats come both ways: with the same bytes, and with a higher attempt in the body.
+            delivery.attempt += delivery.copies_left % 2
             delivery.copies_left -= 1
             self._later(delivery, _REPEAT_AFTER)
         elif succeeded or self._ledger.is_acknowledged(delivery.number) or delivery.attempt > len(pauses):
@@ -247,6 +250,12 @@ class Sending:
             if wire.open:
                 target.idle.append(wire)
             return str(answer.status)
+
+
+def sent_by(item: Item, attempt: int) -> Sent:
+    """Return the content of an attempt."""
+    body, query = item.outgoing.body(attempt), item.outgoing.query
+    return Sent(content_digest(body, query), webhook_id(item.sender.account, body, query))
 
 
 def webhook_id(account: str, body: bytes, query: str) -> bytes:

@@ -74,9 +74,9 @@ class Stored:
         """Tell whether the place was in a topic that was deleted since."""
         return found.place >> _EPOCH < self._epochs[TOPICS[found.topic]]
 
-    def expected(self, digest: bytes) -> tuple[bytes, ...] | None:
-        """Return the event ids that a stored content gives, None where no raw record has it."""
-        return self._raw.get(digest)
+    def expected(self, *digests: bytes) -> tuple[bytes, ...] | None:
+        """Return the event ids that the first stored one of these contents gives, None where no raw record has any."""
+        return next((self._raw[digest] for digest in digests if digest in self._raw), None)
 
     def find(self, event: bytes) -> Found | None:
         """Return where an event stands, None where it does not."""

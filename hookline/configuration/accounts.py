@@ -12,6 +12,7 @@ from hookline.configuration.toml_lines import KeyPath
 from providers.contract import Account, Provider, Secret, Setting
 from providers.credentials import SecretError, is_reference, resolve
 from providers.registry import PROVIDERS
+from schemas.settings import Limits
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -106,7 +107,7 @@ class AccountReader:
         found = check_plain(kind, value, path, self.problems)
         if isinstance(found, str):
             return self._word(account, setting, found, path)
-        check_number(found, 0, path, self.problems)
+        check_number(found, Limits(0), path, self.problems)
         return found
 
     def _word(self, account: str, setting: Setting, found: str, path: KeyPath) -> Any:

@@ -11,12 +11,11 @@ from broker.settings import BrokerSettings
 from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
-from hookline.configuration.addresses import AddressError, parse_address
+from hookline.configuration.checks import check_broker, check_server, check_spool, is_kafka_url
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
-from ingest.forwarded import network_of
 from ingest.settings import ServerSettings, SpoolSettings
 from providers.contract import Account
 from providers.credentials import SecretError, is_reference, resolve
@@ -93,39 +92,30 @@ class _Finish:
     environment: Mapping[str, str]
     problems: Problems
 
-    def check_addresses(self, server: ServerSettings) -> None:
-        for name, text in (("listen", server.listen), ("admin", server.admin)):
-            try:
-                parse_address(text)
-            except AddressError as error:
-                self.problems.add(("server", name), f"server.{name}: {error}")
-        for index, text in enumerate(server.trusted_proxies):
-            try:
-                network_of(text)
-            except ValueError as error:
-                path = ("server", "trusted_proxies", index)
-                self.problems.add(path, f"{name_of(path)}: {error}")
-
     def server(self, server: ServerSettings) -> ServerSettings:
-        self.check_addresses(server)
-        for name, value in (("tls_certfile", server.tls_certfile), ("tls_keyfile", server.tls_keyfile)):
-            if value is None and (server.tls_certfile or server.tls_keyfile):
-                self.problems.add(("server",), f"server.{name}: missing: a certificate and its key go together")
-        return replace(server, tls_certfile=self._path(server.tls_certfile), tls_keyfile=self._path(server.tls_keyfile))
+        check_server(server, self.problems)
+        return replace(
+            server,
+            tls_certfile=self._path(server.tls_certfile, ("server", "tls_certfile")),
+            tls_keyfile=self._path(server.tls_keyfile, ("server", "tls_keyfile")),
+        )
 
     def broker(self, broker: BrokerSettings) -> BrokerSettings:
+        check_broker(broker, self.problems)
         url = self._url(broker.url, ("broker", "url"), kafka=True)
         kafka = broker.kafka
+        table: KeyPath = ("broker", "kafka")
         found = replace(
             kafka,
             sasl_password=self._password(kafka.sasl_password),
-            ssl_cafile=self._path(kafka.ssl_cafile),
-            ssl_certfile=self._path(kafka.ssl_certfile),
-            ssl_keyfile=self._path(kafka.ssl_keyfile),
+            ssl_cafile=self._path(kafka.ssl_cafile, (*table, "ssl_cafile")),
+            ssl_certfile=self._path(kafka.ssl_certfile, (*table, "ssl_certfile")),
+            ssl_keyfile=self._path(kafka.ssl_keyfile, (*table, "ssl_keyfile")),
         )
         return replace(broker, url=url, kafka=found)
 
     def spool(self, spool: SpoolSettings) -> SpoolSettings:
+        check_spool(spool, self.problems)
         return replace(spool, dir=str(self.folder / spool.dir))
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
@@ -137,13 +127,15 @@ class _Finish:
         return replace(consumers, state=self._url(consumers.state, ("consumers", "state")))
 
     def _url(self, url: str, path: KeyPath, *, kafka: bool = False) -> str:
-        at_kafka = kafka and re.fullmatch(r"kafka://[^/,\s]+(,[^/,\s]+)*/?", url)
+        at_kafka = kafka and is_kafka_url(url)
         if not at_kafka and sqlite_path(url) is None:
             kinds = "sqlite:///PATH" + (" or kafka://HOST:PORT,HOST:PORT" if kafka else "")
             self.problems.add(path, f"{name_of(path)}: {url!r} is not of the form {kinds}")
         return resolve_url(url, self.folder)
 
-    def _path(self, text: str | None) -> str | None:
+    def _path(self, text: str | None, path: KeyPath) -> str | None:
+        if text is not None and not text.strip():
+            self.problems.add(path, f"{name_of(path)}: empty; name a file, or leave it out")
         return None if text is None else str(self.folder / text)
 
     def _password(self, text: str | None) -> str | None:

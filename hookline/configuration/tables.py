@@ -1,6 +1,6 @@
 """From TOML tables to settings dataclasses, with every problem at its line.
 
-A field's type says what the value must be; `metadata` may add `minimum` and `choices`. Without `minimum` a
+A field's type says what the value must be; `metadata` may add `limits` and `choices`. Without `limits` a
 whole number is at least 1 and any other number at least 0: no limit, deadline or count of ours makes sense below.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hookline.configuration.problems import Problems, name_of, suggestion
 from hookline.configuration.toml_lines import KeyPath
+from schemas.settings import Limits, limits_of
 
 T = TypeVar("T")
 _WORDS: Mapping[type, str] = {
@@ -103,15 +104,18 @@ def _check_range(item: Field[Any], value: object, path: KeyPath, problems: Probl
     choices: Sequence[str] = item.metadata.get("choices", ())
     if choices and value not in choices:
         problems.add(path, f"{name_of(path)}: {value!r} is not one of {', '.join(choices)}")
-    check_number(value, item.metadata.get("minimum", 1 if isinstance(item.default, int) else 0), path, problems)
+    check_number(value, limits_of(item.default, item.metadata.get("limits")), path, problems)
+    if isinstance(value, str) and "\0" in value:
+        problems.add(path, f"{name_of(path)}: a text with the character 0 in it is a mistake")
 
 
-def check_number(value: object, minimum: float, path: KeyPath, problems: Problems) -> None:
-    """Note a number that is below the minimum or not finite."""
+def check_number(value: object, limits: Limits, path: KeyPath, problems: Problems) -> None:
+    """Note a number that is outside its limits or not finite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    if not _is_finite(value) or value < minimum:
-        problems.add(path, f"{name_of(path)}: expected a number of at least {minimum}, found {value}")
+    if not _is_finite(value) or not limits.allow(value):
+        of = "of " if limits.most is None else ""
+        problems.add(path, f"{name_of(path)}: expected a number {of}{limits}, found {value}")
 
 
 def _is_finite(value: float) -> bool:

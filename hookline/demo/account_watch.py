@@ -32,6 +32,7 @@ class AccountWatch:
         self._account, self._deliveries = account, deliveries
         self._place = 0
         self._awaited: dict[bytes, float] = {}
+        self._attempts: dict[bytes, bytes] = {}
         self._excused_at = float("-inf")
         self._early: dict[bytes, None] = {}
         self._seen: dict[str, None] = {}
@@ -79,11 +80,13 @@ class AccountWatch:
         now = asyncio.get_running_loop().time()
         for digest, entry in self._deliveries.since(self._place):
             self._place += 1
-            if digest in self._early:
-                del self._early[digest]
+            found = next((one for one in (digest, *entry.others) if one in self._early), None)
+            if found is not None:
+                del self._early[found]
                 self.confirmed += 1
             else:
                 self._awaited[digest] = now
+                self._attempts.update(dict.fromkeys(entry.others, digest))
             if entry.expects_reply:
                 self._expect(entry)
 
@@ -106,7 +109,7 @@ class AccountWatch:
         return line_of(event)
 
     def _confirm(self, digest: bytes) -> None:
-        if self._awaited.pop(digest, None) is not None:
+        if self._awaited.pop(self._attempts.pop(digest, digest), None) is not None:
             self.confirmed += 1
         else:
             _remember(self._early, digest, None)

@@ -9,14 +9,16 @@ class Expected:
     """What must be in the log under one account, by the books of its own cloud.
 
     `webhooks` holds the digest of each acknowledged content, `events` the id of each event in them, both with the
-    provider's name of it, and `keys` the record key of those whose topic is compacted; `replies` the events that must
-    be answered, `silent` those that must not, `forged` the digests of what was never genuine, `effects` the ids of
+    provider's name of it; `others` the digests of earlier attempts of the same webhook, one of which may stand in the
+    log in its place; `keys` the record key of those whose topic is compacted; `replies` the events that must be
+    answered, `silent` those that must not, `forged` the digests of what was never genuine, `effects` the ids of
     messages that calls made, `messages` the ids of all messages and requests that the cloud told of. `unconfirmed`
     items wait for a confirmation; `strays` are confirmations of what this cloud never had.
     """
 
     provider: str = ""
     webhooks: Mapping[bytes, str] = field(default_factory=dict[bytes, str])
+    others: Mapping[bytes, frozenset[bytes]] = field(default_factory=dict[bytes, frozenset[bytes]])
     events: Mapping[str, str] = field(default_factory=dict[str, str])
     keys: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     replies: frozenset[str] = frozenset()
@@ -26,6 +28,11 @@ class Expected:
     messages: frozenset[str] = frozenset()
     unconfirmed: int = 0
     strays: int = 0
+
+    @property
+    def contents(self) -> frozenset[bytes]:
+        """The digests of all that may stand in the log of what was acknowledged."""
+        return frozenset().union(self.webhooks, *self.others.values())
 
 
 @dataclass(frozen=True, slots=True)

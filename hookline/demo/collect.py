@@ -33,6 +33,7 @@ def expected_of(
     return Expected(
         provider=account.provider,
         webhooks={content_digest(entry.body, entry.query): entry.label for entry, _ in entries},
+        others={content_digest(entry.body, entry.query): entry.others for entry, _ in entries if entry.others},
         events={event.id: entry.label for entry, events in entries for event in events},
         keys={event.id: partition_key(event) for _, events in entries for event in events if _compacted(event)},
         replies=asking,

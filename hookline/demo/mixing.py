@@ -43,7 +43,7 @@ def _between(
 
 
 def _webhooks(owner: Expected, _held: Stored, other: Expected, stored: Stored) -> int:
-    return len(stored.webhooks & (owner.webhooks.keys() - other.webhooks.keys()))
+    return len(stored.webhooks & (owner.contents - other.contents))
 
 
 def _answers(owner: Expected, held: Stored, _other: Expected, stored: Stored) -> int:

@@ -9,7 +9,11 @@ from providers.simulation import Outgoing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """One request that the receiver said it has: its content is the body, or the query where there is no body."""
+    """One webhook that the receiver said it has: its content is the body, or the query where there is no body.
+
+    `others` are the digests of what the attempts before it held: the receiver may have had one of those, whose answer
+    was lost, and have answered this one as its repeat.
+    """
 
     label: str
     body: bytes = field(repr=False)
@@ -18,6 +22,7 @@ class Acknowledged:
     method: str = "POST"
     query: str = field(default="", repr=False)
     content_type: str = "application/json"
+    others: frozenset[bytes] = frozenset()
 
 
 class Deliveries:
@@ -34,10 +39,13 @@ class Deliveries:
         self._size = 0
         self.unchecked = 0
 
-    def acknowledge(self, outgoing: Outgoing, body: bytes) -> None:
-        """Remember that the receiver acknowledged this content."""
-        digest = content_digest(body, outgoing.query)
-        if digest in self._acknowledged:
+    def acknowledge(self, outgoing: Outgoing, body: bytes, earlier: Sequence[bytes] = ()) -> None:
+        """Remember that the receiver acknowledged this content, unless it has acknowledged an earlier attempt.
+
+        `earlier` are the bodies of the attempts before it.
+        """
+        digest, *others = (content_digest(one, outgoing.query) for one in (body, *earlier))
+        if not self._acknowledged.keys().isdisjoint((digest, *others)):
             return
         size = len(body) + len(outgoing.query)
         if self._size + size > self._limit:
@@ -53,6 +61,7 @@ class Deliveries:
             method=outgoing.method,
             query=outgoing.query,
             content_type=outgoing.content_type,
+            others=frozenset(others) - {digest},
         )
 
     def forge(self, outgoing: Outgoing, body: bytes) -> None:
@@ -78,7 +87,8 @@ class Deliveries:
     @property
     def forged(self) -> frozenset[bytes]:
         """The digests of what was sent forged and never genuine."""
-        return frozenset(self._forged - self._acknowledged.keys())
+        others = (entry.others for entry in self._acknowledged.values())
+        return frozenset(self._forged.difference(self._acknowledged, *others))
 
 
 def content_digest(body: bytes, query: str = "") -> bytes:

@@ -174,7 +174,8 @@ class Engine:
             self._tally.forgery(job.outgoing.forgery, answer, succeeded=succeeded)
             return None
         if succeeded:
-            self._deliveries.acknowledge(job.outgoing, body)
+            earlier = [job.outgoing.body(number) for number in range(1, job.attempt)]
+            self._deliveries.acknowledge(job.outgoing, body, earlier)
         following = self._next(job, succeeded=succeeded)
         self._tally.genuine(job.outgoing.label, job.purpose, answer, succeeded=succeeded, last=following is None)
         return following

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,10 +13,10 @@ import orjson
 
 from hookline.errors import CommandError
 from hookline.record_lines import line_of
-from hookline.spooling import reading
+from hookline.spooling import aside, reading
 from hookline.spooling.words import place_text
 from ingest.settings import SpoolSettings
-from ingest.spool.contract import Spooled
+from ingest.spool.contract import Damaged, Spooled
 from schemas.records import StoredRecord
 from schemas.webhook import webhook_to_record
 
@@ -25,14 +26,25 @@ NOWHERE = -1
 _OWNER_ALONE = 0o600
 
 
-def record_lines(settings: SpoolSettings) -> Iterator[bytes]:
-    """Yield a line for each record that waits. Raises CommandError."""
-    return (record_line(item) for item in reading.items(settings) if isinstance(item, Spooled))
+@dataclass(slots=True)
+class Unread:
+    """How many places were met that hold a damaged record."""
+
+    places: int = 0
+
+
+def record_lines(settings: SpoolSettings, unread: Unread) -> Iterator[bytes]:
+    """Yield a line for each record that waits, and count what is damaged. Raises CommandError."""
+    for item in reading.items(settings):
+        if isinstance(item, Spooled):
+            yield record_line(item)
+        elif isinstance(item, Damaged):
+            unread.places += 1
 
 
 def damaged_lines(settings: SpoolSettings) -> Iterator[bytes]:
     """Yield a line for each file that was set aside. Raises CommandError."""
-    return (damaged_line(name, data) for name, data in reading.set_aside(settings))
+    return (damaged_line(path.name, data, contents) for path, data, contents in reading.set_aside(settings))
 
 
 def record_line(spooled: Spooled) -> bytes:
@@ -42,9 +54,16 @@ def record_line(spooled: Spooled) -> bytes:
     return line_of(stored, spool=place_text(spooled.place))
 
 
-def damaged_line(name: str, data: bytes) -> bytes:
-    """Return the line of bytes that were set aside: the name of their file and all of them."""
-    fields = {"file": name, "bytes_base64": base64.b64encode(data).decode()}
+def damaged_line(name: str, data: bytes, contents: aside.Contents) -> bytes:
+    """Return the line of bytes that were set aside: their file, what can be read in them, and all of them."""
+    place = aside.place_of(name)
+    fields = {
+        "file": name,
+        "place": None if place is None else place_text(place),
+        "whole_webhooks": [one.webhook_id for one in contents.whole],
+        "damaged": [{"webhook_id": one.webhook_id, "reason": one.reason} for one in contents.broken],
+        "bytes_base64": base64.b64encode(data).decode(),
+    }
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 

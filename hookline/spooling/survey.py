@@ -50,10 +50,19 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A file of bytes that were found damaged when the spool was drained."""
+    """A file of bytes that were damaged, or that the log refused. `whole` are the ids of webhooks that can be read."""
 
     name: str
     bytes: int
+    whole: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stray:
+    """What has no place in a spool. Nobody reads it."""
+
+    name: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,7 @@ class Survey:
     root: str
     folders: Sequence[Folder] = ()
     set_aside: Sequence[SetAside] = ()
+    strays: Sequence[Stray] = ()
 
     @property
     def records(self) -> int:

@@ -4,22 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hookline.spooling.survey import Folder, Survey
+from hookline.spooling.survey import Folder, SetAside, Survey
 from ingest.spool.contract import Damaged, Place
 from ingest.spool.segments import segment_name
 from schemas.times import format_time
 
 _KIB = 1024
+_MOST_IDS = 3
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 def survey_lines(survey: Survey, now: datetime) -> Sequence[str]:
     """Return a spool for a person to read."""
-    figures = (_many(len(survey.folders), "folder"), _many(survey.records, "webhook"), size_text(survey.bytes))
+    figures = (many(len(survey.folders), "folder"), many(survey.records, "webhook"), size_text(survey.bytes))
     return [
         f"{survey.root}: {', '.join(figures)}",
         *(line for folder in survey.folders for line in _folder_lines(folder, now)),
         *([_aside_line(survey)] if survey.set_aside else []),
+        *(f"  {line}" for line in stray_lines(survey)),
     ]
 
 
@@ -30,7 +32,26 @@ def survey_fields(survey: Survey) -> Mapping[str, Any]:
         "records": survey.records,
         "bytes": survey.bytes,
         "folders": [_folder_fields(folder) for folder in survey.folders],
-        "set_aside": [{"file": one.name, "bytes": one.bytes} for one in survey.set_aside],
+        "set_aside": [
+            {"file": one.name, "bytes": one.bytes, "whole_webhooks": list(one.whole)} for one in survey.set_aside
+        ],
+        "strays": [{"name": one.name, "kind": one.kind} for one in survey.strays],
+    }
+
+
+def verified_fields(survey: Survey) -> Mapping[str, Any]:
+    """Return what was found wrong as JSON has it; `sound`: nothing was."""
+    return {
+        "dir": survey.root,
+        "sound": not survey.damage,
+        "records": survey.records,
+        "folders": len(survey.folders),
+        "damaged": [_damaged_fields(one) for folder in survey.folders for one in folder.damaged],
+        "torn_tails": [
+            {"place": place_text(one.place), "bytes": one.length} for folder in survey.folders for one in folder.torn
+        ],
+        "set_aside": survey_fields(survey)["set_aside"],
+        "strays": survey_fields(survey)["strays"],
     }
 
 
@@ -38,13 +59,23 @@ def damage_lines(survey: Survey) -> Sequence[str]:
     """Return all that is damaged and all tails that were cut off, a line each."""
     return [
         *(f"DAMAGED {damage_text(one)}" for folder in survey.folders for one in folder.damaged),
-        *(f"DAMAGED set aside earlier: {one.name}, {size_text(one.bytes)}" for one in survey.set_aside),
+        *(f"{_aside_word(one)} set aside earlier: {_aside_text(one)}" for one in survey.set_aside),
         *(
             f"torn tail, no damage: {place_text(one.place)}, {one.length:,} bytes"
             for folder in survey.folders
             for one in folder.torn
         ),
     ]
+
+
+def verified_line(survey: Survey) -> str:
+    """Return how much was read."""
+    return f"read {many(survey.records, 'webhook')} in {many(len(survey.folders), 'folder')} of {survey.root}"
+
+
+def stray_lines(survey: Survey) -> Sequence[str]:
+    """Return what has no place in a spool, a line each."""
+    return [f"not of the spool, passed over: {one.name} ({one.kind})" for one in survey.strays]
 
 
 def damage_text(damaged: Damaged) -> str:
@@ -66,9 +97,14 @@ def size_text(size: int) -> str:
     return f"{size / _KIB**step:.1f} {_UNITS[step - 1]}"
 
 
+def many(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _folder_lines(folder: Folder, now: datetime) -> Iterator[str]:
     state = "held by a live process" if folder.held else "ORPHANED" if folder.records else "orphaned"
-    figures = [_many(folder.segments, "segment"), _many(folder.records, "webhook"), size_text(folder.bytes)]
+    figures = [many(folder.segments, "segment"), many(folder.records, "webhook"), size_text(folder.bytes)]
     if folder.oldest is not None:
         age = max(0.0, (now - folder.oldest).total_seconds())
         figures.append(f"oldest {format_time(folder.oldest)} ({_age(age)} ago)")
@@ -76,14 +112,38 @@ def _folder_lines(folder: Folder, now: datetime) -> Iterator[str]:
     for share in folder.shares:
         yield f"    {share.account} ({share.provider}): {share.records:,}"
     if folder.damaged:
-        yield f"    DAMAGED: {_many(len(folder.damaged), 'place')}; `hookline spool verify` names them"
+        yield f"    DAMAGED: {many(len(folder.damaged), 'place')}; `hookline spool verify` names them"
     if folder.torn:
-        yield f"    {_many(len(folder.torn), 'torn tail')}: cut off in the midst of a write, no damage"
+        yield f"    {many(len(folder.torn), 'torn tail')}: cut off in the midst of a write, no damage"
 
 
 def _aside_line(survey: Survey) -> str:
     size = sum(one.bytes for one in survey.set_aside)
-    return f"  damaged, set aside: {_many(len(survey.set_aside), 'file')}, {size_text(size)}"
+    whole = sum(len(one.whole) for one in survey.set_aside)
+    more = f", {many(whole, 'whole webhook')} in them: `hookline spool drain --damaged`" if whole else ""
+    return f"  set aside: {many(len(survey.set_aside), 'file')}, {size_text(size)}{more}"
+
+
+def _aside_word(one: SetAside) -> str:
+    return "WHOLE" if one.whole else "DAMAGED"
+
+
+def _aside_text(one: SetAside) -> str:
+    whole = f", {many(len(one.whole), 'webhook')} can be read ({_ids(one.whole)})" if one.whole else ""
+    return f"{one.name}, {size_text(one.bytes)}{whole}"
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return ", ".join((*ids[:_MOST_IDS], *(["..."] if len(ids) > _MOST_IDS else [])))
+
+
+def _damaged_fields(damaged: Damaged) -> Mapping[str, Any]:
+    return {
+        "place": place_text(damaged.place),
+        "bytes": damaged.length,
+        "webhook_id": damaged.webhook_id,
+        "reason": damaged.reason,
+    }
 
 
 def _folder_fields(folder: Folder) -> Mapping[str, Any]:
@@ -100,10 +160,6 @@ def _folder_fields(folder: Folder) -> Mapping[str, Any]:
         "damaged": len(folder.damaged),
         "torn_tails": len(folder.torn),
     }
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _age(seconds: float) -> str:

@@ -16,10 +16,17 @@ On disk
     <root>/w-<16 hex digits>/<16 digits>.seg         segments, numbered from 1 in the order of writing
     <root>/w-<16 hex digits>/probe                   64 KiB, written, synced and removed while nothing else is
     <root>/damaged/<worker>-<segment>-<offset>.bin   bytes that were set aside
+    <root>/damaged/<worker>-<segment>-<offset>.gaps  which of them could not be read: zeros stand for them
     <root>/damaged/<worker>-<segment>.seg            a whole segment that could not be copied from
 
 The name of a folder sorts behind those that were there when it was made: its first 8 digits count up, the others are
 random. Folders of dead workers are drained in that order, so what an earlier process received comes first.
+
+Folders that were there, and abandoned, at our start gate: what comes to us later waits behind them. One that gives an
+error then is looked at again every five seconds, and gates from the moment when it is ours. From the third look on it
+is taken without segments that the disk cannot even tell the size of: they stay where they are and are told by their
+place. The folder of a worker that lives beside us is locked; when it dies later its records do not gate, since their
+order was never promised against ours.
 
 A segment is frames, one behind the other, and nothing else. All numbers are big-endian::
 
@@ -53,6 +60,15 @@ frame is torn: in the last segment of a folder it was never acknowledged and is 
 damage (`tail`). Bytes at the end of the last segment that fail otherwise (zeros where blocks never came) cannot be
 told from an acknowledged record that went bad: they are reported as damage, perhaps in vain.
 
+A segment of no bytes that is not the last of its folder is told as damage too, of 0 bytes at 0: another one is begun
+only behind one that has records, or whose first write failed and whose name could not be removed. A segment that was
+cut just between two frames cannot be told from a whole one.
+
+Where the disk gives an error for a stretch (EIO and its like) it is read in blocks of 4 KiB. A block that fails is
+tried again at the next reads; what stands before it comes meanwhile. When it has failed three times, the last of them
+five seconds behind the first, zeros stand for it, and the checksums find which records it damaged. They are reported as
+all damage is, with the block; those behind it come. One read tries 256 blocks at most, and no more after a second.
+
 Invariants
 ==========
 
@@ -63,7 +79,8 @@ Invariants
    allows. The group is written once more, into a new segment, and if that fails too nobody in it is acknowledged.
 4. Of its own segments a worker reads what is durable, of inherited ones what the file has.
 5. Only whole segments are removed, when all in them is published, and after what was damaged in them is durable in
-   `damaged/`. If it cannot be copied, the segment is moved there.
+   `damaged/`. If it cannot be copied, or not read whole, the segment is moved there. If that cannot be either, it stays
+   where it is, the drain goes on behind it, and it is tried again, half a minute apart at most.
 6. Nobody touches a folder whose lock another holds. Whoever takes the lock of an abandoned folder owns it.
 7. There is no cursor on disk: after a crash a segment that was drained in part is drained again.
 
@@ -78,17 +95,21 @@ after create, before the folder's fsync        no segment, or an empty or torn o
 during write, or before fdatasync              any part of the group: whole frames are drained (harmless: the sender
                                                repeats them under the same id), a torn one is dropped
 after fdatasync, before the answers            all of the group: drained, and the sender repeats it
-after a failed write, before the truncation    as during write; the torn end may be told as damage, as the segment
-                                               is not the last
+after a failed write, before the truncation    as during write; the torn end, or an empty segment, may be told as
+or the removal of its segment                  damage, as the segment is not the last
 after publishing, before the segment goes      the segment: drained again under the same ids
 while damage is copied                         the segment is still there; the copy is made anew
-after the copy, before the unlink              the same
+after the copy, before the unlink or move      the same
 after the unlink, before it is durable         the segment again: drained again
 between the last unlink and the folder's end   an empty folder, which it removes
 =============================================  ====================================================================
 
 A disk that hangs holds threads of ours (daemons, so that the process can end), never the event loop: each wait has its
 deadline. A record that was written after its waiter gave up is counted again and drained.
+
+`synced_ago` is the proof that the disk takes and keeps bytes. Each group that was written renews it. After two seconds
+in which none was tried, a probe does: a file of 64 KiB and its name, synced and removed. Where writes are tried and
+fail nothing renews it.
 """
 
 from ingest.spool.spool import Spool

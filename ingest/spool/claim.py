@@ -7,8 +7,10 @@ from pathlib import Path
 
 import structlog
 
+from ingest.spool import reader
 from ingest.spool.contract import SpoolError
 from ingest.spool.files import Files
+from ingest.spool.sectors import SICK
 from ingest.spool.segments import LOCK, PROBE, Folder, Segment, is_worker, segment_number
 
 _log = structlog.get_logger(__name__)
@@ -30,16 +32,31 @@ def claim(files: Files, root: Path) -> Folder:
     raise SpoolError(f"the spool's folder {root} gives no lock")
 
 
-def adopt(files: Files, root: Path, take: Callable[[Folder], None], *, gating: bool, held: frozenset[str]) -> None:
+def adopt(
+    files: Files,
+    root: Path,
+    take: Callable[[Folder], None],
+    held: frozenset[str],
+    insist: frozenset[str] = frozenset(),
+) -> frozenset[str]:
     """Hand over every folder that nobody holds to `take`, the oldest first; those of `held` are ours already.
 
-    Raises OSError for the root.
+    Return the names of those that gave an error, of which nothing is known. Those of `insist` are taken without the
+    segments that give one. Raises OSError for the root.
     """
+    failed: list[str] = []
     for name in files.list(root):
         if is_worker(name) and name not in held:
-            folder = _adopted(files, root / name, gating=gating)
+            try:
+                folder = _adopted(files, root / name, insist=name in insist)
+            except OSError as error:
+                # One that cannot be opened must not stop the others.
+                _log.warning("spool_folder_unreadable", folder=name, error=type(error).__name__)
+                failed.append(name)
+                continue
             if folder is not None:
                 take(folder)
+    return frozenset(failed)
 
 
 def leave(files: Files, folder: Folder) -> bool:
@@ -98,28 +115,34 @@ def _new_name(names: Sequence[str]) -> str:
     return f"w-{last + 1:08x}{secrets.randbits(_RANDOM_BITS):08x}"
 
 
-def _adopted(files: Files, path: Path, *, gating: bool) -> Folder | None:
+def _adopted(files: Files, path: Path, *, insist: bool) -> Folder | None:
+    """Return the folder with its segments; None where another holds it, or it is gone."""
     try:
         lock = files.lock(path / LOCK)
-    except OSError as error:
-        # Gone meanwhile, or not a folder. One that cannot be opened must not stop the others.
-        if not isinstance(error, FileNotFoundError):
-            _log.warning("spool_folder_unreadable", folder=path.name, error=type(error).__name__)
+    except FileNotFoundError:
         return None
     if lock is None:
         return None
     try:
-        return _listed(files, Folder(path, lock, gating=gating))
-    except OSError as error:
-        _log.warning("spool_folder_unreadable", folder=path.name, error=type(error).__name__)
-        files.close(lock)
-        return None
+        return _listed(files, Folder(path, lock), insist=insist)
+    except OSError:
+        with contextlib.suppress(OSError):
+            files.close(lock)
+        raise
 
 
-def _listed(files: Files, folder: Folder) -> Folder:
+def _listed(files: Files, folder: Folder, *, insist: bool) -> Folder:
     numbers = sorted(number for name in files.list(folder.path) if (number := segment_number(name)) is not None)
     for number in numbers:
         segment = Segment(number, sealed=True, last=number == numbers[-1])
-        segment.end = files.size(folder.path_of(segment))
+        try:
+            segment.end = files.size(folder.path_of(segment))
+        except OSError as error:
+            if not insist or error.errno not in SICK:
+                raise
+            folder.unreadable += 1
+            _log.error("spool_segment_unreadable", worker=folder.name, segment=number, error=error.strerror)
+            continue
+        segment.emptied = reader.emptied(reader.stretch_of(folder, segment)) is not None
         folder.segments[number] = segment
     return folder

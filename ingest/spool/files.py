@@ -1,6 +1,7 @@
 """The seam to the disk: all that the spool does to files, so that a test can fail or cut any of it."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -107,9 +108,16 @@ class OsFiles:
 
     def read(self, path: Path, offset: int, length: int) -> bytes:
         """Read until there is enough or the file ends."""
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+        # Without a buffer, which would read more than was asked for: what is behind may be a block that is dead.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts: list[bytes] = []
+            while length > 0 and (part := os.pread(handle, length, offset)):
+                parts.append(part)
+                offset, length = offset + len(part), length - len(part)
+            return b"".join(parts)
+        finally:
+            os.close(handle)
 
     def size(self, path: Path) -> int:
         """Return the size."""
@@ -152,7 +160,11 @@ class OsFiles:
 
         The file may be removed by whoever held the lock before us, between our open and our lock. A lock on a
         file that has no name any more protects nothing, so the name is looked at again.
+
+        Frames are sealed to the name of their folder: by way of a link to it all of them would seem damaged.
         """
+        if path.parent.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, "a link, no folder", str(path.parent))
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.spool.contract import Damaged
+from ingest.spool.sectors import Sectors
 
 LOCK = "lock"
 PROBE = "probe"
@@ -34,8 +35,10 @@ class Segment:
     """One segment. `end`: up to where it may be read; `position`: up to where it is published.
 
     `records` is how many it holds (of an inherited one 0 until `counted`), `taken` how many of them are published.
-    `sealed`: nothing is appended any more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms
-    since 1970.
+    `too_slow` counts the tries to count it that the disk did not answer in time. `sealed`: nothing is appended any
+    more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms since 1970. `emptied`: it has no byte
+    although another one came behind it, which is not told yet. `sectors`: what is known of blocks that cannot be read.
+    `kept` counts the tries to remove it that failed, `kept_until` is the monotonic time of the next one.
     """
 
     number: int
@@ -46,8 +49,12 @@ class Segment:
     position: int = 0
     taken: int = 0
     oldest: int | None = None
-    failures: int = 0
     counted: bool = False
+    too_slow: int = 0
+    emptied: bool = False
+    sectors: Sectors | None = None
+    kept: int = 0
+    kept_until: float = 0.0
     damaged: list[Damaged] = field(default_factory=list)
 
     @property
@@ -57,18 +64,26 @@ class Segment:
 
     @property
     def is_read(self) -> bool:
-        """Whether nothing durable is left to publish."""
-        return self.position >= self.end
+        """Whether nothing durable is left to publish or to tell."""
+        return self.position >= self.end and not self.emptied
+
+    def is_news(self, offset: int) -> bool:
+        """Whether it is new that all up to there is published."""
+        return offset > self.position or self.emptied
 
 
 @dataclass(slots=True)
 class Folder:
-    """The segments of one worker's folder, in order. `lock` holds it; `gating`: adopted at start."""
+    """The segments of one worker's folder, in order. `lock` holds it; `gating`: it was abandoned at our start.
+
+    `unreadable` counts files of segments that cannot even be asked for their size. They stay where they are.
+    """
 
     path: Path
     lock: int
     gating: bool = False
     own: bool = False
+    unreadable: int = 0
     segments: dict[int, Segment] = field(default_factory=dict)
 
     @property
@@ -90,6 +105,14 @@ class Folder:
     def next(self) -> Segment | None:
         """The first segment that has something to publish."""
         return next((segment for segment in self.segments.values() if not segment.is_read), None)
+
+    def behind(self, segment: int, offset: int) -> tuple[Segment, int] | None:
+        """Return where to read on behind an offset in a segment, published or not; None: nothing durable is there."""
+        for one in self.segments.values():
+            start = max(one.position, offset if one.number == segment else 0)
+            if one.number >= segment and start < one.end:
+                return one, start
+        return None
 
     @property
     def oldest(self) -> int | None:

@@ -1,13 +1,14 @@
 """The folders that a worker holds: its own and those it took over; what is removed from them, and when."""
 
 import asyncio
-import contextlib
+import time
+from collections import Counter
 from pathlib import Path
 
 import structlog
 
 from ingest.spool import claim, damage, reader
-from ingest.spool.contract import SpoolError
+from ingest.spool.contract import SpoolError, SpoolUnavailableError
 from ingest.spool.errands import Errands
 from ingest.spool.files import Files
 from ingest.spool.segments import Folder, Segment
@@ -16,6 +17,12 @@ _log = structlog.get_logger(__name__)
 
 DISK_WAIT = 5.0
 """Seconds that one operation on the disk may take before we go on without its answer."""
+
+LONGEST_KEPT = 30.0
+"""Seconds between two tries to remove a segment, at most."""
+
+_PATIENT_LOOKS = 2
+_PATIENT_COUNTS = 3
 
 
 class Shelf:
@@ -34,6 +41,10 @@ class Shelf:
         self._root = root
         self._changed = changed
         self._sweeping = asyncio.Lock()
+        # Names of folders that were there at our start and of which we know nothing yet; None: we could not even look.
+        self._unknown: frozenset[str] | None = None
+        # How often a folder gave an error, one look after the other.
+        self._errors: Counter[str] = Counter()
 
     @property
     def inherited(self) -> list[Folder]:
@@ -44,6 +55,11 @@ class Shelf:
     def bytes(self) -> int:
         """Bytes on disk in all folders."""
         return sum(folder.bytes for folder in self.folders.values())
+
+    @property
+    def unreadable(self) -> int:
+        """Segments that cannot be taken over with the rest of their folder."""
+        return sum(folder.unreadable for folder in self.folders.values())
 
     @property
     def oldest(self) -> int | None:
@@ -71,7 +87,8 @@ class Shelf:
 
     async def _sweep_folder(self, folder: Folder) -> None:
         for segment in folder.spent:
-            await self._remove(folder, segment)
+            if segment.kept_until <= time.monotonic():
+                await self._remove(folder, segment)
         if (
             not folder.own
             and not folder.segments
@@ -82,35 +99,74 @@ class Shelf:
     async def _remove(self, folder: Folder, segment: Segment) -> None:
         path, damaged = folder.path_of(segment), tuple(segment.damaged)
         try:
-            await self.reading.run(lambda: damage.remove(self._files, self._root, path, damaged), DISK_WAIT)
-        except FileNotFoundError:
-            _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
+            was_there = await self.reading.run(lambda: damage.remove(self._files, self._root, path, damaged), DISK_WAIT)
         except OSError as error:
-            _log.warning("spool_not_removed", worker=folder.name, segment=segment.number, error=error.strerror)
+            self._keep(folder, segment, error)
             return
+        if not was_there:
+            _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
         folder.segments.pop(segment.number, None)
         self.shrunk = True
 
-    async def adopt(self, *, gating: bool) -> None:
-        """Take over the folders that nobody holds. Raises SpoolUnavailableError where the disk hangs."""
+    def _keep(self, folder: Folder, segment: Segment, error: OSError) -> None:
+        """Leave a segment where it is for a while. It is drained, but what was damaged in it has no other place yet."""
+        segment.kept += 1
+        wait = min(LONGEST_KEPT, 2.0 ** min(segment.kept, 8) / 2)
+        segment.kept_until = time.monotonic() + wait
+        _log.warning(
+            "spool_damage_not_set_aside" if segment.damaged else "spool_not_removed",
+            worker=folder.name,
+            segment=segment.number,
+            error=error.strerror,
+            again_in=wait,
+        )
+
+    async def adopt(self) -> None:
+        """Take over the folders that nobody holds. Raises SpoolUnavailableError where the disk hangs.
+
+        Those that were there at our start gate whenever they are taken (P4). Those of a worker that lived beside us
+        do not: the order of its records was never promised against ours.
+        """
         held = frozenset(self.folders)
         loop = asyncio.get_running_loop()
         files, root = self._files, self._root
+        insist = frozenset(name for name, errors in self._errors.items() if errors >= _PATIENT_LOOKS)
 
         def take(folder: Folder) -> None:
             # Each as soon as its lock is ours: who waits for all of them may have given up by then.
             loop.call_soon_threadsafe(self._take, folder)
 
+        def look() -> None:
+            loop.call_soon_threadsafe(self._looked, claim.adopt(files, root, take, held, insist))
+
         try:
-            await self.keeping.run(lambda: claim.adopt(files, root, take, gating=gating, held=held), DISK_WAIT)
+            await self.keeping.run(look, DISK_WAIT)
         except OSError as error:
             _log.warning("spool_root_unreadable", error=error.strerror)
 
     def _take(self, folder: Folder) -> None:
+        folder.gating = self._was_there(folder.name)
         self.folders[folder.name] = folder
         if folder.segments:
-            _log.info("spool_adopted", worker=folder.name, segments=len(folder.segments), bytes=folder.bytes)
+            _log.info(
+                "spool_adopted",
+                worker=folder.name,
+                segments=len(folder.segments),
+                bytes=folder.bytes,
+                gating=folder.gating,
+            )
         self._changed.set()
+
+    def _was_there(self, name: str) -> bool:
+        """Tell whether a folder was there at our start, and was not a live worker's then. Names sort by their age."""
+        if self.own is None or name > self.own.name:
+            return False
+        return self._unknown is None or name in self._unknown
+
+    def _looked(self, failed: frozenset[str]) -> None:
+        self._errors = Counter({name: self._errors[name] + 1 for name in failed})
+        # One that gives no error now and was not taken is another's, or gone.
+        self._unknown = failed if self._unknown is None else self._unknown & failed
 
     async def count_inherited(self) -> None:
         """Count what is not counted. Raises SpoolUnavailableError where the disk hangs."""
@@ -121,9 +177,17 @@ class Shelf:
 
     async def _count_segment(self, folder: Folder, segment: Segment) -> None:
         taken = segment.taken
-        stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
-        with contextlib.suppress(OSError):  # who reads it for good will tell
+        stretch = reader.stretch_of(folder, segment)
+        try:
             counted = await self.keeping.run(lambda: reader.count(self._files, stretch), DISK_WAIT)
+        except SpoolUnavailableError:
+            # What else there is to do must not wait for a number for ever.
+            segment.too_slow += 1
+            segment.counted = segment.too_slow >= _PATIENT_COUNTS
+            raise
+        except OSError as error:  # who reads it for good will tell
+            _log.warning("spool_not_counted", worker=folder.name, segment=segment.number, error=error.strerror)
+        else:
             segment.records = taken + counted.records
             segment.oldest = segment.oldest or counted.oldest
         segment.counted = True

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import errno
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -22,6 +22,7 @@ from ingest.spool.contract import (
 )
 from ingest.spool.files import Files, OsFiles
 from ingest.spool.frame import HEADER, id_bytes
+from ingest.spool.sectors import Patience, Sectors
 from ingest.spool.segments import Folder, Segment
 from ingest.spool.shelf import DISK_WAIT, Shelf
 from ingest.spool.writer import Job, Writer, Written
@@ -34,21 +35,28 @@ ADOPT_EVERY = 5.0
 STOP_WAIT = 2.0
 _START_WAIT = 10.0
 _COUNT_WAIT = 1.0
-_MOST_FAILURES = 3
-_CONDEMNING = (errno.EIO, errno.EUCLEAN)
+_PATIENCE = Patience()
 
 
 class Spool:
     """Verified webhooks on this host's disk, for one worker process. For one event loop.
 
     One task at a time may read (`next_batch`, `done`). `own` counts records that `add` accepted and `done` has not
-    removed yet.
+    removed yet. `patience` tells when a block that the disk cannot read is given up.
     """
 
-    def __init__(self, settings: SpoolSettings, *, files: Files | None = None, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        settings: SpoolSettings,
+        *,
+        files: Files | None = None,
+        clock: Clock = time.time,
+        patience: Patience = _PATIENCE,
+    ) -> None:
         self._settings = settings
         self._files = files or OsFiles()
         self._clock = clock
+        self._patience = patience
         self._root = Path(settings.dir)
         self._changed = asyncio.Event()
         self._shelf = Shelf(self._files, self._root, self._changed)
@@ -64,6 +72,16 @@ class Spool:
     def inherited(self) -> int:
         """Records in folders of workers that ended, as far as they are counted."""
         return sum(folder.left for folder in self._shelf.inherited)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The folders that this process holds."""
+        return frozenset(self._shelf.folders)
+
+    @property
+    def has_records(self) -> bool:
+        """Whether `next_batch` may have something."""
+        return self._shelf.head() is not None
 
     @property
     def gating(self) -> bool:
@@ -82,11 +100,12 @@ class Spool:
         try:
             own = await self._shelf.keeping.run(lambda: claim.claim(self._files, self._root), _START_WAIT)
             self._shelf.own = self._shelf.folders[own.name] = own
-            await self._shelf.adopt(gating=True)
         except SpoolError:
             self._shelf.reading.stop()
             self._shelf.keeping.stop()
             raise
+        with contextlib.suppress(SpoolUnavailableError):  # those that were there gate whenever they come
+            await self._shelf.adopt()
         self._writer = Writer(self._files, own.path, self._settings.segment_bytes, self._on_written)
         self._writer.start()
         self._keeper = asyncio.create_task(self._keep())
@@ -147,6 +166,23 @@ class Spool:
                 return batch
         return None
 
+    async def next_behind(self, batch: Batch, most_records: int, most_bytes: int) -> Batch | None:
+        """Return what stands behind a batch in its worker's folder, before that one is done; None: nothing to read now.
+
+        For reading ahead. Batches are to be done in their order; what cannot be read, `next_batch` will tell.
+        """
+        folder = self._shelf.folders.get(batch.worker)
+        found = folder.behind(batch.end.segment, batch.end.offset) if folder else None
+        if folder is None or found is None:
+            return None
+        segment, offset = found
+        stretch = replace(reader.stretch_of(folder, segment), offset=offset)
+        with contextlib.suppress(OSError):
+            contents = await self._contents(stretch, segment, most_records, most_bytes)
+            if contents.records:
+                return Batch(folder.name, contents.records, contents.damaged, stretch.place(contents.end))
+        return None
+
     async def done(self, batch: Batch, refused: Sequence[Damaged] = ()) -> None:
         """Remove the records of the batch: they are published, or `refused` by the log for good and set aside.
 
@@ -154,7 +190,7 @@ class Spool:
         """
         folder = self._shelf.folders.get(batch.worker)
         segment = folder.segments.get(batch.end.segment) if folder else None
-        if folder is None or segment is None or batch.end.offset <= segment.position:
+        if folder is None or segment is None or not segment.is_news(batch.end.offset):
             return
         self._report(segment, (*batch.damaged, *refused))
         self._advance(folder, segment, batch)
@@ -176,7 +212,7 @@ class Spool:
             oldest_age=self._oldest_age(),
             synced_ago=None if synced is None else time.monotonic() - synced,
             full=self._refused or self._shelf.bytes >= self._settings.max_bytes,
-            set_aside=self._set_aside,
+            set_aside=self._set_aside + self._shelf.unreadable,
         )
 
     def _oldest_age(self) -> float | None:
@@ -231,14 +267,13 @@ class Spool:
 
     async def _read(self, folder: Folder, segment: Segment, most_records: int, most_bytes: int) -> Batch | None:
         """Return a batch; None where the segment had nothing left but a torn end."""
-        stretch = reader.Stretch(folder.path, segment.number, segment.position, segment.end, segment.last)
+        stretch = reader.stretch_of(folder, segment)
         try:
-            contents = await self._shelf.reading.run(
-                lambda: reader.read(self._files, stretch, most_records, most_bytes), DISK_WAIT
-            )
+            contents = await self._contents(stretch, segment, most_records, most_bytes)
+        except FileNotFoundError as error:
+            return _gone(stretch, error)
         except OSError as error:
-            return self._unreadable(stretch, segment, error)
-        segment.failures = 0
+            raise SpoolUnavailableError(f"the spool cannot be read: {error.strerror}") from error
         if contents.torn:
             _log.info("spool_torn_end", worker=folder.name, segment=segment.number, offset=contents.end - contents.torn)
         if not contents.records and not contents.damaged:
@@ -247,19 +282,13 @@ class Spool:
             return None
         return Batch(folder.name, contents.records, contents.damaged, stretch.place(contents.end))
 
-    def _unreadable(self, stretch: reader.Stretch, segment: Segment, error: OSError) -> Batch:
-        """Return the rest of the segment as damaged once it is clear that it cannot be read.
-
-        Raises SpoolUnavailableError before that.
-        """
-        segment.failures += 1
-        # A shortage in the process, or a right that is missing, says nothing of the bytes: that is waited for.
-        of_the_disk = error.errno in _CONDEMNING and segment.failures >= _MOST_FAILURES
-        if not of_the_disk and not isinstance(error, FileNotFoundError):
-            raise SpoolUnavailableError(f"the spool cannot be read: {error.strerror}") from error
-        reason = f"the segment cannot be read: {error.strerror}"
-        rest = Damaged(stretch.place(stretch.offset), stretch.end - stretch.offset, None, reason, tail=True)
-        return Batch(stretch.folder.name, (), (rest,), stretch.place(stretch.end))
+    async def _contents(
+        self, stretch: reader.Stretch, segment: Segment, most_records: int, most_bytes: int
+    ) -> reader.Contents:
+        sectors = segment.sectors = segment.sectors or Sectors(self._patience)
+        return await self._shelf.reading.run(
+            lambda: reader.read(self._files, stretch, most_records, most_bytes, sectors), DISK_WAIT
+        )
 
     def _report(self, segment: Segment, damaged: Sequence[Damaged]) -> None:
         segment.damaged.extend(damaged)
@@ -276,7 +305,7 @@ class Spool:
             )
 
     def _advance(self, folder: Folder, segment: Segment, batch: Batch) -> None:
-        segment.position = batch.end.offset
+        segment.position, segment.emptied = batch.end.offset, False
         gone = len(batch.records)
         if segment.is_read:
             # How many records the damage covered, nobody can read any more. But they were counted as they came.
@@ -305,13 +334,16 @@ class Spool:
 
     async def _keep(self) -> None:
         """Count, sweep, and look for folders of workers that ended, for as long as the spool is open."""
+        look_at = time.monotonic() + ADOPT_EVERY
         while True:
             try:
                 await self._shelf.count_inherited()
                 self._counted.set()
                 await self._sweep()
-                if await self._idle():
-                    await self._shelf.adopt(gating=False)
+                await self._nudged(look_at - time.monotonic())
+                if time.monotonic() >= look_at:
+                    look_at = time.monotonic() + ADOPT_EVERY
+                    await self._shelf.adopt()
             except SpoolError as error:
                 _log.warning("spool_keeper_waits", reason=str(error))
                 await asyncio.sleep(ADOPT_EVERY)
@@ -319,12 +351,16 @@ class Spool:
                 _log.error("spool_keeper_fault", error=type(error).__name__)
                 await asyncio.sleep(ADOPT_EVERY)
 
-    async def _idle(self) -> bool:
-        """Wait until it is time to look for folders (True), or something is to be removed (False)."""
-        try:
-            async with asyncio.timeout(ADOPT_EVERY):
+    async def _nudged(self, wait: float) -> None:
+        """Return when something is to be removed, or after `wait` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, wait)):
                 await self._nudge.wait()
-        except TimeoutError:
-            return True
         self._nudge.clear()
-        return False
+
+
+def _gone(stretch: reader.Stretch, error: OSError) -> Batch:
+    """Return the rest of a segment whose file is gone as damaged."""
+    reason = f"the segment cannot be read: {error.strerror}"
+    rest = Damaged(stretch.place(stretch.offset), stretch.end - stretch.offset, None, reason, tail=True)
+    return Batch(stretch.folder.name, (), (rest,), stretch.place(stretch.end))

@@ -101,6 +101,7 @@ class Writer:
         self._number = 0
         self._active: _Active | None = None
         self._failing = False
+        self._tried_at = 0.0
         self._poisoned: list[int] = []
         self.synced_at: float | None = None
         self.waiting: dict[int, Job] = {}
@@ -150,10 +151,11 @@ class Writer:
         self._probe()
         self._call(self.probed.set)
         while (orders := self._next()) is not None:
-            if not orders:
-                self._probe()
             for group in _groups(orders):
                 self._serve(group)
+            # Also where what comes is nothing to write: retired segments, webhooks whose senders have gone.
+            if time.monotonic() - self._tried_at >= PROBE_EVERY:
+                self._probe()
         if self._active is not None:
             self._close(self._active)
         self._call(self._ended.set)
@@ -162,7 +164,7 @@ class Writer:
         """Wait for work and take all that came with it: nothing where it is time for a probe, None at the end."""
         found: list[Job | _Retire] = []
         try:
-            order = self._queue.get(timeout=PROBE_EVERY)
+            order = self._queue.get(timeout=max(0.0, self._tried_at + PROBE_EVERY - time.monotonic()))
             while order is not None:
                 found.append(order)
                 order = self._queue.get_nowait()
@@ -205,6 +207,7 @@ class Writer:
             raise
 
     def _append(self, jobs: Sequence[Job]) -> _Active:
+        self._tried_at = time.monotonic()
         active = self._active = self._active or self._begin()
         at = active.end
         parts: list[bytes] = []
@@ -245,6 +248,8 @@ class Writer:
         if not active.end:
             with contextlib.suppress(OSError):
                 self._files.unlink(self._folder / segment_name(active.number))
+                # Or a power cut brings the name back, and it is told as damage.
+                self._files.sync_folder(self._folder)
 
     def _failed(self, jobs: Sequence[Job], error: Exception) -> None:
         if not isinstance(error, OSError):
@@ -277,6 +282,7 @@ class Writer:
     def _probe(self) -> None:
         """Prove that the disk takes and keeps bytes, as many as some webhooks have: a full one has room for a few."""
         path = self._folder / PROBE
+        self._tried_at = time.monotonic()
         try:
             with contextlib.suppress(FileNotFoundError):
                 self._files.unlink(path)
@@ -284,6 +290,8 @@ class Writer:
             try:
                 self._files.write(handle, bytes(_PROBE_BYTES))
                 self._files.sync(handle)
+                # As for a new segment, which is nothing without its name.
+                self._files.sync_folder(self._folder)
             finally:
                 self._files.close(handle)
                 self._files.unlink(path)

@@ -14,6 +14,7 @@ from providers.syniverse.normalize import normalize
 from providers.syniverse.policy import POLICY
 from providers.syniverse.polls import NAMES, polls
 from providers.syniverse.read_back import corroborator
+from providers.syniverse.repeats import content
 from providers.syniverse.sending import sender
 from providers.syniverse.setup import setup
 from providers.syniverse.signature import verifier
@@ -132,6 +133,7 @@ PROVIDER = Provider(
     settings=(*_RECEIVING, *_CALLING),
     verifier=verifier,
     normalize=normalize,
+    content=content,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS, requests=REQUESTS),
     sender=sender,
     client=client,

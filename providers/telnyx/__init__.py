@@ -10,6 +10,7 @@ from providers.telnyx.numbers import BULK_UPDATES
 from providers.telnyx.optout import ANSWERED_WORDS, CONSENTS
 from providers.telnyx.policy import POLICY
 from providers.telnyx.polls import POLLS, polls
+from providers.telnyx.repeats import content
 from providers.telnyx.sending import sender
 from providers.telnyx.setup import setup
 from providers.telnyx.signature import DEFAULT_TOLERANCE, verifier
@@ -51,6 +52,7 @@ PROVIDER = Provider(
     ),
     verifier=verifier,
     normalize=normalize,
+    content=content,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS),
     sender=sender,
     client=client,

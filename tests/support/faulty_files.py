@@ -11,11 +11,12 @@ from random import Random
 
 @dataclass(eq=False)
 class File:
-    """What was written, and what of it is durable. `holder` has the lock."""
+    """What was written, and what of it is durable. `holder` has the lock, `rotten` are the bytes that give EIO."""
 
     data: bytes = b""
     durable: bytes = b""
     holder: int | None = None
+    rotten: range = range(0)
 
 
 @dataclass(eq=False)
@@ -167,7 +168,10 @@ class FaultyFiles:
     def read(self, path: Path, offset: int, length: int) -> bytes:
         """Read."""
         with self._step("read", path):
-            return self._file(path).data[offset : offset + length]
+            file = self._file(path)
+            if file.rotten and file.rotten.start < offset + length and offset < file.rotten.stop:
+                raise OSError(errno.EIO, "a sector is dead")
+            return file.data[offset : offset + length]
 
     def size(self, path: Path) -> int:
         """Return the size."""

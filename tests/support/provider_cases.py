@@ -88,6 +88,10 @@ class Story:
         return (self.sent, self.delivered, self.reply, self.stop)
 
 
+def _the_same(body: bytes) -> bytes:
+    return body
+
+
 def _no_vectors() -> Sequence[Vector]:
     return ()
 
@@ -98,6 +102,7 @@ class ProviderCase:
 
     `cloud` makes its simulated cloud. `folder` has its README. `examples` are files that others published, None where
     nobody did; `shown` makes a sample of a file. `twins` are pairs of a push and a polled item that tell of one event.
+    `retried` makes the body of the second attempt of that of the first, where the two differ.
     `unusable` are settings under which nobody could be proved. `credentials` are settings that let its client be made.
     """
 
@@ -111,6 +116,7 @@ class ProviderCase:
     story: Story
     twins: tuple[tuple[Sample, Sample], ...] = ()
     vectors: Callable[[], Sequence[Vector]] = _no_vectors
+    retried: Callable[[bytes], bytes] = _the_same
     unusable: Mapping[str, Settings]
     credentials: Settings = field(default_factory=dict[str, Any])
 

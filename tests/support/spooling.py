@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from ingest.settings import SpoolSettings
 from ingest.spool import Spool
-from ingest.spool.contract import Damaged, Spooled
+from ingest.spool.contract import Damaged, Spooled, SpoolUnavailableError
 from schemas.webhook import Webhook
 
 RECEIVED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,3 +37,34 @@ async def drain(spool: Spool, most_records: int = 3) -> tuple[list[Spooled], lis
         damaged += batch.damaged
         await spool.done(batch)
     return records, damaged
+
+
+class Watch:
+    """Monotonic time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+async def drain_in_time(
+    spool: Spool, watch: Watch, step: float = 2.0, tries: int = 1000
+) -> tuple[list[Spooled], list[Damaged]]:
+    """Drain, and let time go by where the disk cannot read yet, so many times at most."""
+    records: list[Spooled] = []
+    damaged: list[Damaged] = []
+    for _ in range(tries):
+        try:
+            batch = await spool.next_batch(3, 1 << 20)
+        except SpoolUnavailableError:
+            watch.now += step
+            continue
+        if batch is None:
+            return records, damaged
+        records += batch.records
+        damaged += batch.damaged
+        await spool.done(batch)
+    raise AssertionError("it never ends")

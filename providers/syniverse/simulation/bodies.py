@@ -1,6 +1,6 @@
 """Events as Syniverse's Event Manager writes them, for the simulator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -57,10 +57,6 @@ class Told:
     def body(self, attempt: int) -> bytes:
         """Return the bytes of an attempt."""
         return orjson.dumps(self.value(attempt))
-
-    def from_attempt(self, first: int) -> Callable[[int], bytes]:
-        """Return the maker of bodies that counts its attempts from `first` on."""
-        return lambda attempt: self.body(attempt + first - 1)
 
 
 def state_fields(message: Message, previous: str, new: str, reason: tuple[str, str], **more: Any) -> Fields:

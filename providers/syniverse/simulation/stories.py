@@ -182,8 +182,7 @@ def _redelivered(teller: Teller) -> Story:
     message = teller.sent("DELIVERED")
     fields = state_fields(message, "SENT", "DELIVERED", SUCCESS)
     told = Told(id=teller.fiction.token(), type="message_state_change", moment=teller.clock(), fields=fields)
-    again = tell(told, "message DELIVERED, again", message.id, first=2, after=0.3)
-    return [tell(told, "message DELIVERED", message.id), again]
+    return [tell(told, "message DELIVERED", message.id, copies=2)]
 
 
 def _other_spelling(teller: Teller) -> Story:

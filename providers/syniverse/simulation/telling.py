@@ -10,11 +10,9 @@ SUCCESS = ("200", "SUCCESS")
 CONTENT_TYPE = "application/json; charset=UTF-8"
 
 
-def tell(told: Told, label: str, message_id: str | None = None, *, first: int = 1, **more: Any) -> Outgoing:
-    """Return the delivery of one event, whose attempts are counted from `first` on."""
-    return Outgoing(
-        label=label, body=told.from_attempt(first), message_id=message_id, content_type=CONTENT_TYPE, **more
-    )
+def tell(told: Told, label: str, message_id: str | None = None, **more: Any) -> Outgoing:
+    """Return the delivery of one event."""
+    return Outgoing(label=label, body=told.body, message_id=message_id, content_type=CONTENT_TYPE, **more)
 
 
 def state_changed(

@@ -152,6 +152,7 @@ SYNIVERSE_CASE = ProviderCase(
         (_STORY.reply, _inbound_item("reply", "See you at 7!")),
         (_STORY.stop, _inbound_item("stop", "STOP")),
     ),
+    retried=lambda body: body.replace(b'"attempt": 1', b'"attempt": 2'),
     unusable={
         "nothing": {"basic": ()},
         "no_pair": _pairs("a password alone"),

@@ -85,6 +85,10 @@ def _vectors() -> Sequence[Vector]:
     ]
 
 
+def _retried(body: bytes) -> bytes:
+    return body.replace(b'"attempt": 1', b'"attempt": 2').replace(b"//hooks.example.com/", b"//failover.example.com/")
+
+
 _FALSE: Mapping[str, Prove] = {"other_key": _by_another, "other_time": _over_the_body_alone}
 
 TELNYX_CASE = ProviderCase(
@@ -119,6 +123,7 @@ TELNYX_CASE = ProviderCase(
         stop=_inbound("stop", "STOP", autoresponse_type="STOP"),
     ),
     vectors=_vectors,
+    retried=_retried,
     unusable={
         "no_keys": {"public_keys": ()},
         "empty_key": _keys(""),

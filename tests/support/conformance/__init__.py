@@ -7,8 +7,9 @@ from tests.support.conformance.calling import Calling
 from tests.support.conformance.facts import Facts
 from tests.support.conformance.proof import Proof
 from tests.support.conformance.reading import ReadingOfBodies
+from tests.support.conformance.repeats import Repeats
 from tests.support.conformance.simulated import Simulated
 
 
-class ProviderConformance(Proof, ReadingOfBodies, Facts, Calling, Simulated):
+class ProviderConformance(Proof, Repeats, ReadingOfBodies, Facts, Calling, Simulated):
     """Everything that a provider has to hold."""

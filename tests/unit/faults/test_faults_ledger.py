@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from deploy.faults.damage import Broken, Reported, named, reported
 from deploy.faults.judge import Account, Named, judge
 from deploy.faults.latency import Latencies
-from deploy.faults.ledger import MIXED, Ledger
+from deploy.faults.ledger import MIXED, Ledger, Sent
 from deploy.faults.stored import TOPICS, Stored
 from hookline.demo.collect import digest_of
 from schemas.records import StoredRecord
@@ -34,11 +34,13 @@ class Books:
         self.ledger = Ledger()
         self.stored = Stored(lambda record: [(one, topic) for one in _ids(record.value or b"")])
 
-    def acknowledge(self, *events: bytes, began: float = 1.0, acked: float = 2.0, worker: int = 0) -> bytes:
-        """Issue and acknowledge a webhook with these events; return its body."""
+    def acknowledge(
+        self, *events: bytes, began: float = 1.0, acked: float = 2.0, worker: int = 0, earlier: bytes | None = None
+    ) -> bytes:
+        """Issue and acknowledge a webhook with these events; return its body. `earlier` is of its first attempt."""
         body = b"".join(events)
         number = self.ledger.issue(began, 0, worker, len(events))
-        self.ledger.acknowledge(number, digest_of(raw(body)), body[:16], acked)
+        self.ledger.acknowledge(number, sent(body), acked, [] if earlier is None else [sent(earlier)])
         return body
 
     def store(self, *records: StoredRecord) -> None:
@@ -49,6 +51,11 @@ class Books:
     def judge(self, known: Named | None = None) -> Account:
         """Close the ledger."""
         return judge(self.ledger, self.stored, known or Named())[0]
+
+
+def sent(body: bytes) -> Sent:
+    """Return the content that an attempt with this body has; its id is that of its first event."""
+    return Sent(digest_of(raw(body)), body[:16])
 
 
 def _ids(body: bytes) -> Sequence[bytes]:
@@ -86,6 +93,53 @@ def test_other_bytes_under_the_same_events_are_a_loss() -> None:
     books.acknowledge(A)
     books.store(raw(B + A), event(A, 0), event(B, 1))
     assert books.judge().lost == 1
+
+
+def test_an_earlier_attempt_keeps_the_webhook() -> None:
+    """Its answer was lost, and the acknowledged attempt was answered as its repeat."""
+    books = Books()
+    first = A + B
+    books.acknowledge(B, A, earlier=first)
+    books.store(raw(first), event(A, 0), event(B, 1))
+    account = books.judge()
+    assert (account.webhooks, account.events, account.lost) == (1, 2, 0)
+
+
+def test_other_bytes_than_those_of_its_attempts_are_a_loss() -> None:
+    """Of none of them the digest is there."""
+    books = Books()
+    books.acknowledge(A, B, earlier=B + A)
+    books.store(raw(A), raw(B), event(A, 0), event(B, 1))
+    assert books.judge().lost == 2
+
+
+def test_a_later_attempt_keeps_nothing() -> None:
+    """What was sent after the first success is no excuse: the webhook had to be there before."""
+    books = Books()
+    number = books.ledger.issue(1.0, 0, 0)
+    books.ledger.acknowledge(number, sent(A), 2.0)
+    books.ledger.acknowledge(number, sent(A + B), 3.0, [sent(A)])
+    books.store(raw(A + B), event(A, 0), event(B, 1))
+    assert (len(list(books.ledger.entries())), books.judge().lost) == (1, 1)
+
+
+def test_the_latest_acknowledged_webhook_has_the_contents_of_its_attempts() -> None:
+    """That a fresh one is in Kafka is seen by either."""
+    books = Books()
+    assert books.ledger.latest_since(0) == ()
+    books.acknowledge(A)
+    books.acknowledge(B, earlier=C)
+    assert books.ledger.latest_since(1) == (sent(B).digest, sent(C).digest)
+    books.store(raw(C))
+    assert books.stored.expected(*books.ledger.latest_since(1)) == (C,)
+
+
+def test_a_damaged_record_of_an_earlier_attempt_names_the_webhook() -> None:
+    """It was the one that the spool held."""
+    books = Books()
+    books.acknowledge(A, earlier=B)
+    account = books.judge(Named(webhooks=frozenset({B})))
+    assert (account.lost, len(account.named)) == (0, 1)
 
 
 def test_an_event_that_is_not_there_is_lost_though_its_webhook_is() -> None:
@@ -158,8 +212,8 @@ def test_a_webhook_that_went_to_two_workers_belongs_to_none() -> None:
     books = Books()
     number = books.ledger.issue(1.0, 0, 0)
     books.ledger.attempt(number, 1)
-    books.ledger.acknowledge(number, b"d", A, 2.0)
-    (entry,) = [entry for _, entry in books.ledger.entries()]
+    books.ledger.acknowledge(number, Sent(b"d", A), 2.0)
+    (entry,) = books.ledger.entries()
     assert entry.worker == MIXED
 
 

@@ -1,10 +1,14 @@
 """Commands on a real spool: what a worker wrote is read, checked, written out and drained, and nothing else changes."""
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,14 +16,18 @@ from pathlib import Path
 
 import pytest
 
+from broker.log import LogState
+from hookline.configuration.config import load_config
 from hookline.errors import CommandError
 from hookline.spooling import draining, reading
+from hookline.spooling.draining import Drained
 from hookline.spooling.survey import Torn
 from ingest.settings import SpoolSettings
 from ingest.spool.contract import Damaged, Spooled
+from ingest.spool.files import OsFiles
 from ingest.spool.spool import Spool
 from schemas.webhook import Webhook
-from tests.support.front import BODY, Desk, hookline
+from tests.support.front import BODY, HOOKLINE, Desk, hookline
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
@@ -120,12 +128,63 @@ def test_inspect_prints_json(settings: SpoolSettings, desk: Desk) -> None:
     assert fields["folders"][0]["accounts"] == [{"account": "main", "provider": "telnyx", "records": 3}]
 
 
-def test_no_spool_is_an_empty_one(desk: Desk) -> None:
-    """Nothing was ever spooled here, and asking makes no folder."""
-    assert spool_command(desk, "inspect").stdout.endswith(b"0 folders, 0 webhooks, 0 bytes\n")
-    assert spool_command(desk, "verify").returncode == 0
-    assert spool_command(desk, "drain").returncode == 0
+def test_no_spool_is_told(desk: Desk) -> None:
+    """The configuration may be another one than the receiver's; asking makes no folder."""
+    for words in (("inspect",), ("verify",), ("export",), ("drain",), ("drain", "--damaged")):
+        ended = spool_command(desk, *words)
+        assert ended.returncode == 1
+        assert f"hookline: there is no spool at {desk.folder}/var/spool: no receiver".encode() in ended.stderr
     assert not (desk.folder / "var").exists()
+
+
+def test_no_spool_is_right_where_none_is_wanted(desk: Desk) -> None:
+    """It is turned off, and nothing was left before that."""
+    desk.write_sound("[spool]", "max_bytes = 0")
+    ended = spool_command(desk, "verify")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"none is wanted" in ended.stdout
+
+
+def test_an_empty_spool_is_all_good(settings: SpoolSettings, desk: Desk) -> None:
+    """A receiver has run, and nothing is left."""
+    Path(settings.dir).mkdir(parents=True)
+    assert spool_command(desk, "inspect").stdout.endswith(b"0 folders, 0 webhooks, 0 bytes\n")
+    for words in (("verify",), ("export",), ("drain",), ("drain", "--damaged")):
+        assert spool_command(desk, *words).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("inspect",), ("verify",), ("export",), ("drain",), ("drain", "--damaged")])
+def test_a_file_in_place_of_the_spool_is_told(desk: Desk, words: tuple[str, ...]) -> None:
+    """What, where, and what to do; nothing is touched."""
+    (desk.folder / "var").mkdir()
+    (desk.folder / "var" / "spool").write_bytes(b"kept")
+    ended = spool_command(desk, *words)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"hookline: {desk.folder}/var/spool is no folder: let `dir`".encode())
+    assert (desk.folder / "var" / "spool").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("inspect", "--damaged"),
+        ("inspect", "--output", "x"),
+        ("verify", "--deadline", "3"),
+        ("export", "--json"),
+        ("drain", "--output", "x"),
+        ("drain", "--json"),
+        ("drain", "--deadline", "0"),
+        ("drain", "--deadline", "nan"),
+        ("mend",),
+        (),
+    ],
+)
+def test_an_option_that_an_action_does_not_know_is_a_wrong_call(desk: Desk, words: tuple[str, ...]) -> None:
+    """It is never passed over in silence."""
+    ended = spool_command(desk, *words)
+    assert ended.returncode == 2
+    assert b"error: " in ended.stderr
+    assert b"Traceback" not in ended.stderr
 
 
 def test_verify_names_damage_and_has_a_status(settings: SpoolSettings, desk: Desk) -> None:
@@ -158,14 +217,76 @@ def test_a_damaged_header_costs_its_record_alone(settings: SpoolSettings) -> Non
     assert [type(item) for item in others] == [Spooled, Spooled]
 
 
-def test_a_segment_that_cannot_be_read_is_damage(settings: SpoolSettings) -> None:
+def test_a_segment_that_cannot_be_read_is_damage(settings: SpoolSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk says no: the place is named, and other segments are read."""
     segment = orphan(settings)
-    segment.with_name(f"{2:016d}.seg").mkdir()
+    bad = segment.with_name(f"{2:016d}.seg")
+    bad.write_bytes(b"x" * 100)
+    read = OsFiles.read
+
+    def sick(files: OsFiles, path: Path, offset: int, length: int) -> bytes:
+        if path == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(files, path, offset, length)
+
+    monkeypatch.setattr(OsFiles, "read", sick)
     *others, last = reading.items(settings)
     assert [type(item) for item in others] == [Spooled] * 3
     assert isinstance(last, Damaged)
-    assert (last.place.segment, last.reason) == (2, "cannot be read: Is a directory")
+    assert (last.place.segment, last.reason) == (2, "the disk cannot read bytes 0 to 99 of the segment")
+
+
+def test_a_segment_in_the_midst_that_is_empty_is_damage(settings: SpoolSettings, desk: Desk) -> None:
+    """What it held is gone, and nobody can say what that was."""
+    segment = orphan(settings)
+    shutil.copy(segment, segment.with_name(f"{2:016d}.seg"))
+    os.truncate(segment, 0)
+    ended = spool_command(desk, "verify", "--json")
+    assert ended.returncode == 1
+    first, *_ = json.loads(ended.stdout)["damaged"]
+    assert (first["place"], first["bytes"]) == (f"{segment.parent.name}/{segment.name}:0", 0)
+    assert first["reason"] == "the segment is empty, and what it held is gone"
+
+
+def test_a_last_segment_that_is_empty_is_no_damage(settings: SpoolSettings, desk: Desk) -> None:
+    """The process was killed between making it and writing to it."""
+    orphan(settings).with_name(f"{2:016d}.seg").touch()
+    assert spool_command(desk, "verify").returncode == 0
+
+
+def litter(root: Path, worker: Path) -> None:
+    """Put into a spool what has no place there."""
+    (root / "w-0000000000000000").write_bytes(b"a file")
+    (root / "w-00000000ffffffff").symlink_to(worker)
+    (root / "w-00000001ffffffff").symlink_to(root / "nothing")
+    os.mkfifo(root / "w-00000002ffffffff")
+    (root / "notes.txt").write_bytes(b"mine")
+    (worker / "core").write_bytes(b"mine")
+    (worker / f"{8:016d}.seg").mkdir()
+    os.mkfifo(worker / f"{9:016d}.seg")
+
+
+def test_what_has_no_place_in_a_spool_is_named_and_passed_over(settings: SpoolSettings, desk: Desk) -> None:
+    """By every action that only reads."""
+    worker = orphan(settings).parent
+    litter(Path(settings.dir), worker)
+    told = spool_command(desk, "inspect").stdout
+    assert b"1 folder, 3 webhooks" in told
+    assert b"not of the spool, passed over: w-00000000ffffffff (a link)" in told
+    verified = spool_command(desk, "verify", "--json")
+    assert verified.returncode == 0, verified.stdout
+    assert len(json.loads(verified.stdout)["strays"]) == 8
+    assert len(spool_command(desk, "export").stdout.splitlines()) == 3
+
+
+def test_a_link_to_a_workers_folder_is_not_drained_by_its_name(settings: SpoolSettings, desk: Desk) -> None:
+    """Under another name all of it would seem damaged."""
+    worker = orphan(settings).parent
+    (Path(settings.dir) / "w-0000000000000000").symlink_to(worker)
+    (Path(settings.dir) / "w-0000000000000001").write_bytes(b"a file")
+    ended = spool_command(desk, "drain")
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (0, False), ended.stderr
+    assert b"drained 3 webhooks; left 0" in ended.stdout
 
 
 def test_export_writes_what_waits(settings: SpoolSettings, desk: Desk) -> None:
@@ -186,6 +307,9 @@ def test_damage_that_was_set_aside_is_written_out(settings: SpoolSettings, desk:
     (folder / "w-1-1-0.bin").write_bytes(b"\x00broken")
     assert json.loads(spool_command(desk, "export", "--damaged").stdout) == {
         "file": "w-1-1-0.bin",
+        "place": None,
+        "whole_webhooks": [],
+        "damaged": [],
         "bytes_base64": "AGJyb2tlbg==",
     }
     assert spool_command(desk, "verify").returncode == 1
@@ -219,14 +343,32 @@ def test_drain_publishes_what_dead_workers_left(settings: SpoolSettings, desk: D
 
 
 async def test_drain_leaves_live_workers_alone(settings: SpoolSettings, desk: Desk) -> None:
-    """They drain their own; what they hold is said and is no failure."""
+    """They drain their own; what they hold is named, and is not yet in the log."""
     spool = await fill(settings, 2)
     try:
         ended = await asyncio.to_thread(spool_command, desk, "drain")
     finally:
         await spool.stop()
-    assert ended.returncode == 0
+    assert ended.returncode == 1
     assert b"drained 0 webhooks; left 0, held by live processes 2" in ended.stdout
+    assert b": 2 webhooks; its process lives and drains them" in ended.stdout
+
+
+def test_a_lock_that_is_held_for_a_moment_hides_nothing(settings: SpoolSettings, desk: Desk) -> None:
+    """Somebody looked at the folder in the moment of the start: it is drained as soon as it is free."""
+    worker = orphan(settings).parent
+    handle = os.open(worker / "lock", os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        words = (*HOOKLINE, "spool", "drain")
+        drain = subprocess.Popen(words, cwd=desk.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while len(list(Path(settings.dir).glob("w-*/lock"))) < 2:
+            time.sleep(0.01)
+    finally:
+        os.close(handle)
+    told, errors = drain.communicate(timeout=50)
+    assert drain.returncode == 0, errors
+    assert b"drained 3 webhooks; left 0, held by live processes 0" in told
 
 
 def test_drain_with_the_log_away_loses_nothing(settings: SpoolSettings, desk: Desk) -> None:
@@ -238,12 +380,32 @@ def test_drain_with_the_log_away_loses_nothing(settings: SpoolSettings, desk: De
         ended = spool_command(desk, "drain", "--deadline", "3")
     assert ended.returncode == 1
     assert b"drained 0 webhooks; left 3" in ended.stdout
+    assert b"3 webhooks wait in" in ended.stderr
+    assert b"took nothing for" in ended.stderr or b"could be read or stored" in ended.stderr
+    assert b"nothing is lost" in ended.stderr
     assert [type(item) for item in reading.items(settings)] == [Spooled] * 3
     assert spool_command(desk, "drain").returncode == 0
     assert len(stored_ids(desk)) == 3
 
 
-def test_the_words_for_a_log_that_takes_nothing_say_where_all_is() -> None:
-    """What is away, and that nothing is lost."""
-    with pytest.raises(CommandError, match=r"took nothing for .* nothing is lost: 3 webhooks wait in there"):
-        draining.told(draining.Drained(drained=0, left=3, held=0, stalled=True), "sqlite:///log.db", "there")
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (
+            Drained(drained=0, left=3, idle=4.0, state=LogState.AWAY),
+            "is away and took nothing for 4 s; 3 webhooks wait",
+        ),
+        (Drained(drained=9, left=3, idle=1.0), "the deadline of 5 s came first; 3 webhooks wait"),
+        (Drained(drained=0, unread=True, idle=5.0), "nothing of .* could be read or stored for 5 s; 0 webhooks wait"),
+    ],
+)
+def test_the_words_say_why_something_is_left(desk: Desk, ended: Drained, said: str) -> None:
+    """And that nothing is lost."""
+    with pytest.raises(CommandError, match=f"{said}.*nothing is lost"):
+        draining.told(ended, load_config(desk.config, {}), 5.0)
+
+
+def test_what_was_set_aside_meanwhile_has_a_status(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not in the log."""
+    assert draining.told(Drained(drained=9, set_aside=1), load_config(desk.config, {}), 5.0) == 1
+    assert "set aside 1, damaged or refused" in capsys.readouterr().out

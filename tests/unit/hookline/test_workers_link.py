@@ -96,13 +96,13 @@ async def test_a_parent_that_has_gone_is_told_nothing() -> None:
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     """Return a sound configuration."""
-    return load_config(Desk(tmp_path).write_sound("[spool]", "max_bytes = 1000"), os.environ)
+    return load_config(Desk(tmp_path).write_sound("[spool]", "max_bytes = 10_000_000"), os.environ)
 
 
 def test_the_disk_is_shared(config: Config) -> None:
     """By all together no more than the setting says; what one process can do in time is as it was."""
     share = share_of(config, 3)
-    assert share.spool.max_bytes == 333
+    assert share.spool.max_bytes == 3_333_333
     assert share.server == config.server
 
 

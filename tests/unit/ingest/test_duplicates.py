@@ -1,14 +1,25 @@
 """The window of recently stored webhooks: what counts as a repeat, and what is remembered when."""
 
+import asyncio
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import monotonic
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from ingest.duplicates import Content, Duplicates, content_of
+from ingest.metrics import IngestMetrics
+from ingest.publisher import Publisher, PublishOutcome
+from ingest.storing import Incoming, Storing
+from providers.contract import Provider
 from schemas.webhook import Webhook
+from tests.support.receiver import MemoryLog
+from tests.support.sample_provider import SAMPLE
 
 WEBHOOK = Webhook(
     provider="sample",
@@ -21,9 +32,14 @@ WEBHOOK = Webhook(
 )
 
 
-def content(webhook: Webhook) -> Content:
+def counting(counted: Callable[[bytes], bytes | None]) -> Provider:
+    """Return a provider that says this of what counts in a body."""
+    return replace(SAMPLE, content=counted)
+
+
+def content(webhook: Webhook, provider: Provider = SAMPLE) -> Content:
     """Return what makes the webhook a repeat."""
-    return content_of(webhook, webhook.id)
+    return content_of(provider, webhook, webhook.id)
 
 
 def test_the_same_content_by_another_delivery_is_a_repeat() -> None:
@@ -37,6 +53,7 @@ def test_the_same_content_by_another_delivery_is_a_repeat() -> None:
     [
         {"body": b'{"id":"2"}'},
         {"account": "other"},
+        {"body": b"", "target": "/webhooks/main?state=2"},
         {"target": "/webhooks/main?state=2"},
         {"method": "GET"},
         {"headers": (("content-type", "text/xml"),)},
@@ -45,6 +62,48 @@ def test_the_same_content_by_another_delivery_is_a_repeat() -> None:
 def test_whatever_a_normalizer_may_look_at_makes_another_content(change: dict[str, object]) -> None:
     """A new state is never taken for a repeat."""
     assert content(replace(WEBHOOK, **change)) != content(WEBHOOK)  # type: ignore[arg-type] # one field at a time
+
+
+@pytest.mark.parametrize("change", [{"account": "other"}, {"target": "/webhooks/main?s=2"}, {"method": "PUT"}])
+def test_what_is_around_the_body_counts_where_a_part_of_the_body_does(change: dict[str, object]) -> None:
+    """Whatever the provider says of the body."""
+    same = counting(lambda _body: b"same")
+    assert content(replace(WEBHOOK, body=b"{}"), same) == content(WEBHOOK, same)
+    assert content(replace(WEBHOOK, **change), same) != content(WEBHOOK, same)  # type: ignore[arg-type] # as above
+
+
+def test_the_path_does_not_count() -> None:
+    """It names the account, which counts: percent-encoded, or at another URL of the same account."""
+    assert content(replace(WEBHOOK, target="/webhooks/m%61in")) == content(WEBHOOK)
+
+
+def test_a_whole_body_is_never_the_counted_part_of_another() -> None:
+    """Each kind has digests of its own."""
+    everything = counting(lambda body: body)
+    assert content(WEBHOOK, everything) != content(WEBHOOK)
+    assert content(WEBHOOK, counting(lambda _body: WEBHOOK.id.encode())) != content(WEBHOOK)
+
+
+def test_a_provider_that_breaks_its_contract_costs_no_webhook() -> None:
+    """Every byte counts then."""
+
+    def broken(_body: bytes) -> bytes:
+        raise ZeroDivisionError
+
+    assert content(WEBHOOK, counting(broken)) == content(WEBHOOK)
+
+
+def test_a_full_window_takes_no_more_than_the_page_says() -> None:
+    """About 200 bytes a webhook (`duplicate_window`), however many go through."""
+    size, window = 2_000, Duplicates(2_000)
+    tracemalloc.start()
+    try:
+        for number in range(5 * size):
+            window.end(number.to_bytes(16), number + 0.5)
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < 250 * size
 
 
 async def test_a_content_is_known_only_after_it_is_durable() -> None:
@@ -69,6 +128,49 @@ async def test_whoever_waits_for_the_first_copy_is_told_how_it_went() -> None:
         window.end(b"a", came_at)
         assert waiting.result() is (came_at is not None)
         assert window.on_way(b"a") is None
+
+
+def storing(memory: MemoryLog) -> Storing:
+    """Return what stores webhooks in that log, without a spool."""
+    metrics = IngestMetrics(CollectorRegistry())
+    return Storing(memory.log, Publisher(memory.log, metrics), None, metrics, window=2)
+
+
+def incoming(wait: float) -> Incoming:
+    """Return the webhook as it comes, to be durable within `wait` seconds."""
+    began = monotonic()
+    return Incoming(
+        webhook=WEBHOOK,
+        id=WEBHOOK.id,
+        content=content(WEBHOOK),
+        events=lambda: (),
+        began=began,
+        broker_by=began + wait / 2,
+        durable_by=began + wait,
+    )
+
+
+async def test_whoever_waits_for_the_first_copy_waits_no_longer_than_it_may() -> None:
+    """The first hangs; the repeat is answered in its own time, and the sender comes again."""
+    memory = MemoryLog()
+    found = storing(memory)
+    found.duplicates.begin(content(WEBHOOK))
+    async with asyncio.timeout(5):
+        assert await found.store(incoming(0.05)) is PublishOutcome.UNAVAILABLE
+    assert memory.records == []
+
+
+async def test_one_of_those_who_wait_takes_the_place_of_a_first_copy_that_failed() -> None:
+    """One alone: the others wait for that one then."""
+    memory = MemoryLog()
+    found = storing(memory)
+    found.duplicates.begin(content(WEBHOOK))
+    waiting = [asyncio.create_task(found.store(incoming(5.0))) for _ in range(3)]
+    await asyncio.sleep(0)
+    found.duplicates.end(content(WEBHOOK), None)
+    outcomes = await asyncio.gather(*waiting)
+    assert sorted(outcomes) == [PublishOutcome.DUPLICATE, PublishOutcome.DUPLICATE, PublishOutcome.STORED]
+    assert len(memory.webhooks) == 1
 
 
 @given(st.lists(st.integers(0, 9)), st.integers(0, 4))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import socket
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -94,6 +95,22 @@ async def test_idle_connections_give_way_to_new_ones(sent: bytes) -> None:
         assert (await bench.ask(request_bytes(body_of()))).status == 202
         assert [await wire.closed() for wire in wires] == [True] * 20
         assert bench.refused("too_many_connections", "(none)") == 20
+
+
+async def test_many_newcomers_in_one_turn_are_all_served_where_idle_ones_gave_way() -> None:
+    """The idle ones that were closed for the first newcomer are not counted against those that come with it."""
+    async with receiver(max_connections=20) as bench, held(bench, 20, b""):
+        await until(lambda: len(bench.connections) == 20)
+        with contextlib.ExitStack() as stack:
+            newcomers = [stack.enter_context(socket.socket()) for _ in range(10)]
+            for number, each in enumerate(newcomers):
+                # Without a turn of the loop in between: all wait when it comes to accept.
+                each.connect(bench.server.address)
+                each.sendall(request_bytes(body_of(id=f"m{number}")))
+                each.settimeout(0)
+            loop = asyncio.get_running_loop()
+            answers = [await asyncio.wait_for(loop.sock_recv(each, 1000), 5) for each in newcomers]
+        assert [answer.partition(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 202 Accepted"] * 10
 
 
 async def test_over_the_bound_of_connections_new_ones_are_closed(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
 from ingest.connection import Connection
-from tests.support.receiver import Bench, MemoryLog, body_of, receiver, request_bytes, until
+from tests.support.receiver import Bench, MemoryLog, Mood, body_of, receiver, request_bytes, until
 from tests.support.sample_provider import endpoint, with_policy
 
 GENUINE = request_bytes(body_of())
@@ -157,3 +158,26 @@ async def test_one_who_reads_slowly_is_served(monkeypatch: pytest.MonkeyPatch) -
         await wire.send(GENUINE * 20)
         assert [(await wire.answer()).status for _ in range(20)] == [202] * 20
         assert connection_of(bench)._read_timer is None
+
+
+async def test_our_own_delay_is_never_taken_for_the_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our loop keeps a whole request for longer than all of its time, and the log hangs: it is answered at once then.
+
+    To begin its time anew would mean an answer after the provider has gone.
+    """
+    policy = with_policy(answer_by=0.4, broker_wait=0.2, deadline=5.0)
+    original = Connection.data_received
+    delays = [0.5]
+
+    def held_up(self: Connection, data: bytes) -> None:
+        while delays:
+            # Other work of ours, ahead of the handler.
+            asyncio.get_running_loop().call_soon(time.sleep, delays.pop())
+        original(self, data)
+
+    async with receiver(MemoryLog(Mood.HUNG), [endpoint(policy)]) as bench, bench.connect() as wire:
+        monkeypatch.setattr(Connection, "data_received", held_up)
+        began = time.monotonic()
+        await wire.send(GENUINE)
+        assert (await wire.answer()).status == 503
+        assert time.monotonic() - began < 0.5 + 0.4

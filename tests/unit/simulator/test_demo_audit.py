@@ -46,6 +46,13 @@ def test_a_webhook_that_a_person_posted_is_no_finding() -> None:
     assert check_account(replace(EXPECTED, effects=("out1", "out9")), stored).clean
 
 
+def test_an_earlier_attempt_stands_for_the_webhook() -> None:
+    """The receiver answered the acknowledged one as its repeat; without either of them it is lost."""
+    expected = replace(EXPECTED, others={b"w2": frozenset({b"w2, first"})})
+    assert check_account(expected, replace(STORED, webhooks=frozenset({b"w1", b"w2, first"}))).clean
+    assert check_account(expected, replace(STORED, webhooks=frozenset({b"w1"}))).lost == ("message.sent",)
+
+
 @pytest.mark.parametrize(
     ("stored", "finding"),
     [

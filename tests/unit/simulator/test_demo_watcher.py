@@ -110,6 +110,21 @@ async def test_a_record_may_be_seen_before_the_cloud_has_its_answer() -> None:
     assert (watch.confirmed, watch.lost) == (1, 0)
 
 
+@pytest.mark.parametrize("early", [True, False])
+async def test_an_earlier_attempt_in_the_log_confirms_the_webhook(*, early: bool) -> None:
+    """Whether it is seen before or after the acknowledgement; any further attempt is the same webhook."""
+    deliveries = Deliveries()
+    watch = watch_of(deliveries)
+    for step in ("log", "cloud") if early else ("cloud", "log"):
+        if step == "log":
+            watch.take(raw(ASKED))
+        else:
+            deliveries.acknowledge(question(), ASKED + b" ", [ASKED])
+            deliveries.acknowledge(question(), ASKED + b"  ", [ASKED, ASKED + b" "])
+            watch.compare()
+    assert (watch.confirmed, watch.lost, deliveries.size) == (1, 0, 1)
+
+
 async def test_a_webhook_by_get_is_found_by_its_query() -> None:
     """It has no body; what tells it apart is in the target that the record keeps."""
     deliveries = Deliveries()

@@ -87,6 +87,17 @@ def test_a_body_that_was_genuine_too_is_not_looked_for_as_a_forgery() -> None:
     assert deliveries.forged == {content_digest(b"forged alone")}
 
 
+def test_attempts_are_one_webhook() -> None:
+    """The first acknowledged one stands in the books, with what those before it held; a forgery of none is told."""
+    deliveries = Deliveries()
+    deliveries.acknowledge(outgoing(), b"two", [b"one"])
+    deliveries.acknowledge(outgoing(), b"three", [b"one", b"two"])
+    deliveries.forge(outgoing(), b"one")
+    (entry,) = deliveries.acknowledged
+    assert (entry.body, entry.others) == (b"two", frozenset({content_digest(b"one")}))
+    assert deliveries.forged == frozenset()
+
+
 def test_webhooks_by_get_are_told_apart_by_their_queries() -> None:
     """They have no bodies; a body of the same bytes is another thing."""
     deliveries = Deliveries()

@@ -6,7 +6,6 @@ import pytest
 
 from ingest.spool import Spool
 from ingest.spool import spool as module
-from ingest.spool.contract import SpoolUnavailableError
 from tests.support.faulty_files import Disk, FaultyFiles
 from tests.support.spooling import drain, settings, webhook
 
@@ -144,25 +143,6 @@ async def test_damage_in_our_own_segment_closes_the_account() -> None:
     file.data = b"?" + file.data[1:]
     records, damaged = await drain(spool)
     assert (len(records), len(damaged), spool.own, spool.gating) == (1, 1, 0, False)
-    await spool.stop()
-
-
-async def test_a_segment_that_cannot_be_read_is_set_aside_after_three_tries() -> None:
-    """It must not stop those behind it for ever."""
-    disk = Disk()
-    await killed(disk, 1, 2)
-    spool, files = await started(disk)
-    ids = await add(spool, 3)
-    files.fail(times=3, only="read")
-    seen: list[str] = []
-    for _ in range(6):
-        try:
-            records, _ = await drain(spool)
-        except SpoolUnavailableError:
-            continue
-        seen += [record.webhook_id for record in records]
-    assert seen == ids
-    assert spool.status().set_aside == 1
     await spool.stop()
 
 

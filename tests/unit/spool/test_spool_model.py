@@ -13,15 +13,20 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from ingest.spool import Spool
 from ingest.spool.contract import Batch, SpoolError
 from ingest.spool.frame import Found, Scanner, seal_of
+from ingest.spool.sectors import Patience
 from tests.support.faulty_files import Disk, FaultyFiles, File
+from tests.support.spooling import Watch, webhook
 from tests.support.spooling import settings as small
-from tests.support.spooling import webhook
 
 SIZES = st.integers(0, 1200)
+BLOCK = 128
 
 
 class SpoolModel(RuleBasedStateMachine):
-    """`promised` is what was acknowledged and must come back; `flipped` where a byte was damaged."""
+    """`promised` is what was acknowledged and must come back.
+
+    `damaged` has the records of which a byte was flipped, or stands in a block that was dead once, with their places.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +35,9 @@ class SpoolModel(RuleBasedStateMachine):
         self.number = 0
         self.promised: dict[str, bytes] = {}
         self.possible: dict[str, bytes] = {}
-        self.flipped: dict[str, tuple[str, int, int]] = {}
+        self.damaged: dict[str, tuple[str, int, int]] = {}
+        self.rotting: list[File] = []
+        self.watch = Watch()
         self.named: set[str] = set()
         self.places: list[tuple[str, int, int, int]] = []
         self._open()
@@ -38,7 +45,7 @@ class SpoolModel(RuleBasedStateMachine):
     def _open(self) -> None:
         self.disk.capacity = None
         self.files = FaultyFiles(self.disk)
-        self.spool = Spool(small(), files=self.files)
+        self.spool = Spool(small(), files=self.files, patience=Patience(block=BLOCK, most=8, monotonic=self.watch))
         self._run(self.spool.start())
 
     def _run(self, work: Any) -> Any:
@@ -87,6 +94,8 @@ class SpoolModel(RuleBasedStateMachine):
             try:
                 batch = await self.spool.next_batch(records, 1 << 20)
             except SpoolError:
+                # Each try is a second behind the last: a sector is dead, or comes to life in the meantime.
+                self.watch.now += 1
                 continue
             if batch is None:
                 return
@@ -141,6 +150,36 @@ class SpoolModel(RuleBasedStateMachine):
             flipped[at] ^= 1 << random.randrange(8)
             file.data = file.durable = bytes(flipped)
 
+    @rule(seed=st.integers(0, 1 << 16), size=st.integers(1, 3 * BLOCK))
+    def rot(self, seed: int, size: int) -> None:
+        """Let the disk fail to read some bytes; note which records stand in these blocks."""
+        random = Random(seed)
+        with self.disk.lock:
+            segments = self._segments()
+            if not segments:
+                return
+            path, file = random.choice(segments)
+            # Not the block at the end, which may yet get records of which we could not know.
+            blocks = len(file.data) // BLOCK
+            if not blocks:
+                return
+            first = random.randrange(blocks)
+            file.rotten = range(first * BLOCK, min(first * BLOCK + size, blocks * BLOCK))
+            self.rotting.append(file)
+            for at in range(file.rotten.start // BLOCK * BLOCK, -(-file.rotten.stop // BLOCK) * BLOCK):
+                self._note(path, file.data, at)
+
+    @rule()
+    def revive(self) -> None:
+        """Let all be readable again."""
+        self._revive()
+
+    def _revive(self) -> None:
+        with self.disk.lock:
+            for file in self.rotting:
+                file.rotten = range(0)
+            self.rotting.clear()
+
     def _segments(self) -> list[tuple[Path, File]]:
         return [(path, file) for path, file in self.disk.segments() if path.parent.name != "damaged"]
 
@@ -149,7 +188,7 @@ class SpoolModel(RuleBasedStateMachine):
         scan = Scanner(data, 0, seal_of(path.parent.name, segment), whole=True).scan(1 << 20, 1 << 30)
         for item in scan.found:
             if isinstance(item, Found) and item.offset <= at < item.end:
-                self.flipped[item.webhook_id] = (path.parent.name, segment, item.offset)
+                self.damaged[item.webhook_id] = (path.parent.name, segment, item.offset)
 
     def _end(self) -> None:
         self.files.die()
@@ -163,11 +202,11 @@ class SpoolModel(RuleBasedStateMachine):
         assert status.inherited >= 0
 
     def teardown(self) -> None:
-        """Let all come back: a healthy disk, everything drained, every promise kept or named as damaged."""
+        """Let all come back: a disk that takes all, everything drained, each promise kept or named as damaged."""
         try:
             self.files.heal()
             self.disk.capacity = None
-            self._run(self._drain(100_000, 50))
+            self._run(self._drain(1_000, 50))
             assert self.spool.own == 0
             assert not self.spool.gating
             assert self.spool.inherited == 0
@@ -180,14 +219,12 @@ class SpoolModel(RuleBasedStateMachine):
 
     def _restart_and_drain(self) -> None:
         self.restart()
-        self._run(self._drain(100_000, 50))
+        self._run(self._drain(1_000, 50))
 
     def _is_named(self, webhook_id: str) -> bool:
-        if webhook_id not in self.flipped:
-            # A segment that could not be read, three times: it was told as a whole, and its bytes are kept.
-            kept = [file.data for path, file in self.disk.files() if path.parent.name == "damaged"]
-            return bool(self.places) and any(bytes.fromhex(webhook_id) in data for data in kept)
-        worker, segment, offset = self.flipped[webhook_id]
+        if webhook_id not in self.damaged:
+            return False
+        worker, segment, offset = self.damaged[webhook_id]
         named = webhook_id in self.named
         return named or any(w == worker and s == segment and a <= offset < b for w, s, a, b in self.places)
 

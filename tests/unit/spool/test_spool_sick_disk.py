@@ -4,11 +4,13 @@ import asyncio
 import errno
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from ingest.spool import Spool, shelf, writer
+from ingest.spool import spool as module
 from ingest.spool.contract import SpoolUnavailableError
 from ingest.spool.files import OsFiles
 from tests.support.spooling import drain, settings, webhook
@@ -92,7 +94,7 @@ async def test_a_folder_that_is_taken_over_late_is_not_lost_sight_of(
     monkeypatch.setattr(shelf, "DISK_WAIT", 0.1)
     files.listed.clear()
     with pytest.raises(SpoolUnavailableError):
-        await spool._shelf.adopt(gating=False)
+        await spool._shelf.adopt()
     files.listed.set()
     async with asyncio.timeout(5):
         await spool.wait_for_records()
@@ -101,6 +103,59 @@ async def test_a_folder_that_is_taken_over_late_is_not_lost_sight_of(
     assert batch is not None
     assert [record.webhook_id for record in batch.records] == [item.id]
     await spool.done(batch)
+    await spool.stop()
+
+
+async def test_a_disk_that_stalls_at_start_does_not_keep_us_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a dead worker left comes when the disk answers, and gates then as it would have at start (P4)."""
+    before = Spool(settings(tmp_path))
+    await before.start()
+    item = webhook(1)
+    await before.add(item.id, item, 5)
+    await before.stop()
+    files = SickFiles()
+    files.listed.clear()
+    monkeypatch.setattr(shelf, "DISK_WAIT", 0.1)
+    spool = Spool(settings(tmp_path), files=files)
+    await spool.start()
+    assert spool._shelf.head() is None
+    files.listed.set()
+    async with asyncio.timeout(5):
+        await spool.wait_for_records()
+    assert spool.gating
+    await spool.stop()
+
+
+class SlowlyDying(OsFiles):
+    """A real disk that takes its time to say that it cannot read a segment."""
+
+    def read(self, path: Path, offset: int, length: int) -> bytes:
+        """Fail late."""
+        time.sleep(0.1)
+        raise OSError(errno.EIO, f"{length} bytes at {offset} cannot be read", str(path))
+
+
+async def test_a_segment_that_cannot_be_counted_in_time_keeps_nobody_from_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders of workers that die later are taken over all the same."""
+    before = Spool(settings(tmp_path))
+    await before.start()
+    await before.add(webhook(1).id, webhook(1), 5)
+    await before.stop()
+    monkeypatch.setattr(shelf, "DISK_WAIT", 0.05)
+    monkeypatch.setattr(module, "ADOPT_EVERY", 0.05)
+    spool = Spool(settings(tmp_path), files=SlowlyDying())
+    await spool.start()
+    other = Spool(settings(tmp_path))
+    await other.start()
+    await other.add(webhook(2).id, webhook(2), 5)
+    await other.stop()
+    async with asyncio.timeout(20):
+        while len(spool._shelf.inherited) < 2:  # noqa: ASYNC110 - the disk sets no event
+            await asyncio.sleep(0.01)
     await spool.stop()
 
 

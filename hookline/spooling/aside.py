@@ -1,0 +1,108 @@
+"""What was set aside in `damaged/`: whose bytes they are, and which webhooks in them are whole. Blocks.
+
+A file holds one stretch of a segment, or a whole segment. Frames are sealed to the worker, the segment and the place in
+it; the name of the file says all three, so that they are checked here as where they were written.
+"""
+
+import contextlib
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hookline.spooling.survey import SetAside
+from ingest.spool.codec import NotAPayloadError, decode_webhook
+from ingest.spool.contract import Damaged, Place, Spooled
+from ingest.spool.frame import Bad, Found, Scanner, seal_of
+from ingest.spool.segments import DAMAGED
+
+_NAME = re.compile(r"(?P<worker>w-[0-9a-f]{16})-(?P<segment>\d{16})(?:-(?P<offset>\d{12,20})\.bin|\.seg)", re.ASCII)
+_ALL = 1 << 62
+_NOTE = ".gaps"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds, in order: webhooks that are whole, and bytes that are none."""
+
+    items: Sequence[Spooled | Damaged] = ()
+
+    @property
+    def whole(self) -> Sequence[Spooled]:
+        """The webhooks that can be read."""
+        return [item for item in self.items if isinstance(item, Spooled)]
+
+    @property
+    def broken(self) -> Sequence[Damaged]:
+        """The stretches that cannot."""
+        return [item for item in self.items if isinstance(item, Damaged)]
+
+
+def files_of(root: Path) -> Sequence[Path]:
+    """Return the files that were set aside, sorted, without the notes beside them. Raises OSError."""
+    folder = root / DAMAGED
+    if not folder.is_dir():
+        return []
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISREG(path.lstat().st_mode) and path.suffix != _NOTE:
+                found.append(path)
+    return found
+
+
+def place_of(name: str) -> Place | None:
+    """Return where the bytes of a file stood first; None for a name that the spool gives to none."""
+    match = _NAME.fullmatch(name)
+    return Place(match["worker"], int(match["segment"]), int(match["offset"] or 0)) if match else None
+
+
+def contents_of(place: Place, data: bytes) -> Contents:
+    """Return what stands in bytes that stood at a place."""
+    scan = Scanner(data, place.offset, seal_of(place.worker, place.segment), whole=True).scan(_ALL, _ALL)
+    items = [_item(place, found) for found in scan.found]
+    if scan.torn:
+        torn = Place(place.worker, place.segment, scan.end)
+        items.append(Damaged(torn, scan.torn, None, "the bytes end inside a frame", tail=True))
+    return Contents(items)
+
+
+def note_of(path: Path) -> Path:
+    """Return the note that may stand beside a file: which of its bytes the disk could not read."""
+    return path.with_suffix(_NOTE)
+
+
+def read(path: Path, place: Place | None) -> tuple[bytes, Contents]:
+    """Return the bytes of a file and what they hold. Where the disk cannot read them all of it is damaged.
+
+    Raises FileNotFoundError, PermissionError.
+    """
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as error:
+        where = place or Place(path.name, 0, 0)
+        unread = Damaged(where, path.stat().st_size, None, f"cannot be read: {error.strerror}")
+        return b"", Contents((unread,))
+    return data, Contents() if place is None else contents_of(place, data)
+
+
+def looked_at(path: Path) -> SetAside:
+    """Return what a file holds, in numbers. Raises OSError."""
+    try:
+        data, contents = read(path, place_of(path.name))
+    except FileNotFoundError:
+        return SetAside(path.name, 0)
+    return SetAside(path.name, len(data), tuple(one.webhook_id for one in contents.whole))
+
+
+def _item(place: Place, found: Found | Bad) -> Spooled | Damaged:
+    at, length = Place(place.worker, place.segment, found.offset), found.end - found.offset
+    if isinstance(found, Bad):
+        return Damaged(at, length, found.webhook_id, found.reason)
+    try:
+        return Spooled(at, length, found.webhook_id, decode_webhook(found.payload))
+    except NotAPayloadError as error:
+        return Damaged(at, length, found.webhook_id, str(error))

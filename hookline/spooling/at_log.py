@@ -1,0 +1,81 @@
+"""The log as the commands of the spool open it, and what publishing needs beside it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from broker.log import Log
+from broker.opening import open_log
+from hookline.called import command
+from hookline.configuration.config import Config
+from hookline.errors import CommandError
+from ingest.draining import Tools
+from ingest.metrics import IngestMetrics
+from ingest.normalizing import events_of
+from ingest.publisher import Publisher, unrecognized
+from ingest.spool.contract import Spooled
+from providers.contract import Account, Provider
+from providers.registry import provider
+from schemas.events import Event
+
+_START_WAIT = 30.0
+_STOP_WAIT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An account whose webhooks can be normalized. Its keys are not needed for that."""
+
+    account: Account
+    provider: Provider
+
+
+@asynccontextmanager
+async def tools(config: Config, wait: float) -> AsyncGenerator[Tools]:
+    """Give what publishing needs, with the log open. Raises LogError, CommandError after `wait` seconds."""
+    log = open_log(config.broker, ingesting=False)
+    wait = min(wait, _START_WAIT)
+    try:
+        async with asyncio.timeout(wait):
+            await log.start()
+    except TimeoutError:
+        raise CommandError(f"{named(config)} did not open within {wait:g} s; {advice()}") from None
+    metrics = IngestMetrics(CollectorRegistry())
+    try:
+        yield Tools(log=log, publisher=Publisher(log, metrics), accounts=_accounts(config), metrics=metrics)
+    finally:
+        await _stop(log)
+
+
+def events_of_spooled(spooled: Spooled, tools: Tools) -> Sequence[Event]:
+    """Return the events of a webhook of the spool; one `unrecognized` where its account is not configured."""
+    webhook, name = spooled.webhook, spooled.webhook_id
+    known = tools.accounts.get(webhook.account)
+    if known is None or known.account.provider != webhook.provider:
+        return (unrecognized(webhook, name, "account_not_configured"),)
+    return events_of(known.provider, known.account, webhook, name, tools.metrics)
+
+
+def named(config: Config) -> str:
+    """Return which log it is."""
+    return f"the log at {config.broker.url}"
+
+
+def advice() -> str:
+    """Return what to do where the log does not take anything."""
+    return f"nothing is lost: `{command('doctor')}` says what the log lacks; then run this again"
+
+
+async def _stop(log: Log) -> None:
+    # What is published is confirmed; a log that does not end in time takes nothing with it.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_STOP_WAIT):
+            await log.stop()
+
+
+def _accounts(config: Config) -> Mapping[str, Known]:
+    return {name: Known(account, provider(account.provider)) for name, account in config.accounts.items()}
