@@ -91,7 +91,7 @@ class Evidence:
     @property
     def telling(self) -> float:
         """An append that had less time than this and did not make it says nothing about the cluster."""
-        return self.patience
+        return self._usual.telling
 
     def stuck_at(self) -> float:
         """Return when the appends that wait will have waited too long, if nothing is confirmed before."""

@@ -18,6 +18,10 @@ MOST_SECONDS = 0.6
 TIMES = 2.0
 """The limit, in times of what is usual."""
 
+MOST_TELLING_SECONDS = 0.75
+"""An append that waited for so long and is not confirmed says something in any case."""
+
+_TELLING_TIMES = 4.0
 _WEIGHT = 1 / 8
 
 
@@ -32,6 +36,14 @@ class Usual:
     def limit(self) -> float:
         """The seconds after which silence is suspicious."""
         return min(MOST_SECONDS, max(LEAST_SECONDS, TIMES * self.seconds))
+
+    @property
+    def telling(self) -> float:
+        """The seconds that an append needs before its failure says something.
+
+        It may wait behind a request that is on its way, and then for its own: what is silence for all is not for one.
+        """
+        return min(MOST_TELLING_SECONDS, max(LEAST_SECONDS, _TELLING_TIMES * self.seconds))
 
     def learn(self, began: float, confirmed: float) -> None:
         """Take an append into account that began and was confirmed at these times."""
