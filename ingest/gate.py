@@ -37,7 +37,7 @@ class Gate:
     def __init__(self, log: Log, spool: Spool | None) -> None:
         self._log = log
         self._spool = spool
-        self._holding = False
+        self._holding = self._leaving = False
         # In the order in which they came, which is the order in which they go on.
         self._queue: dict[asyncio.Future[None], None] = {}
         self._waiting: dict[asyncio.Timeout, None] = {}
@@ -76,7 +76,9 @@ class Gate:
 
     async def direct(self) -> bool:
         """Return whether this webhook goes to the log directly. Waits for HOLD_WAIT seconds at most."""
-        if self._holding or self._queue:
+        if self._spool is None:
+            return True
+        if self._holding or self._leaving or self._queue:
             await self._take_turn()
         if self._waiting and self._log.state is not LogState.HEALTHY:
             await self._let_earlier_ones_leave()
@@ -89,22 +91,31 @@ class Gate:
             await asyncio.wait([ticket], timeout=HOLD_WAIT)
         finally:
             del self._queue[ticket]
-            if not self._holding:
-                self._wake_next()
+            self._wake_next()
 
     def _wake_next(self) -> None:
+        if self._holding or self._leaving:
+            return
         first = next(iter(self._queue), None)
         if first is not None and not first.done():
             first.set_result(None)
 
     async def _let_earlier_ones_leave(self) -> None:
-        """Send those to the spool that wait for the log, and let them be there before the one that found out."""
+        """Send those to the spool that wait for the log, and let them be there before the one that found out.
+
+        Who comes meanwhile waits behind that one.
+        """
         earlier = tuple(self._waiting)
         self._end_waiting()
-        for _ in range(_TURNS):
-            if not any(scope in self._waiting for scope in earlier):
-                return
-            await asyncio.sleep(0)
+        self._leaving = True
+        try:
+            for _ in range(_TURNS):
+                if not any(scope in self._waiting for scope in earlier):
+                    return
+                await asyncio.sleep(0)
+        finally:
+            self._leaving = False
+            self._wake_next()
 
     @contextlib.asynccontextmanager
     async def while_healthy(self) -> AsyncGenerator[None]:

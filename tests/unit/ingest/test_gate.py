@@ -1,12 +1,15 @@
 """The order at the gate: whoever came first goes first, whichever way it is (P4)."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.log import Log, LogState, Position
 from ingest.gate import Gate
@@ -73,6 +76,67 @@ async def test_those_that_wait_for_a_log_that_turns_sick_reach_the_spool_in_thei
         await until(lambda: bench.server.drained == 11)
         bodies = [webhook.body for webhook in memory.webhooks]
         assert bodies == [body_of(id=f"m{number}") for number in range(11)]
+
+
+TURNS = st.integers(0, 6)
+
+
+@given(leaving=st.lists(TURNS, min_size=1, max_size=6), coming=st.lists(TURNS, min_size=2, max_size=20))
+def test_whoever_comes_while_earlier_ones_leave_the_log_stays_behind_whoever_came_first(
+    leaving: list[int], coming: list[int]
+) -> None:
+    """However many turns of the loop the earlier ones take to leave, and in which turns the others come."""
+    called, passed = asyncio.run(hand_over(leaving, coming))
+    assert passed == called
+
+
+async def hand_over(leaving: Sequence[int], coming: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return in which order newcomers called the gate and passed it, while earlier ones leave a sick log."""
+    parts = Parts()
+    gate = parts.gate
+    called: list[int] = []
+    passed: list[int] = []
+
+    async def wait_for_log(turns: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with gate.while_healthy():
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await take(turns)
+
+    async def come(number: int, turns: int) -> None:
+        await take(turns)
+        called.append(number)
+        assert not await gate.direct()
+        passed.append(number)
+
+    async def take(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for turns in leaving:
+            group.create_task(wait_for_log(turns))
+        await asyncio.sleep(0)
+        parts.state = LogState.SUSPECT
+        for number, turns in enumerate(coming):
+            group.create_task(come(number, turns))
+    return called, passed
+
+
+async def test_without_a_spool_nobody_is_sent_away_from_a_suspected_log() -> None:
+    """There is no other place: who waits goes on waiting, and who comes goes there too."""
+    memory = MemoryLog(gate=asyncio.Event())
+    async with receiver(memory) as bench:
+        assert memory.gate is not None
+        first = asyncio.create_task(bench.ask(request_bytes(body_of(id="first"))))
+        await until(lambda: memory.appending == 1)
+        memory.suspect = True
+        second = asyncio.create_task(bench.ask(request_bytes(body_of(id="second"))))
+        await until(lambda: memory.appending == 2)
+        memory.gate.set()
+        assert {(await first).status, (await second).status} == {POLICY.success_status}
 
 
 async def test_a_new_hold_sends_those_that_wait_to_the_spool_in_their_order_and_keeps_newcomers(
