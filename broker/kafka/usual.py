@@ -5,8 +5,9 @@ both would call the far one suspect for ever, so that every webhook went through
 is usual, between two bounds. The upper one stays below the shortest time that a provider's policy leaves to the log
 (0.8 s, Telnyx), so that a cluster that hangs is noticed in time whatever was learned.
 
-What is usual is learned from one append at a time: one that began after the last that taught something. However many
-wait through a hang, it teaches once. And what takes longer than the upper bound teaches nothing: no limit would help.
+What is usual is learned from each record or batch that is confirmed, also where nobody waits for it any more, but from
+one at a time: one that was handed over after the last that taught something. However many wait through a hang, it
+teaches once. And what takes longer than the upper bound teaches nothing: no limit would help.
 """
 
 LEAST_SECONDS = 0.25
@@ -26,7 +27,7 @@ _WEIGHT = 1 / 8
 
 
 class Usual:
-    """Learns from appends that were confirmed. Times are seconds of one monotonic clock."""
+    """Learns from records that were confirmed. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -46,7 +47,7 @@ class Usual:
         return min(MOST_TELLING_SECONDS, max(LEAST_SECONDS, _TELLING_TIMES * self.seconds))
 
     def learn(self, began: float, confirmed: float) -> None:
-        """Take an append into account that began and was confirmed at these times."""
+        """Take a record into account that was handed over and confirmed at these times."""
         took = confirmed - began
         if began < self._learned_at or took >= MOST_SECONDS:
             return
