@@ -21,9 +21,6 @@ STRIKES = 3
 
 _NEVER = float("inf")
 
-UNNOTED = 0
-"""The number of no append."""
-
 UNPROVEN = "Kafka is back but has confirmed nothing yet"
 
 
@@ -91,7 +88,7 @@ class Evidence:
     @property
     def telling(self) -> float:
         """An append that had less time than this and did not make it says nothing about the cluster."""
-        return self.patience
+        return self._usual.telling
 
     def stuck_at(self) -> float:
         """Return when the appends that wait will have waited too long, if nothing is confirmed before."""
@@ -116,17 +113,17 @@ class Evidence:
     def _find_oldest(self) -> None:
         self._oldest = next(iter(self._flights.values()), _NEVER)
 
-    def stored(self, now: float) -> None:
-        """Note that the cluster confirmed a record, perhaps too late for who had waited."""
-        self.confirmed_at = now
+    def stored(self, now: float, handed_over: float | None = None) -> None:
+        """Note that the cluster confirmed a record, perhaps too late for who had waited.
 
-    def confirmed(self, now: float, flight: int = UNNOTED) -> None:
-        """Note that an append was confirmed as a whole and in time: every suspicion ends.
-
-        Its flight, where it is noted, teaches what is usual.
+        When it was handed over, where that is known, teaches what is usual.
         """
-        if (began := self._flights.get(flight)) is not None:
-            self._usual.learn(began, now)
+        self.confirmed_at = now
+        if handed_over is not None:
+            self._usual.learn(handed_over, now)
+
+    def confirmed(self, now: float) -> None:
+        """Note that an append was confirmed as a whole and in time: every suspicion ends."""
         self.proven = True
         self._struck, self._strikes = "", 0
         self._lacking = ""

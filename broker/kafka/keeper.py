@@ -151,8 +151,8 @@ class Keeper:
             raise
         return line
 
-    def _stored(self) -> None:
-        self.evidence.stored(monotonic())
+    def _stored(self, handed_over: float) -> None:
+        self.evidence.stored(monotonic(), handed_over)
 
     async def _watch(self, line: Line) -> None:
         """Return when the line is given up. Asks the cluster at a doubt, and when nothing was confirmed lately."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection, Sequence
+from time import monotonic
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -44,8 +45,11 @@ def new_producer(connection: Connection) -> AIOKafkaProducer:
 class Line:
     """A started producer. `confirmed` tells that an append succeeded on it; `records` and `bytes` are in flight."""
 
-    def __init__(self, producer: AIOKafkaProducer, on_stored: Callable[[], None]) -> None:
-        """Take the producer, and who is told of each record that the cluster confirms, late ones too."""
+    def __init__(self, producer: AIOKafkaProducer, on_stored: Callable[[float], None]) -> None:
+        """Take the producer, and who is told of each record that the cluster confirms, late ones too.
+
+        Told is when it was handed over, on the monotonic clock.
+        """
         self.producer = producer
         self.confirmed = False
         self.tried_at = float("-inf")
@@ -182,13 +186,14 @@ class Line:
 
     def _hold(self, sent: Sent, records: int, size: int) -> Sent:
         """Let go of so many reserved records and bytes when their future is done."""
+        handed_over = monotonic()
 
         def over(done: Sent) -> None:
             self._pending.discard(done)
             self._count(-records, -size)
             # Nobody may be waiting any more; an error that nobody reads would be reported as a leak.
             if not done.cancelled() and done.exception() is None:
-                self._on_stored()
+                self._on_stored(handed_over)
 
         self._pending.add(sent)
         sent.add_done_callback(over)

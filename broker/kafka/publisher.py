@@ -13,7 +13,7 @@ from time import monotonic
 from broker.kafka.bulk import Bulk, is_bulk
 from broker.kafka.connection import Connection, Names
 from broker.kafka.errors import PERHAPS_OF_THE_RECORD, REFUSED, TRANSIENT, UNWELL, words
-from broker.kafka.evidence import UNNOTED, UNPROVEN, Verdict
+from broker.kafka.evidence import UNPROVEN, Verdict
 from broker.kafka.keeper import Keeper
 from broker.kafka.line import Line, Sent
 from broker.log import LogUnavailableError, Partition, Position, RecordRefusedError
@@ -59,12 +59,10 @@ class Publisher:
         evidence, began = self._keeper.evidence, _loop_time()
         flight = evidence.began(monotonic())
         self._watch_flights()
-        bulk = is_bulk(records)
-        store = self._store_many if bulk else self._store
+        store = self._store_many if is_bulk(records) else self._store
         try:
             positions = await store(line, records, _Deadline(began, began + wait))
-            # How long many records take says nothing of what is usual for a webhook.
-            self._confirmed(line, UNNOTED if bulk else flight)
+            self._confirmed(line)
         finally:
             evidence.ended(flight)
         return positions
@@ -158,10 +156,10 @@ class Publisher:
 
     # --- evidence
 
-    def _confirmed(self, line: Line, flight: int) -> None:
+    def _confirmed(self, line: Line) -> None:
         line.confirmed = True
         if self._keeper.line is line:
-            self._keeper.evidence.confirmed(monotonic(), flight)
+            self._keeper.evidence.confirmed(monotonic())
 
     def _too_slow(self, line: Line, deadline: "_Deadline", what: str) -> LogUnavailableError:
         if _loop_time() - deadline.began >= self._keeper.evidence.telling:

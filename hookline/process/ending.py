@@ -35,7 +35,7 @@ def run_to_end(work: Coroutine[Any, Any, int], flush: Callable[[float], object])
         except Exception as error:  # noqa: BLE001 - told here, since what closes next may hang
             status = report(error)
         limit.begin(status)
-        _end_at_once_on_signals(runner.get_loop(), status)
+        _ignore_signals(runner.get_loop())
     return status
 
 
@@ -69,8 +69,12 @@ class _Limit:
         os._exit(self._status)
 
 
-def _end_at_once_on_signals(loop: asyncio.AbstractEventLoop, status: int) -> None:
-    """Keep the status where one more signal comes: a loop that closes gives signals back to the system's default."""
+def _ignore_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """Keep the status where one more signal comes: the end is near, and has nothing left to cut short.
+
+    A loop that closes, and an interpreter that ends, give handlers back to the system's default, which kills. What is
+    ignored stays so.
+    """
     for number in ENDING:
         loop.remove_signal_handler(number)
-        signal.signal(number, lambda _number, _frame: os._exit(status))
+        signal.signal(number, signal.SIG_IGN)

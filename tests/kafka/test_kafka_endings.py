@@ -23,7 +23,7 @@ class Lines:
 
     def new(self, held: int = 0) -> Line:
         """Return a line with so many bytes in flight."""
-        line = Line(None, lambda: None)
+        line = Line(None, lambda _: None)
         line.bytes = held
         line.producer = line
         self.made.append(line)

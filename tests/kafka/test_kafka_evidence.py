@@ -195,7 +195,8 @@ def use(evidence: Evidence, took: float, times: int, now: float) -> tuple[float,
     for _ in range(times):
         flight, now = evidence.began(now), now + took
         doubted = evidence.verdict(now).state is LogState.SUSPECT
-        evidence.confirmed(now, flight)
+        evidence.stored(now, now - took)
+        evidence.confirmed(now)
         evidence.ended(flight)
     return now, doubted
 
@@ -218,7 +219,8 @@ def test_an_outage_is_noticed_in_time_whatever_was_learned(steps: list[tuple[str
     for step, pause in steps:
         now += pause
         if step == "confirmed" and flights:
-            evidence.confirmed(now, flights[0])
+            evidence.stored(now, now - pause)
+            evidence.confirmed(now)
             evidence.ended(flights.pop(0))
         else:
             take(evidence, step, flights, now)
@@ -226,13 +228,9 @@ def test_an_outage_is_noticed_in_time_whatever_was_learned(steps: list[tuple[str
     assert evidence.verdict(now + MOST_SECONDS).state is LogState.SUSPECT
 
 
-def test_an_append_of_a_producer_that_was_given_up_teaches_nothing() -> None:
-    """Its number is forgotten."""
+def test_a_record_that_is_confirmed_too_late_teaches_too() -> None:
+    """Else a far log, which nobody waits for that long, would never be known."""
     evidence, _ = seen()
-    flight = evidence.began(1.0)
-    evidence.away("given up", 1.1)
-    evidence.confirmed(1.5, flight)
-    assert evidence.patience == LEAST_SECONDS
-    for _ in range(20):
-        evidence.confirmed(1.5, flight)
-    assert evidence.patience == LEAST_SECONDS
+    for second in range(20):
+        evidence.stored(second + 0.3, float(second))
+    assert evidence.patience > 0.3

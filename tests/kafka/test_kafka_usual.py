@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.kafka.usual import LEAST_SECONDS, MOST_SECONDS, TIMES, Usual
+from broker.kafka.usual import LEAST_SECONDS, MOST_SECONDS, MOST_TELLING_SECONDS, TIMES, Usual
 from providers.registry import PROVIDERS
 
 TIMES_TAKEN = st.floats(0, 60)
@@ -27,6 +27,7 @@ def test_the_limit_stays_between_its_bounds(appends: list[tuple[float, float]]) 
         now += pause
         usual.learn(now, now + took)
         assert LEAST_SECONDS <= usual.limit <= MOST_SECONDS
+        assert usual.limit <= usual.telling <= MOST_TELLING_SECONDS
 
 
 @given(st.floats(0, MOST_SECONDS, exclude_max=True), st.lists(st.floats(0, MOST_SECONDS), max_size=30))
@@ -58,6 +59,12 @@ def test_all_that_waited_through_one_hang_teach_once(waited: list[float]) -> Non
     assert usual.seconds == once.seconds
 
 
+def test_on_a_far_cluster_an_append_may_wait_behind_another_one() -> None:
+    """On a near one a quarter of a second is enough to be told."""
+    assert learned(*[0.32] * 10).telling > 2 * 0.32
+    assert learned(*[0.01] * 10).telling == LEAST_SECONDS
+
+
 def test_a_cluster_that_is_quick_again_is_believed_soon() -> None:
     """The limit falls with what is seen."""
     assert learned(*[0.5] * 50).limit == MOST_SECONDS
@@ -68,4 +75,5 @@ def test_the_upper_bound_leaves_time_for_the_spool() -> None:
     """It is well below the shortest time that any provider's policy leaves to the log."""
     shortest = min(each.policy.broker_wait for each in PROVIDERS.values())
     assert shortest * 0.75 >= MOST_SECONDS
+    assert shortest > MOST_TELLING_SECONDS, "a producer that never confirms is noticed by what waits for it in vain"
     assert TIMES > 1

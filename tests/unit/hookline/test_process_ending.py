@@ -87,6 +87,13 @@ def test_a_signal_while_it_closes_keeps_the_status(loop: str, number: signal.Sig
     assert run(loop, f"{later}; {HANG}; return 3")[0] == 3
 
 
+@LOOPS
+def test_signals_stay_ignored_until_the_interpreter_has_ended(loop: str) -> None:
+    """It gives handlers back to the system's default, which kills, before it ends."""
+    ask = "import atexit, signal; atexit.register(lambda: print(*map(int, map(signal.getsignal, (2, 15)))))"
+    assert run(loop, f"{ask}; return 0")[1] == ["closed", "1", "1"]
+
+
 @pytest.mark.parametrize("command", [("ingest",), ("run",), ("consume", "auto-reply"), ("ingest", "--workers", "2")])
 async def test_a_resolver_that_does_not_answer_holds_no_process(tmp_path: Path, command: tuple[str, ...]) -> None:
     """Kafka's name is being looked up by a thread that nobody can end."""

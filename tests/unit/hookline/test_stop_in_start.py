@@ -107,7 +107,7 @@ async def test_a_second_signal_during_a_stopped_start_ends_at_once(
     """With status 0."""
     with locked(desk.folder / "log.db"):
         async with started(desk, "ingest", drain_listen=30.0) as running:
-            await until(lambda: _answers(running))
+            await until(lambda: _listens(running))
             running.process.send_signal(first)
 
             async def stopping() -> bool:
