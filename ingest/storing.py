@@ -76,14 +76,16 @@ class Storing:
 
     async def _first(self, incoming: Incoming) -> PublishOutcome:
         self.duplicates.begin(incoming.content)
-        came_at = None
+        came_at = spooled = None
         try:
             outcome = await self._store(incoming)
             if outcome.durable:
                 came_at = incoming.webhook.received_at.timestamp()
+            if outcome is PublishOutcome.SPOOLED:
+                spooled = incoming.id
             return outcome
         finally:
-            self.duplicates.end(incoming.content, came_at)
+            self.duplicates.end(incoming.content, came_at, spooled)
 
     async def _store(self, incoming: Incoming) -> PublishOutcome:
         if await self.gate.direct():

@@ -259,3 +259,26 @@ async def test_under_overload_the_retry_status_comes_before_any_work() -> None:
         answer = await bench.ask(request_bytes(body_of(), secret="wrong"))
         assert (answer.status, answer.headers["retry-after"]) == (503, "7")
         assert bench.value("webhooks_total", account="main", outcome="overloaded") == 1
+
+
+@pytest.mark.parametrize(("ruined", "again"), [(b"m1", {1}), (bytes.fromhex("d7484b01"), {0, 1, 2})])
+async def test_a_repeat_heals_a_record_that_is_damaged_in_the_spool(
+    tmp_path: Path, ruined: bytes, again: set[int]
+) -> None:
+    """With its id known that one is stored anew, without it all that waited: nothing acknowledged is lost."""
+    memory = MemoryLog(Mood.AWAY)
+    async with spooling(tmp_path, memory) as bench:
+        for number in range(3):
+            await bench.ask(numbered(number))
+        ((segment, data),) = [(path, path.read_bytes()) for path in tmp_path.glob("w-*/*.seg")]
+        at = data.rindex(ruined, 0, data.index(b"m2") - len(ruined)) if ruined == b"m1" else data.rindex(ruined)
+        segment.write_bytes(data[:at] + b"X" + data[at + 1 :])
+        memory.mood = Mood.WELL
+        await until(lambda: bench.server._storing.gate.open)
+        before = len(memory.webhooks)
+        assert before == 2
+        for number in range(3):
+            assert (await bench.ask(numbered(number))).status == POLICY.success_status
+        bodies = [webhook.body for webhook in memory.webhooks]
+        assert {body_of(id=f"m{number}") for number in range(3)} == set(bodies)
+        assert set(bodies[before:]) == {body_of(id=f"m{number}") for number in again}
