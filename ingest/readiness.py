@@ -85,7 +85,9 @@ def _without_log(facts: Facts) -> Readiness:
         return Readiness(ready=False, degraded=not starting, reason=reason)
     trouble = _trouble(facts.spool, facts.alarm_age)
     if trouble is not None and trouble in _NO_ROOM:
-        return Readiness(ready=False, degraded=True, reason=trouble)
+        # With nothing in the spool that it could overtake, a webhook proves a suspected log, as without a spool.
+        may_take = facts.state is LogState.SUSPECT and not facts.spool.gating
+        return Readiness(ready=may_take, degraded=True, reason=trouble)
     return Readiness(ready=True, degraded=True, reason=reason)
 
 

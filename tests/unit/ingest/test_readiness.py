@@ -75,6 +75,14 @@ def test_a_full_spool_whose_records_do_not_gate_takes_nothing_out() -> None:
     assert judge(replace(WELL, spool=spool)).ready
 
 
+@pytest.mark.parametrize("gating", [True, False])
+def test_a_suspect_log_with_a_full_spool_is_ready_where_nothing_waits_in_it(*, gating: bool) -> None:
+    """A webhook goes to the log then, and is what proves it."""
+    spool = replace(EMPTY, gating=gating, full=True)
+    found = judge(replace(WELL, state=LogState.SUSPECT, spool=spool))
+    assert found == Readiness(ready=not gating, degraded=True, reason=ReadinessReason.SPOOL_FULL)
+
+
 def test_what_waits_too_long_in_the_spool_raises_an_alarm() -> None:
     """Older than `alarm_age`: degraded; up to it: not."""
     assert judge(replace(WELL, spool=replace(EMPTY, oldest_age=301.0))).reason == ReadinessReason.SPOOL_OLD

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from ingest.settings import SpoolSettings
+from ingest.spool.files import OsFiles
 from ingest.spool.spool import Spool
 from schemas.events import WebhookUnrecognized
 from schemas.records import Record
@@ -174,6 +176,34 @@ async def test_a_full_spool_gets_the_retry_status(tmp_path: Path) -> None:
         bench.memory.mood = Mood.WELL
         await until(lambda: bench.server._storing.gate.open)
         assert (await bench.ask(numbered(1))).status == POLICY.success_status
+
+
+class Kept(OsFiles):
+    """A disk on which no segment can be removed."""
+
+    def unlink(self, path: Path) -> None:
+        """Fail for segments."""
+        if path.suffix == ".seg":
+            raise OSError(errno.EPERM, "not permitted")
+        super().unlink(path)
+
+
+async def test_a_spool_that_is_full_of_what_is_published_is_passed_by(tmp_path: Path) -> None:
+    """Its segments cannot be removed, the log is only suspected: an append proves it, and nothing is overtaken."""
+    memory = MemoryLog(Mood.AWAY)
+    spool = Spool(SpoolSettings(dir=str(tmp_path), max_bytes=1000), clock=lambda: NOW, files=Kept())
+    async with receiver(memory, [endpoint()], spool=spool) as bench:
+        number = 0
+        while (await bench.ask(numbered(number))).status == POLICY.success_status:
+            number += 1
+        assert not memory.webhooks
+        memory.mood = Mood.WELL
+        await until(lambda: not spool.gating)
+        assert spool.status().full
+        memory.suspect = True
+        assert bench.server.readiness().ready
+        assert (await bench.ask(numbered(number))).status == POLICY.success_status
+        assert len(memory.webhooks) == number + 1
 
 
 async def test_one_record_that_the_log_refuses_does_not_stop_those_behind_it(tmp_path: Path) -> None:
