@@ -13,7 +13,7 @@ repeated, and whether whole or one by one, the first copies of a key's records s
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
 
@@ -21,6 +21,7 @@ import structlog
 
 from broker.background import keep_going
 from broker.log import Log, LogState
+from ingest.duplicates import Duplicates
 from ingest.gate import HOLD_WAIT, Gate
 from ingest.metrics import IngestMetrics
 from ingest.normalizing import events_of
@@ -72,13 +73,17 @@ class Known(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a drain works with. `busy` tells how many seconds the event loop lags behind its timers."""
+    """What a drain works with. `busy` tells how many seconds the event loop lags behind its timers.
+
+    `duplicates` is told what left the spool, and what was found damaged in it; a process that receives nothing has none.
+    """
 
     log: Log
     publisher: Publisher
     accounts: Mapping[str, Known]
     metrics: IngestMetrics
     busy: Callable[[], float] = lambda: 0.0
+    duplicates: Duplicates = field(default_factory=lambda: Duplicates(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,8 @@ class Drain:
                 # What was accepted is still being written.
                 return self._flowing
             batch = ready.batch
+            # At once, and not when the batch is done: a repeat that comes meanwhile may be the last one.
+            self._forget_damaged(batch)
             self._look_ahead(batch)
             refused = await self._publish(ready)
             if refused is None:
@@ -172,12 +179,18 @@ class Drain:
                 return False
             self._most = min(MOST_RECORDS, 2 * self._most)
             await self._spool.done(batch, refused)
+            # Refused ones too: a repeat would be refused again.
+            self._tools.duplicates.drained(record.webhook_id for record in batch.records)
         except SpoolError as error:
             _log.error("spool_not_read", reason=str(error))
             return False
         self.drained += len(batch.records)
         self._tools.metrics.drained(len(batch.records))
         return True
+
+    def _forget_damaged(self, batch: Batch) -> None:
+        for damaged in batch.damaged:
+            self._tools.duplicates.damaged(damaged.webhook_id)
 
     # --- reading and preparing
 

@@ -9,6 +9,9 @@ else, a new state of the same message say, and is stored (P11). The path does no
 spelling or another. So the attempt at another URL of the same account is a repeat, unless its query differs: a query
 can carry data.
 
+What waits in the spool is known until it is drained, or until its record is found damaged there: then the provider's
+next attempt heals it, and must not be taken for a repeat of bytes that nobody can read any more.
+
 The window is memory of one process. It holds no more than its size, and there are no more futures than webhooks in
 flight; whoever waits for one waits no longer than until it has to be answered. After a restart or at another worker a
 repeat is stored again under the same ids. One whose proof is too old by then is refused there: no provider sends such
@@ -18,6 +21,7 @@ a one, see `docs/threat-model.md`.
 import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import structlog
 
@@ -61,6 +65,8 @@ class Duplicates:
     def __init__(self, size: int) -> None:
         self._size = size
         self._stored: OrderedDict[Content, float] = OrderedDict()
+        # By the ids of webhooks in the spool. What the window has forgotten stands here a little longer.
+        self._spooled: OrderedDict[str, Content] = OrderedDict()
         self._on_way: dict[Content, asyncio.Future[bool]] = {}
 
     def stored_at(self, content: Content) -> float | None:
@@ -75,13 +81,36 @@ class Duplicates:
         """Note that a first copy is on its way. `end` has to follow."""
         self._on_way[content] = asyncio.get_running_loop().create_future()
 
-    def end(self, content: Content, came_at: float | None) -> None:
-        """Note that a copy which came at `came_at` Unix seconds is durable now; None: that it is not."""
+    def end(self, content: Content, came_at: float | None, spooled: str | None = None) -> None:
+        """Note that a copy which came at `came_at` Unix seconds is durable now; None: that it is not.
+
+        `spooled`: its webhook id, where it is durable in the spool only.
+        """
         waiting = self._on_way.pop(content, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(came_at is not None)
-        if came_at is None or not self._size:
+        if came_at is None or not self._size or spooled in self._spooled:
+            # Two contents of one id (another query, say) cannot be told apart in the spool: the later one is not kept.
             return
         self._stored[content] = came_at
         if len(self._stored) > self._size:
             self._stored.popitem(last=False)
+        if spooled is not None:
+            self._spooled[spooled] = content
+            if len(self._spooled) > self._size:
+                self._spooled.popitem(last=False)
+
+    def drained(self, webhook_ids: Iterable[str]) -> None:
+        """Note that these left the spool: they are in the log, or it refused them for good."""
+        for webhook_id in webhook_ids:
+            self._spooled.pop(webhook_id, None)
+
+    def damaged(self, webhook_id: str | None) -> None:
+        """Forget a webhook whose record in the spool is damaged; None, for an id that is lost too: all that wait there.
+
+        A repeat of it is stored again then. Of one that is sound all the same there is a second copy, under its id.
+        """
+        for lost in [webhook_id] if webhook_id is not None else list(self._spooled):
+            content = self._spooled.pop(lost, None)
+            if content is not None:
+                self._stored.pop(content, None)

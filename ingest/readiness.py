@@ -66,7 +66,7 @@ def judge(facts: Facts) -> Readiness:
         # Only some webhooks are too large for the topic; a receiver taken out would never learn of its cure.
         return Readiness(ready=True, degraded=True, reason=ReadinessReason.WEBHOOK_REFUSED)
     trouble = None if facts.spool is None else _trouble(facts.spool, facts.alarm_age)
-    if facts.spool is not None and facts.spool.own and trouble is not None and trouble in _NO_ROOM:
+    if facts.spool is not None and facts.spool.gating and trouble is not None and trouble in _NO_ROOM:
         # What comes now has to go behind what waits in the spool, and cannot.
         return Readiness(ready=False, degraded=True, reason=trouble)
     if facts.wrong_clock:
@@ -85,7 +85,9 @@ def _without_log(facts: Facts) -> Readiness:
         return Readiness(ready=False, degraded=not starting, reason=reason)
     trouble = _trouble(facts.spool, facts.alarm_age)
     if trouble is not None and trouble in _NO_ROOM:
-        return Readiness(ready=False, degraded=True, reason=trouble)
+        # With nothing in the spool that it could overtake, a webhook proves a suspected log, as without a spool.
+        may_take = facts.state is LogState.SUSPECT and not facts.spool.gating
+        return Readiness(ready=may_take, degraded=True, reason=trouble)
     return Readiness(ready=True, degraded=True, reason=reason)
 
 

@@ -141,6 +141,7 @@ class Server:
             accounts=self._endpoints,
             metrics=self._metrics,
             busy=lambda: admission.lag,
+            duplicates=self._storing.duplicates,
         )
         return Drain(spool, self._storing.gate, tools)
 

@@ -76,14 +76,16 @@ class Storing:
 
     async def _first(self, incoming: Incoming) -> PublishOutcome:
         self.duplicates.begin(incoming.content)
-        came_at = None
+        came_at = spooled = None
         try:
             outcome = await self._store(incoming)
             if outcome.durable:
                 came_at = incoming.webhook.received_at.timestamp()
+            if outcome is PublishOutcome.SPOOLED:
+                spooled = incoming.id
             return outcome
         finally:
-            self.duplicates.end(incoming.content, came_at)
+            self.duplicates.end(incoming.content, came_at, spooled)
 
     async def _store(self, incoming: Incoming) -> PublishOutcome:
         if await self.gate.direct():
@@ -112,11 +114,9 @@ class Storing:
                 await spool.add(incoming.id, incoming.webhook, incoming.durable_by - monotonic())
         except TimeoutError:
             self._metrics.append_failed(AppendFailure.SPOOL_TIMEOUT)
-        except SpoolFullError:
-            # Not to the log instead: what it would store now came after what still waits here (P4).
-            self._metrics.append_failed(AppendFailure.SPOOL_FULL)
         except SpoolError as error:
-            self._metrics.append_failed(AppendFailure.SPOOL_FAILED)
+            full = isinstance(error, SpoolFullError)
+            self._metrics.append_failed(AppendFailure.SPOOL_FULL if full else AppendFailure.SPOOL_FAILED)
             return await self._without_spool(spool, incoming, error)
         except Exception as error:  # noqa: BLE001 - a spool that breaks its contract holds nothing
             _log.error("spool_broken", account=incoming.webhook.account, error=type(error).__name__)
@@ -126,7 +126,9 @@ class Storing:
         return PublishOutcome.UNAVAILABLE
 
     async def _without_spool(self, spool: Spool, incoming: Incoming, error: SpoolError) -> PublishOutcome:
-        """Append directly where the spool is broken but empty; what waits in it must not be overtaken (P4).
+        """Append directly where the spool is broken or full but nothing waits in it; what waits is not overtaken (P4).
+
+        It is full of nothing where segments are published and cannot be removed.
 
         A log that is suspected is proved by an append alone, and with a broken spool nobody else makes one.
         """

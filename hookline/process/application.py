@@ -24,6 +24,7 @@ from hookline.process.topic_watch import TopicWatch
 from hookline.process.worker_link import Place, open_listeners
 from hookline.version import __version__
 from ingest.metrics import IngestMetrics
+from ingest.readiness import Readiness
 from ingest.server import Endpoint, Server
 from ingest.settings import ServerSettings
 from ingest.spool.contract import SpoolStatus
@@ -163,13 +164,7 @@ class Application:
     def readiness(self) -> Answer:
         """Tell whether webhooks can be stored now; without that role, whether the consumers run."""
         if self._server is not None:
-            found = self._server.readiness()
-            if self._topics.prevent_storing:
-                # The spool stores on, and drains when the topics are there.
-                spools = found.ready and self.spool_status is not None
-                return _ready(ok=spools, degraded=True, reason=self._topics.trouble)
-            trouble = self._topics.trouble if found.ready else ""
-            return _ready(ok=found.ready, degraded=found.degraded or bool(trouble), reason=trouble or found.reason)
+            return _with_topics(self._server.readiness(), self._topics, spools=self.spool_status is not None)
         if self._topics.prevent_storing:
             return _ready(ok=False, degraded=True, reason=self._topics.trouble)
         ended = [worker.name for worker in self._crew.workers if not worker.running]
@@ -219,6 +214,18 @@ class Application:
 
     def _addresses(self) -> Mapping[str, str | None]:
         return {"receiver": self.receiver_address, "admin": self.admin_address}
+
+
+def _with_topics(found: Readiness, topics: TopicWatch, *, spools: bool) -> Answer:
+    """Join what the receiver says with what the topics' check says. The receiver's own word comes first."""
+    own = "" if found.ready and not found.degraded else found.reason
+    if topics.prevent_storing:
+        # The spool stores on, and drains when the topics are there.
+        reason = f"{own}; {topics.trouble}" if own else topics.trouble
+        return _ready(ok=found.ready and spools, degraded=True, reason=reason)
+    # A standing remark must not hide what has just happened.
+    remark = topics.trouble if found.ready else ""
+    return _ready(ok=found.ready, degraded=found.degraded or bool(remark), reason=own or remark or found.reason)
 
 
 def _ready(*, ok: bool, degraded: bool, reason: str) -> Answer:

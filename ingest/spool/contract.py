@@ -65,12 +65,14 @@ class Batch:
 class SpoolStatus:
     """How the spool is. Ages in seconds; None where there is nothing.
 
-    `own` records wait in this worker's folder, `inherited` ones in folders of workers that ended. `synced_ago` is how
+    `own` records wait in this worker's folder, `inherited` ones in folders of workers that ended. `gating`: what comes
+    now has to go behind some of them. `synced_ago` is how
     long ago an fsync last succeeded, by a record or a probe.
     """
 
     own: int
     inherited: int
+    gating: bool
     bytes: int
     oldest_age: float | None
     synced_ago: float | None

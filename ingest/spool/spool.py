@@ -208,6 +208,7 @@ class Spool:
         return SpoolStatus(
             own=self.own,
             inherited=self.inherited,
+            gating=self.gating,
             bytes=self._shelf.bytes,
             oldest_age=self._oldest_age(),
             synced_ago=None if synced is None else time.monotonic() - synced,

@@ -130,6 +130,51 @@ async def test_whoever_waits_for_the_first_copy_is_told_how_it_went() -> None:
         assert window.on_way(b"a") is None
 
 
+def window_with(*spooled: str) -> Duplicates:
+    """Return a window that knows these as waiting in the spool, each by its id as content, and `b"log"` as stored."""
+    window = Duplicates(10)
+    window.end(b"log", 1.0)
+    for name in spooled:
+        window.end(name.encode(), 1.0, name)
+    return window
+
+
+def known(window: Duplicates, *contents: bytes) -> list[bytes]:
+    """Return which of them the window knows."""
+    return [each for each in contents if window.stored_at(each) is not None]
+
+
+def test_a_spooled_webhook_that_is_damaged_is_forgotten() -> None:
+    """That one alone: the provider's next attempt heals it."""
+    window = window_with("a", "b")
+    window.damaged("a")
+    assert known(window, b"a", b"b", b"log") == [b"b", b"log"]
+
+
+def test_damage_without_an_id_forgets_all_that_wait_in_the_spool() -> None:
+    """It may be any of them; what is in the log is not touched, nor what was drained."""
+    window = window_with("a", "b", "c")
+    window.drained(["b"])
+    window.damaged(None)
+    assert known(window, b"a", b"b", b"c", b"log") == [b"b", b"log"]
+
+
+def test_two_contents_of_one_id_in_the_spool_are_not_mixed_up() -> None:
+    """The later one is not remembered, so that the damage of either leaves nothing known that is lost."""
+    window = window_with("a")
+    window.end(b"another query", 2.0, "a")
+    assert known(window, b"a", b"another query") == [b"a"]
+
+
+@given(st.lists(st.integers(0, 30)), st.integers(0, 4))
+def test_what_is_known_of_the_spool_has_the_size_of_the_window(spooled: list[int], size: int) -> None:
+    """However many wait there."""
+    window = Duplicates(size)
+    for number in spooled:
+        window.end(bytes([number]), 1.0, str(number))
+    assert len(window._spooled) <= size
+
+
 def storing(memory: MemoryLog) -> Storing:
     """Return what stores webhooks in that log, without a spool."""
     metrics = IngestMetrics(CollectorRegistry())

@@ -9,7 +9,7 @@ from broker.log import LogState
 from ingest.readiness import FRESH, Facts, Readiness, ReadinessReason, judge
 from ingest.spool.contract import SpoolStatus
 
-EMPTY = SpoolStatus(own=0, inherited=0, bytes=0, oldest_age=None, synced_ago=1.0, full=False, set_aside=0)
+EMPTY = SpoolStatus(own=0, inherited=0, gating=False, bytes=0, oldest_age=None, synced_ago=1.0, full=False, set_aside=0)
 WELL = Facts(state=LogState.HEALTHY, settled=True, refused=False, wrong_clock=False, spool=EMPTY, alarm_age=300.0)
 
 
@@ -61,6 +61,26 @@ def test_a_spool_that_cannot_store_takes_the_receiver_out_only_with_the_log_away
     assert judge(replace(WELL, spool=spool, state=LogState.AWAY)) == Readiness(
         ready=False, degraded=True, reason=reason
     )
+
+
+def test_a_full_spool_with_records_that_gate_takes_the_receiver_out() -> None:
+    """Whosever they are, this worker's or a dead one's: what comes now has to go behind them, and cannot."""
+    spool = replace(EMPTY, inherited=3, gating=True, full=True)
+    assert judge(replace(WELL, spool=spool)) == Readiness(ready=False, degraded=True, reason=ReadinessReason.SPOOL_FULL)
+
+
+def test_a_full_spool_whose_records_do_not_gate_takes_nothing_out() -> None:
+    """What comes now goes to the log directly."""
+    spool = replace(EMPTY, inherited=3, full=True)
+    assert judge(replace(WELL, spool=spool)).ready
+
+
+@pytest.mark.parametrize("gating", [True, False])
+def test_a_suspect_log_with_a_full_spool_is_ready_where_nothing_waits_in_it(*, gating: bool) -> None:
+    """A webhook goes to the log then, and is what proves it."""
+    spool = replace(EMPTY, gating=gating, full=True)
+    found = judge(replace(WELL, state=LogState.SUSPECT, spool=spool))
+    assert found == Readiness(ready=not gating, degraded=True, reason=ReadinessReason.SPOOL_FULL)
 
 
 def test_what_waits_too_long_in_the_spool_raises_an_alarm() -> None:

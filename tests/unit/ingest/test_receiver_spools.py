@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from ingest.settings import SpoolSettings
+from ingest.spool.files import OsFiles
 from ingest.spool.spool import Spool
 from schemas.events import WebhookUnrecognized
 from schemas.records import Record
@@ -176,6 +178,34 @@ async def test_a_full_spool_gets_the_retry_status(tmp_path: Path) -> None:
         assert (await bench.ask(numbered(1))).status == POLICY.success_status
 
 
+class Kept(OsFiles):
+    """A disk on which no segment can be removed."""
+
+    def unlink(self, path: Path) -> None:
+        """Fail for segments."""
+        if path.suffix == ".seg":
+            raise OSError(errno.EPERM, "not permitted")
+        super().unlink(path)
+
+
+async def test_a_spool_that_is_full_of_what_is_published_is_passed_by(tmp_path: Path) -> None:
+    """Its segments cannot be removed, the log is only suspected: an append proves it, and nothing is overtaken."""
+    memory = MemoryLog(Mood.AWAY)
+    spool = Spool(SpoolSettings(dir=str(tmp_path), max_bytes=1000), clock=lambda: NOW, files=Kept())
+    async with receiver(memory, [endpoint()], spool=spool) as bench:
+        number = 0
+        while (await bench.ask(numbered(number))).status == POLICY.success_status:
+            number += 1
+        assert not memory.webhooks
+        memory.mood = Mood.WELL
+        await until(lambda: not spool.gating)
+        assert spool.status().full
+        memory.suspect = True
+        assert bench.server.readiness().ready
+        assert (await bench.ask(numbered(number))).status == POLICY.success_status
+        assert len(memory.webhooks) == number + 1
+
+
 async def test_one_record_that_the_log_refuses_does_not_stop_those_behind_it(tmp_path: Path) -> None:
     """Its events are set aside; where the raw record is refused too, it is kept in a file and reported."""
     refused = body_of(id="m1")
@@ -259,3 +289,26 @@ async def test_under_overload_the_retry_status_comes_before_any_work() -> None:
         answer = await bench.ask(request_bytes(body_of(), secret="wrong"))
         assert (answer.status, answer.headers["retry-after"]) == (503, "7")
         assert bench.value("webhooks_total", account="main", outcome="overloaded") == 1
+
+
+@pytest.mark.parametrize(("ruined", "again"), [(b"m1", {1}), (bytes.fromhex("d7484b01"), {0, 1, 2})])
+async def test_a_repeat_heals_a_record_that_is_damaged_in_the_spool(
+    tmp_path: Path, ruined: bytes, again: set[int]
+) -> None:
+    """With its id known that one is stored anew, without it all that waited: nothing acknowledged is lost."""
+    memory = MemoryLog(Mood.AWAY)
+    async with spooling(tmp_path, memory) as bench:
+        for number in range(3):
+            await bench.ask(numbered(number))
+        ((segment, data),) = [(path, path.read_bytes()) for path in tmp_path.glob("w-*/*.seg")]
+        at = data.rindex(ruined, 0, data.index(b"m2") - len(ruined)) if ruined == b"m1" else data.rindex(ruined)
+        segment.write_bytes(data[:at] + b"X" + data[at + 1 :])
+        memory.mood = Mood.WELL
+        await until(lambda: bench.server._storing.gate.open)
+        before = len(memory.webhooks)
+        assert before == 2
+        for number in range(3):
+            assert (await bench.ask(numbered(number))).status == POLICY.success_status
+        bodies = [webhook.body for webhook in memory.webhooks]
+        assert {body_of(id=f"m{number}") for number in range(3)} == set(bodies)
+        assert set(bodies[before:]) == {body_of(id=f"m{number}") for number in again}

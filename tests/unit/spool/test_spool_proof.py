@@ -127,7 +127,10 @@ async def test_a_disk_that_hangs_in_a_probe_proves_nothing(monkeypatch: pytest.M
 @pytest.mark.parametrize(("age", "ready"), [(0.0, True), (FRESH - 1, True), (FRESH + 1, False), (None, False)])
 def test_readiness_with_the_log_away_is_as_fresh_as_the_proof(age: float | None, ready: bool) -> None:
     """Ten seconds, which are several probes."""
-    found = verdict(SpoolStatus(own=1, inherited=0, bytes=1, oldest_age=1.0, synced_ago=age, full=False, set_aside=0))
+    status = SpoolStatus(
+        own=1, inherited=0, gating=True, bytes=1, oldest_age=1.0, synced_ago=age, full=False, set_aside=0
+    )
+    found = verdict(status)
     assert (found.ready, found.reason) == (
         ready,
         ReadinessReason.LOG_AWAY if ready else ReadinessReason.SPOOL_FAILING,
