@@ -38,7 +38,8 @@ class Segment:
     `too_slow` counts the tries to count it that the disk did not answer in time. `sealed`: nothing is appended any
     more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms since 1970. `emptied`: it has no byte
     although another one came behind it, which is not told yet. `sectors`: what is known of blocks that cannot be read.
-    `kept` counts the tries to remove it that failed, `kept_until` is the monotonic time of the next one.
+    `going`: the order to remove it was given, and
+    its end was not seen yet. `kept` counts the tries that failed, `kept_until` is the monotonic time of the next one.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Segment:
     too_slow: int = 0
     emptied: bool = False
     sectors: Sectors | None = None
+    going: bool = False
     kept: int = 0
     kept_until: float = 0.0
     damaged: list[Damaged] = field(default_factory=list)

@@ -98,12 +98,15 @@ class Shelf:
 
     async def _remove(self, folder: Folder, segment: Segment) -> None:
         path, damaged = folder.path_of(segment), tuple(segment.damaged)
+        # Whoever waited for an earlier try may have been cancelled, or lost patience; the thread went on with it.
+        tried_before, segment.going = segment.going, True
         try:
             was_there = await self.reading.run(lambda: damage.remove(self._files, self._root, path, damaged), DISK_WAIT)
         except OSError as error:
+            segment.going = False
             self._keep(folder, segment, error)
             return
-        if not was_there:
+        if not was_there and not tried_before:
             _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
         folder.segments.pop(segment.number, None)
         self.shrunk = True
