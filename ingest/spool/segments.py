@@ -94,19 +94,24 @@ class Folder:
         return self.path.name
 
     @property
+    def all(self) -> tuple[Segment, ...]:
+        """The segments of this moment, copied in one step: metrics are read in a thread while the loop changes them."""
+        return tuple(self.segments.values())
+
+    @property
     def bytes(self) -> int:
         """Bytes on disk."""
-        return sum(segment.end for segment in self.segments.values())
+        return sum(segment.end for segment in self.all)
 
     @property
     def left(self) -> int:
         """Records that are not published, as far as they are counted."""
-        return sum(segment.left for segment in self.segments.values())
+        return sum(segment.left for segment in self.all)
 
     @property
     def next(self) -> Segment | None:
         """The first segment that has something to publish."""
-        return next((segment for segment in self.segments.values() if not segment.is_read), None)
+        return next((segment for segment in self.all if not segment.is_read), None)
 
     def behind(self, segment: int, offset: int) -> tuple[Segment, int] | None:
         """Return where to read on behind an offset in a segment, published or not; None: nothing durable is there."""
@@ -119,7 +124,7 @@ class Folder:
     @property
     def oldest(self) -> int | None:
         """When the oldest record that is not published was received, in ms since 1970, as far as it is known."""
-        times = (s.oldest for s in self.segments.values() if s.oldest is not None and not s.is_read)
+        times = (s.oldest for s in self.all if s.oldest is not None and not s.is_read)
         return min(times, default=None)
 
     @property

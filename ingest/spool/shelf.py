@@ -47,24 +47,29 @@ class Shelf:
         self._errors: Counter[str] = Counter()
 
     @property
+    def all(self) -> tuple[Folder, ...]:
+        """The folders of this moment, copied in one step: metrics are read in a thread while the loop changes them."""
+        return tuple(self.folders.values())
+
+    @property
     def inherited(self) -> list[Folder]:
         """Folders of workers that ended."""
-        return [folder for folder in self.folders.values() if not folder.own]
+        return [folder for folder in self.all if not folder.own]
 
     @property
     def bytes(self) -> int:
         """Bytes on disk in all folders."""
-        return sum(folder.bytes for folder in self.folders.values())
+        return sum(folder.bytes for folder in self.all)
 
     @property
     def unreadable(self) -> int:
         """Segments that cannot be taken over with the rest of their folder."""
-        return sum(folder.unreadable for folder in self.folders.values())
+        return sum(folder.unreadable for folder in self.all)
 
     @property
     def oldest(self) -> int | None:
         """When the oldest record was received that is not published, in ms since 1970, as far as it is known."""
-        times = (folder.oldest for folder in self.folders.values())
+        times = (folder.oldest for folder in self.all)
         return min((moment for moment in times if moment is not None), default=None)
 
     def head(self) -> tuple[Folder, Segment] | None:
