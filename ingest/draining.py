@@ -75,7 +75,7 @@ class Known(Protocol):
 class Tools:
     """What a drain works with. `busy` tells how many seconds the event loop lags behind its timers.
 
-    `duplicates` is told what left the spool, and what was found damaged in it; a process that receives nothing has none.
+    `duplicates` is told what left the spool, and what was found damaged in it.
     """
 
     log: Log
@@ -84,6 +84,15 @@ class Tools:
     metrics: IngestMetrics
     busy: Callable[[], float] = lambda: 0.0
     duplicates: Duplicates = field(default_factory=lambda: Duplicates(0))
+
+
+def events_of_spooled(spooled: Spooled, tools: Tools) -> Sequence[Event]:
+    """Return the events of a webhook of the spool; one `unrecognized` where its account is not configured."""
+    webhook, name = spooled.webhook, spooled.webhook_id
+    known = tools.accounts.get(webhook.account)
+    if known is None or known.account.provider != webhook.provider:
+        return (unrecognized(webhook, name, "account_not_configured"),)
+    return events_of(known.provider, known.account, webhook, name, tools.metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +251,8 @@ class Drain:
         return prepared
 
     def _prepared(self, spooled: Spooled) -> Prepared:
-        webhook, name = spooled.webhook, spooled.webhook_id
-        known = self._tools.accounts.get(webhook.account)
-        if known is None or known.account.provider != webhook.provider:
-            events: Sequence[Event] = (unrecognized(webhook, name, "account_not_configured"),)
-        else:
-            events = events_of(known.provider, known.account, webhook, name, self._tools.metrics)
-        return self._tools.publisher.prepare(webhook, events, name)
+        events = events_of_spooled(spooled, self._tools)
+        return self._tools.publisher.prepare(spooled.webhook, events, spooled.webhook_id)
 
     # --- publishing
 

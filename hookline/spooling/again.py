@@ -19,7 +19,7 @@ from hookline.errors import CommandError
 from hookline.spooling import aside, at_log
 from hookline.spooling.reading import root_of, told_errors
 from hookline.spooling.words import many
-from ingest.draining import SOLE_WAIT, Tools
+from ingest.draining import SOLE_WAIT, Tools, events_of_spooled
 from ingest.publisher import PublishOutcome
 from ingest.spool import damage
 from ingest.spool.contract import Damaged, Place, Spooled
@@ -128,7 +128,7 @@ class Again:
         """Return the places of those that are in the log."""
         stored: set[Place] = set()
         for spooled in webhooks:
-            events = at_log.events_of_spooled(spooled, self.tools)
+            events = events_of_spooled(spooled, self.tools)
             outcome = await self.tools.publisher.publish(
                 spooled.webhook, events, SOLE_WAIT, webhook_id=spooled.webhook_id
             )

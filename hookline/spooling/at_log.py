@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,12 +15,9 @@ from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from ingest.draining import Tools
 from ingest.metrics import IngestMetrics
-from ingest.normalizing import events_of
-from ingest.publisher import Publisher, unrecognized
-from ingest.spool.contract import Spooled
+from ingest.publisher import Publisher
 from providers.contract import Account, Provider
 from providers.registry import provider
-from schemas.events import Event
 
 _START_WAIT = 30.0
 _STOP_WAIT = 10.0
@@ -49,15 +46,6 @@ async def tools(config: Config, wait: float) -> AsyncGenerator[Tools]:
         yield Tools(log=log, publisher=Publisher(log, metrics), accounts=_accounts(config), metrics=metrics)
     finally:
         await _stop(log)
-
-
-def events_of_spooled(spooled: Spooled, tools: Tools) -> Sequence[Event]:
-    """Return the events of a webhook of the spool; one `unrecognized` where its account is not configured."""
-    webhook, name = spooled.webhook, spooled.webhook_id
-    known = tools.accounts.get(webhook.account)
-    if known is None or known.account.provider != webhook.provider:
-        return (unrecognized(webhook, name, "account_not_configured"),)
-    return events_of(known.provider, known.account, webhook, name, tools.metrics)
 
 
 def named(config: Config) -> str:

@@ -38,7 +38,8 @@ class Segment:
     `too_slow` counts the tries to count it that the disk did not answer in time. `sealed`: nothing is appended any
     more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms since 1970. `emptied`: it has no byte
     although another one came behind it, which is not told yet. `sectors`: what is known of blocks that cannot be read.
-    `kept` counts the tries to remove it that failed, `kept_until` is the monotonic time of the next one.
+    `going`: the order to remove it was given, and
+    its end was not seen yet. `kept` counts the tries that failed, `kept_until` is the monotonic time of the next one.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Segment:
     too_slow: int = 0
     emptied: bool = False
     sectors: Sectors | None = None
+    going: bool = False
     kept: int = 0
     kept_until: float = 0.0
     damaged: list[Damaged] = field(default_factory=list)
@@ -92,19 +94,24 @@ class Folder:
         return self.path.name
 
     @property
+    def all(self) -> tuple[Segment, ...]:
+        """The segments of this moment, copied in one step: metrics are read in a thread while the loop changes them."""
+        return tuple(self.segments.values())
+
+    @property
     def bytes(self) -> int:
         """Bytes on disk."""
-        return sum(segment.end for segment in self.segments.values())
+        return sum(segment.end for segment in self.all)
 
     @property
     def left(self) -> int:
         """Records that are not published, as far as they are counted."""
-        return sum(segment.left for segment in self.segments.values())
+        return sum(segment.left for segment in self.all)
 
     @property
     def next(self) -> Segment | None:
         """The first segment that has something to publish."""
-        return next((segment for segment in self.segments.values() if not segment.is_read), None)
+        return next((segment for segment in self.all if not segment.is_read), None)
 
     def behind(self, segment: int, offset: int) -> tuple[Segment, int] | None:
         """Return where to read on behind an offset in a segment, published or not; None: nothing durable is there."""
@@ -117,7 +124,7 @@ class Folder:
     @property
     def oldest(self) -> int | None:
         """When the oldest record that is not published was received, in ms since 1970, as far as it is known."""
-        times = (s.oldest for s in self.segments.values() if s.oldest is not None and not s.is_read)
+        times = (s.oldest for s in self.all if s.oldest is not None and not s.is_read)
         return min(times, default=None)
 
     @property

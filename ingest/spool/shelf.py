@@ -47,24 +47,29 @@ class Shelf:
         self._errors: Counter[str] = Counter()
 
     @property
+    def all(self) -> tuple[Folder, ...]:
+        """The folders of this moment, copied in one step: metrics are read in a thread while the loop changes them."""
+        return tuple(self.folders.values())
+
+    @property
     def inherited(self) -> list[Folder]:
         """Folders of workers that ended."""
-        return [folder for folder in self.folders.values() if not folder.own]
+        return [folder for folder in self.all if not folder.own]
 
     @property
     def bytes(self) -> int:
         """Bytes on disk in all folders."""
-        return sum(folder.bytes for folder in self.folders.values())
+        return sum(folder.bytes for folder in self.all)
 
     @property
     def unreadable(self) -> int:
         """Segments that cannot be taken over with the rest of their folder."""
-        return sum(folder.unreadable for folder in self.folders.values())
+        return sum(folder.unreadable for folder in self.all)
 
     @property
     def oldest(self) -> int | None:
         """When the oldest record was received that is not published, in ms since 1970, as far as it is known."""
-        times = (folder.oldest for folder in self.folders.values())
+        times = (folder.oldest for folder in self.all)
         return min((moment for moment in times if moment is not None), default=None)
 
     def head(self) -> tuple[Folder, Segment] | None:
@@ -98,12 +103,15 @@ class Shelf:
 
     async def _remove(self, folder: Folder, segment: Segment) -> None:
         path, damaged = folder.path_of(segment), tuple(segment.damaged)
+        # Whoever waited for an earlier try may have been cancelled, or lost patience; the thread went on with it.
+        tried_before, segment.going = segment.going, True
         try:
             was_there = await self.reading.run(lambda: damage.remove(self._files, self._root, path, damaged), DISK_WAIT)
         except OSError as error:
+            segment.going = False
             self._keep(folder, segment, error)
             return
-        if not was_there:
+        if not was_there and not tried_before:
             _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
         folder.segments.pop(segment.number, None)
         self.shrunk = True

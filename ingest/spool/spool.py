@@ -228,9 +228,11 @@ class Spool:
             payload = encode_webhook(webhook, webhook_id)
         except UnicodeEncodeError as error:
             raise SpoolUnavailableError(f"the webhook cannot be encoded: {error.reason}") from error
-        after = self._shelf.bytes + self._writer.queued_bytes + HEADER + len(payload)
-        self._refused = after > self._settings.max_bytes
-        if self._refused:
+        size = HEADER + len(payload)
+        is_over = self._shelf.bytes + self._writer.queued_bytes + size > self._settings.max_bytes
+        # One that is larger than a whole spool says nothing of this one.
+        self._refused = is_over and size <= self._settings.max_bytes
+        if is_over:
             raise SpoolFullError(f"the spool holds its {self._settings.max_bytes} bytes")
         return self._writer.submit(webhook_id, payload, received_millis(webhook))
 
