@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from ingest.listening import BACKLOG, ListenError, bind, close_all, refuse_all
-from tests.support.front import Desk, clean_environment, free_ports, hookline
-from tests.support.workers import HOOKLINE, Workers, alive, kill, post, until, workers, write_config
+from tests.support.front import HOOKLINE, Desk, clean_environment, free_ports, hookline
+from tests.support.workers import Workers, alive, kill, post, until, workers, write_config
 
 AWAY = ('url = "kafka://127.0.0.1:1"',)
 
