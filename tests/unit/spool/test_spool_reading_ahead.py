@@ -1,5 +1,7 @@
 """Reading on behind a batch that is not done yet: what would come after it, and nothing changes by it."""
 
+import errno
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +80,7 @@ async def test_a_segment_that_cannot_be_read_ahead_is_left_to_the_reader() -> No
     """Nothing is condemned and no failure is counted: the records come when it is their turn."""
     spool, files, wanted = await filled(Disk(), 4)
     batch = await first(spool, 2)
-    files.fail(times=5, only="read")
+    files.fail(times=5, code=errno.EACCES, only="read")
     for _ in range(5):
         assert await spool.next_behind(batch, 2, BYTES) is None
     records, damaged = await drain(spool)
