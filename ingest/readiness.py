@@ -23,6 +23,7 @@ class ReadinessReason(StrEnum):
     WEBHOOK_REFUSED = "webhook_refused_by_log"
     SPOOL_FAILING = "spool_failing"
     SPOOL_FULL = "spool_full"
+    SPOOL_NOT_READ = "spool_not_read"
     SPOOL_OLD = "spool_old"
 
 
@@ -96,6 +97,8 @@ def _trouble(spool: SpoolStatus, alarm_age: float) -> ReadinessReason | None:
         return ReadinessReason.SPOOL_FAILING
     if spool.full:
         return ReadinessReason.SPOOL_FULL
+    if spool.not_read:
+        return ReadinessReason.SPOOL_NOT_READ
     if spool.oldest_age is not None and spool.oldest_age > alarm_age:
         return ReadinessReason.SPOOL_OLD
     return None

@@ -66,8 +66,8 @@ class SpoolStatus:
     """How the spool is. Ages in seconds; None where there is nothing.
 
     `own` records wait in this worker's folder, `inherited` ones in folders of workers that ended. `gating`: what comes
-    now has to go behind some of them. `synced_ago` is how
-    long ago an fsync last succeeded, by a record or a probe.
+    now has to go behind some of them. `synced_ago` is how long ago an fsync last succeeded, by a record or a probe.
+    `not_read`: the last try to read records back failed.
     """
 
     own: int
@@ -77,4 +77,5 @@ class SpoolStatus:
     oldest_age: float | None
     synced_ago: float | None
     full: bool
+    not_read: bool
     set_aside: int

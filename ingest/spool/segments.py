@@ -86,7 +86,13 @@ class Folder:
     gating: bool = False
     own: bool = False
     unreadable: int = 0
+    passed_until: float = 0.0
     segments: dict[int, Segment] = field(default_factory=dict)
+
+    def pass_over(self, until: float) -> None:
+        """Let others be read first until that monotonic time, where none of them has to stay behind this one (P4)."""
+        if not self.own and not self.gating:
+            self.passed_until = until
 
     @property
     def name(self) -> str:

@@ -73,9 +73,13 @@ class Shelf:
         return min((moment for moment in times if moment is not None), default=None)
 
     def head(self) -> tuple[Folder, Segment] | None:
-        """Return the first segment with something to publish: inherited ones come first."""
+        """Return the first segment with something to publish: inherited ones come first.
+
+        A folder that is passed over comes last, and so is tried again where there is nothing else.
+        """
         own = [] if self.own is None else [self.own]
-        for folder in (*self.inherited, *own):
+        now = time.monotonic()
+        for folder in sorted((*self.inherited, *own), key=lambda each: each.passed_until > now):
             segment = folder.next
             if segment is not None:
                 return folder, segment

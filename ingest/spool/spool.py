@@ -32,6 +32,9 @@ from schemas.webhook import Webhook
 _log = structlog.get_logger(__name__)
 
 ADOPT_EVERY = 5.0
+PASSED_OVER = 10.0
+"""Seconds for which others are read first, where a dead worker's folder cannot be read and need not go first."""
+
 STOP_WAIT = 2.0
 _START_WAIT = 10.0
 _COUNT_WAIT = 1.0
@@ -65,6 +68,7 @@ class Spool:
         self._nudge = asyncio.Event()
         self._counted = asyncio.Event()
         self._refused = False
+        self._not_read = False
         self._set_aside = 0
         self.own = 0
 
@@ -213,6 +217,7 @@ class Spool:
             oldest_age=self._oldest_age(),
             synced_ago=None if synced is None else time.monotonic() - synced,
             full=self._refused or self._shelf.bytes >= self._settings.max_bytes,
+            not_read=self._not_read,
             set_aside=self._set_aside + self._shelf.unreadable,
         )
 
@@ -276,7 +281,10 @@ class Spool:
         except FileNotFoundError as error:
             return _gone(stretch, error)
         except OSError as error:
-            raise SpoolUnavailableError(f"the spool cannot be read: {error.strerror}") from error
+            self._not_read = True
+            folder.pass_over(time.monotonic() + PASSED_OVER)
+            raise SpoolUnavailableError(f"{stretch.path} cannot be read: {error.strerror}") from error
+        self._not_read = False
         if contents.torn:
             _log.info("spool_torn_end", worker=folder.name, segment=segment.number, offset=contents.end - contents.torn)
         if not contents.records and not contents.damaged:

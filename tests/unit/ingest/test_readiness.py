@@ -9,7 +9,17 @@ from broker.log import LogState
 from ingest.readiness import FRESH, Facts, Readiness, ReadinessReason, judge
 from ingest.spool.contract import SpoolStatus
 
-EMPTY = SpoolStatus(own=0, inherited=0, gating=False, bytes=0, oldest_age=None, synced_ago=1.0, full=False, set_aside=0)
+EMPTY = SpoolStatus(
+    own=0,
+    inherited=0,
+    gating=False,
+    bytes=0,
+    oldest_age=None,
+    synced_ago=1.0,
+    full=False,
+    not_read=False,
+    set_aside=0,
+)
 WELL = Facts(state=LogState.HEALTHY, settled=True, refused=False, wrong_clock=False, spool=EMPTY, alarm_age=300.0)
 
 
@@ -99,3 +109,10 @@ def test_a_clock_that_seems_wrong_asks_for_an_operator() -> None:
     """Whoever tells no time in the proof is served as always: ready, and degraded."""
     found = judge(replace(WELL, wrong_clock=True))
     assert found == Readiness(ready=True, degraded=True, reason=ReadinessReason.OWN_CLOCK_SUSPECTED)
+
+
+def test_a_spool_that_cannot_be_read_back_is_told_and_takes_nobody_out() -> None:
+    """It stores as before; what waits in it does not get out."""
+    spool = replace(EMPTY, own=1, gating=True, not_read=True)
+    wanted = Readiness(ready=True, degraded=True, reason=ReadinessReason.SPOOL_NOT_READ)
+    assert judge(replace(WELL, spool=spool)) == wanted

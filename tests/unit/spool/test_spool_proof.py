@@ -128,7 +128,15 @@ async def test_a_disk_that_hangs_in_a_probe_proves_nothing(monkeypatch: pytest.M
 def test_readiness_with_the_log_away_is_as_fresh_as_the_proof(age: float | None, ready: bool) -> None:
     """Ten seconds, which are several probes."""
     status = SpoolStatus(
-        own=1, inherited=0, gating=True, bytes=1, oldest_age=1.0, synced_ago=age, full=False, set_aside=0
+        own=1,
+        inherited=0,
+        gating=True,
+        bytes=1,
+        oldest_age=1.0,
+        synced_ago=age,
+        full=False,
+        not_read=False,
+        set_aside=0,
     )
     found = verdict(status)
     assert (found.ready, found.reason) == (
