@@ -172,6 +172,14 @@ class Log(Protocol):
         """
         ...
 
+    async def append_many(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
+        """Do as `append` does, for the records of a drain, which may be many.
+
+        What a failure leaves behind is, in each partition, the beginning of its records. On Kafka another append may
+        overtake it.
+        """
+        ...
+
     async def subscribe(self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None) -> Subscription:
         """Join the group. Raises LogUnavailableError."""
         ...

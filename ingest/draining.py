@@ -129,6 +129,8 @@ class Drain:
 
     async def run(self) -> None:
         """Drain until cancelled."""
+        # Where a fault of ours ended the last run, the batch before it is not done.
+        await self._forget_ahead()
         try:
             while True:
                 await self._await_records()

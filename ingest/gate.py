@@ -78,11 +78,15 @@ class Gate:
         """Return whether this webhook goes to the log directly. Waits for HOLD_WAIT seconds at most."""
         if self._spool is None:
             return True
-        if self._holding or self._leaving or self._queue:
-            await self._take_turn()
-        if self._waiting and self._log.state is not LogState.HEALTHY:
-            await self._let_earlier_ones_leave()
-        return self.open
+        try:
+            if self._holding or self._leaving or self._queue:
+                await self._take_turn()
+            if self._waiting and self._log.state is not LogState.HEALTHY:
+                await self._let_earlier_ones_leave()
+            return self.open
+        finally:
+            # Not before this one goes on, or the next might be first.
+            self._wake_next()
 
     async def _take_turn(self) -> None:
         ticket = asyncio.get_running_loop().create_future()
@@ -91,7 +95,6 @@ class Gate:
             await asyncio.wait([ticket], timeout=HOLD_WAIT)
         finally:
             del self._queue[ticket]
-            self._wake_next()
 
     def _wake_next(self) -> None:
         if self._holding or self._leaving:
@@ -115,7 +118,6 @@ class Gate:
                 await asyncio.sleep(0)
         finally:
             self._leaving = False
-            self._wake_next()
 
     @contextlib.asynccontextmanager
     async def while_healthy(self) -> AsyncGenerator[None]:

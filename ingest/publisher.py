@@ -149,7 +149,7 @@ class Publisher:
                 return PublishOutcome.REFUSED
             records += each.records
         try:
-            await self._target.append(records, wait)
+            await self._target.append_many(records, wait)
         except RecordRefusedError:
             self._metrics.append_failed(AppendFailure.RECORD_REFUSED)
             return PublishOutcome.REFUSED

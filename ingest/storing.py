@@ -133,7 +133,9 @@ class Storing:
         A log that is suspected is proved by an append alone, and with a broken spool nobody else makes one.
         """
         left = incoming.durable_by - monotonic()
-        if spool.holds_gating or self._target.state not in _MAY_TAKE or left <= GRACE:
+        # Into a spool that is only full others may be on their way; a broken one takes nobody.
+        waits = spool.gating if isinstance(error, SpoolFullError) else spool.holds_gating
+        if waits or self._target.state not in _MAY_TAKE or left <= GRACE:
             _log.error("spool_failed", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
             return PublishOutcome.UNAVAILABLE
         _log.warning("spool_passed_by", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))

@@ -128,6 +128,10 @@ class EmbeddedLog:
         work = partial(appending.append_records, records=records, turn=turn)
         return await self._writer.submit(work, wait, sum(record.size for record in records))
 
+    async def append_many(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
+        """Store them as `append` does."""
+        return await self.append(records, wait)
+
     async def subscribe(
         self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None
     ) -> EmbeddedSubscription:

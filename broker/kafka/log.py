@@ -77,11 +77,17 @@ class KafkaLog:
 
         Where one fails, others of the same append may be stored. Nothing is sent again here but a record that was
         refused in company: who appends is told LogUnavailableError, and appends all of it again under the same ids.
-        After RecordRefusedError the few records of a small append may be stored out of their order in a partition,
-        because those that shared a batch with the refused one are missing or came later. Of a large one (see
-        `broker.kafka.bulk`) the beginning of each partition's records is stored, whatever it fails of.
+        After RecordRefusedError records may be stored out of their order in a partition, because those that shared a
+        batch with the refused one are missing or came later.
         """
         return await self._publisher.append(records, wait) if records else []
+
+    async def append_many(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
+        """Send the records of a drain in batches of our own, see `broker.kafka.bulk`, where there are many.
+
+        An append beside it may overtake it: its batches queue behind an open one, which takes up what comes.
+        """
+        return await self._publisher.append(records, wait, many=True) if records else []
 
     async def subscribe(
         self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None

@@ -53,13 +53,13 @@ class Publisher:
 
     # --- appending
 
-    async def append(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
-        """Send all records, then wait for all confirmations."""
+    async def append(self, records: Sequence[Record], wait: float, *, many: bool = False) -> Sequence[Position]:
+        """Send all records, then wait for all confirmations. With `many` in batches of our own, if it is worth it."""
         line = self._admit(records)
         evidence, began = self._keeper.evidence, _loop_time()
         flight = evidence.began(monotonic())
         self._watch_flights()
-        store = self._store_many if is_bulk(records) else self._store
+        store = self._store_many if many and is_bulk(records) else self._store
         try:
             positions = await store(line, records, _Deadline(began, began + wait))
             self._confirmed(line)

@@ -152,7 +152,7 @@ async def test_many_records_are_stored_in_order_with_their_places(log: KafkaLog)
     """Over several partitions and more than one batch each."""
     topic = await make_topic(log, partitions=3)
     records = [record(topic, b"%04d" % number + bytes(9_000), key=b"k%d" % (number % 7)) for number in range(900)]
-    places = await log.append(records, PATIENCE)
+    places = await log.append_many(records, PATIENCE)
     found = {(each.partition, each.offset): each.value for each in await read_all(log, topic)}
     assert [found[place.partition.number, place.offset] for place in places] == [each.value for each in records]
     assert log._publisher._keeper.line is not None
@@ -165,7 +165,7 @@ async def test_first_copies_stand_in_order_where_the_topic_takes_small_batches_o
     topic = await make_topic(log)
     await set_by_operator(log, log._publisher._names.outer(topic), max_message_bytes="200000")
     records = [record(topic, b"%02d" % number + bytes(30_000)) for number in range(70)]
-    await log.append(records, PATIENCE)
+    await log.append_many(records, PATIENCE)
     found = [int((each.value or b"")[:2]) for each in await read_all(log, topic)]
     assert first_copies(found) == list(range(70))
 
@@ -177,7 +177,7 @@ async def test_nothing_behind_a_refused_record_is_stored_in_its_partition(log: K
     records = [record(topic, b"%02d" % number) for number in range(80)]
     records[40] = record(topic, bytes(1_200_000))
     with pytest.raises(RecordRefusedError):
-        await log.append(records, PATIENCE)
+        await log.append_many(records, PATIENCE)
     assert [int(each.value or b"") for each in await read_all(log, topic)] == list(range(40))
 
 
@@ -186,5 +186,5 @@ async def test_a_record_that_no_broker_takes_is_refused_among_many(log: KafkaLog
     """Without being sent."""
     topic = await make_topic(log)
     with pytest.raises(RecordRefusedError):
-        await log.append([*[record(topic)] * MANY, record(topic, bytes(MAX_RECORD_BYTES))], PATIENCE)
+        await log.append_many([*[record(topic)] * MANY, record(topic, bytes(MAX_RECORD_BYTES))], PATIENCE)
     assert len(await read_all(log, topic)) == MANY

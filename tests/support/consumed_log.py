@@ -74,6 +74,10 @@ class MemoryLog:
             raise LogUnavailableError("this topic is away")
         return [self.put(record) for record in records]
 
+    async def append_many(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
+        """Store them as `append` does."""
+        return await self.append(records, wait)
+
     def put(self, record: Record) -> Position:
         """Store one record at once."""
         number = partition_of(record.key, self.count) if record.key is not None else 0

@@ -83,6 +83,10 @@ class MemoryLog:
         self.batches.append(len(records))
         return [Position(Partition(record.topic, 0), at) for at, record in enumerate(records)]
 
+    async def append_many(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
+        """Store them as `append` does."""
+        return await self.append(records, wait)
+
     async def _behave(self, wait: float) -> None:
         if self.mood is Mood.AWAY:
             raise LogUnavailableError("away")

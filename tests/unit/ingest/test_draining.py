@@ -16,7 +16,7 @@ from broker.log import LogUnavailableError, Position, RecordRefusedError
 from ingest.draining import Drain, Tools
 from ingest.gate import Gate
 from ingest.metrics import IngestMetrics
-from ingest.publisher import Publisher
+from ingest.publisher import Prepared, Publisher, PublishOutcome
 from ingest.spool.spool import Spool
 from providers.contract import Settings
 from schemas.events import Event
@@ -238,3 +238,22 @@ async def test_what_is_refused_costs_its_batch_two_copies_each_at_most() -> None
         assert max(map(stored.count, stored)) == 2
         assert stored.count("7") == 1
         assert at.spool.status().set_aside == 1
+
+
+async def test_what_was_read_ahead_is_forgotten_where_a_fault_of_ours_ends_a_turn() -> None:
+    """Else the batch behind would be done before the one that failed, which would be lost with it."""
+    original, faults = Publisher.publish_all, [MemoryError()]
+
+    async def publish_all(publisher: Publisher, prepared: Sequence[Prepared], wait: float) -> PublishOutcome:
+        # What is read ahead is there by now.
+        await asyncio.sleep(0.05)
+        if faults:
+            raise faults.pop()
+        return await original(publisher, prepared, wait)
+
+    async with site() as found:
+        await found.add(*bodies(*[1] * (3 * MOST)))
+        with mock.patch.object(Publisher, "publish_all", publish_all):
+            found.drain.start()
+            await until(lambda: not found.spool.own, 20)
+        assert found.stored() == [str(number) for number in range(3 * MOST)]
