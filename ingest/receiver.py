@@ -162,9 +162,7 @@ class Receiver:
         self._in_flight = self._in_flight_bytes = 0
         self._asking: Counter[str] = Counter()
 
-    async def receive(
-        self, request: BaseRequest, began: float, last_byte_at: Callable[[], float] = monotonic
-    ) -> Response:
+    async def receive(self, request: BaseRequest, began: float, last_byte_at: Callable[[], float]) -> Response:
         """Return the answer to a request.
 
         `began` is the monotonic time at its first byte; `last_byte_at` tells that of the last one so far.

@@ -6,6 +6,7 @@ from ingest.settings import SpoolSettings
 from ingest.spool import Spool
 from ingest.spool.contract import Damaged, Spooled, SpoolUnavailableError
 from schemas.webhook import Webhook
+from tests.support.faulty_files import Disk, FaultyFiles
 
 RECEIVED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -68,3 +69,48 @@ async def drain_in_time(
         damaged += batch.damaged
         await spool.done(batch)
     raise AssertionError("it never ends")
+
+
+async def started(disk: Disk, files: FaultyFiles | None = None) -> tuple[Spool, FaultyFiles]:
+    """Start a spool as a process of its own."""
+    files = files or FaultyFiles(disk)
+    spool = Spool(settings(), files=files)
+    await spool.start()
+    return spool, files
+
+
+async def add(spool: Spool, *numbers: int) -> list[str]:
+    """Add some, one after the other, and return their ids."""
+    items = [webhook(number) for number in numbers]
+    for item in items:
+        await spool.add(item.id, item, 5)
+    return [item.id for item in items]
+
+
+async def killed(disk: Disk, *numbers: int) -> list[str]:
+    """Leave a folder of a worker that was killed."""
+    spool, files = await started(disk)
+    ids = await add(spool, *numbers)
+    files.die()
+    await spool.stop()
+    return ids
+
+
+OWNER = """
+import asyncio, sys
+from ingest.spool import Spool
+from tests.support.spooling import settings, webhook
+
+async def main():
+    spool = Spool(settings(sys.argv[1], segment_bytes=20000))
+    await spool.start()
+    async def lane(start):
+        for number in range(start, 1_000_000, 8):
+            item = webhook(number)
+            await spool.add(item.id, item, 5)
+            print(item.id, flush=True)
+    await asyncio.gather(*[lane(start) for start in range(8)])
+
+asyncio.run(main())
+"""
+"""A process that adds to the spool in its argument for ever, and prints each id that is durable."""

@@ -2,57 +2,22 @@
 
 import asyncio
 import errno
-import fcntl
 import json
 import os
 import shutil
-import sqlite3
-import subprocess
-import time
 from collections.abc import Mapping
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from broker.log import LogState
-from hookline.configuration.config import load_config
 from hookline.errors import CommandError
-from hookline.spooling import draining, reading
-from hookline.spooling.draining import Drained
+from hookline.spooling import reading
 from hookline.spooling.survey import Torn
 from ingest.settings import SpoolSettings
 from ingest.spool.contract import Damaged, Spooled
 from ingest.spool.files import OsFiles
-from ingest.spool.spool import Spool
-from schemas.webhook import Webhook
-from tests.support.front import BODY, HOOKLINE, Desk, hookline
-
-NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-
-
-def webhook(number: int, account: str = "main") -> Webhook:
-    """Return a webhook of that account."""
-    return Webhook(
-        provider="telnyx",
-        account=account,
-        method="POST",
-        target=f"/webhooks/{account}",
-        headers=(("content-type", "application/json"),),
-        body=BODY.replace(b'"m1"', b'"m%d"' % number),
-        received_at=NOON,
-    )
-
-
-async def fill(settings: SpoolSettings, count: int, account: str = "main") -> Spool:
-    """Let a worker spool so many webhooks; it still runs."""
-    spool = Spool(settings)
-    await spool.start()
-    for number in range(count):
-        one = webhook(number, account)
-        await spool.add(one.id, one, 10.0)
-    return spool
+from tests.support.front import Desk
+from tests.support.spool_on_disk import NOON, fill, orphan, spool_command, webhook
 
 
 @pytest.fixture
@@ -67,21 +32,6 @@ def desk(tmp_path: Path) -> Desk:
     desk = Desk(tmp_path)
     desk.write_sound()
     return desk
-
-
-def orphan(settings: SpoolSettings, count: int = 3, account: str = "main") -> Path:
-    """Leave so many webhooks behind, and return the newest segment."""
-
-    async def work() -> None:
-        await (await fill(settings, count, account)).stop()
-
-    asyncio.run(work())
-    return max(Path(settings.dir).glob("w-*/*.seg"), key=lambda path: path.stat().st_mtime_ns)
-
-
-def spool_command(desk: Desk, *words: str) -> subprocess.CompletedProcess[bytes]:
-    """Run `hookline spool` in the folder."""
-    return hookline("spool", *words, cwd=desk.folder)
 
 
 def state_of(root: Path) -> Mapping[str, tuple[int, int]]:
@@ -322,90 +272,3 @@ def test_a_folder_that_may_not_be_read_is_told(settings: SpoolSettings) -> None:
     segment.chmod(0)
     with pytest.raises(CommandError, match="as the user of the receiver"):
         reading.survey(settings)
-
-
-def stored_ids(desk: Desk) -> set[str]:
-    """Return the ids of the raw records in the log."""
-    words = ("--topic", "messaging.webhooks.v1", "--from", "earliest", "--no-follow")
-    lines = hookline("tail", *words, cwd=desk.folder).stdout.splitlines()
-    return {json.loads(line)["headers"]["ce_id"] for line in lines}
-
-
-def test_drain_publishes_what_dead_workers_left(settings: SpoolSettings, desk: Desk) -> None:
-    """Also of an account that has left the configuration; then the folders are gone."""
-    orphan(settings, 300)
-    orphan(settings, 1, "gone")
-    ended = spool_command(desk, "drain")
-    assert ended.returncode == 0, ended.stderr
-    assert b"drained 301 webhooks; left 0, held by live processes 0" in ended.stdout
-    assert stored_ids(desk) == {*(webhook(number).id for number in range(300)), webhook(0, "gone").id}
-    assert not list(Path(settings.dir).glob("w-*"))
-
-
-async def test_drain_leaves_live_workers_alone(settings: SpoolSettings, desk: Desk) -> None:
-    """They drain their own; what they hold is named, and is not yet in the log."""
-    spool = await fill(settings, 2)
-    try:
-        ended = await asyncio.to_thread(spool_command, desk, "drain")
-    finally:
-        await spool.stop()
-    assert ended.returncode == 1
-    assert b"drained 0 webhooks; left 0, held by live processes 2" in ended.stdout
-    assert b": 2 webhooks; its process lives and drains them" in ended.stdout
-
-
-def test_a_lock_that_is_held_for_a_moment_hides_nothing(settings: SpoolSettings, desk: Desk) -> None:
-    """Somebody looked at the folder in the moment of the start: it is drained as soon as it is free."""
-    worker = orphan(settings).parent
-    handle = os.open(worker / "lock", os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH)
-        words = (*HOOKLINE, "spool", "drain")
-        drain = subprocess.Popen(words, cwd=desk.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        while len(list(Path(settings.dir).glob("w-*/lock"))) < 2:
-            time.sleep(0.01)
-    finally:
-        os.close(handle)
-    told, errors = drain.communicate(timeout=50)
-    assert drain.returncode == 0, errors
-    assert b"drained 3 webhooks; left 0, held by live processes 0" in told
-
-
-def test_drain_with_the_log_away_loses_nothing(settings: SpoolSettings, desk: Desk) -> None:
-    """It says so, and that all is still there; the next one drains it."""
-    orphan(settings)
-    with closing(sqlite3.connect(desk.folder / "log.db", isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        ended = spool_command(desk, "drain", "--deadline", "3")
-    assert ended.returncode == 1
-    assert b"drained 0 webhooks; left 3" in ended.stdout
-    assert b"3 webhooks wait in" in ended.stderr
-    assert b"took nothing for" in ended.stderr or b"could be read or stored" in ended.stderr
-    assert b"nothing is lost" in ended.stderr
-    assert [type(item) for item in reading.items(settings)] == [Spooled] * 3
-    assert spool_command(desk, "drain").returncode == 0
-    assert len(stored_ids(desk)) == 3
-
-
-@pytest.mark.parametrize(
-    ("ended", "said"),
-    [
-        (
-            Drained(drained=0, left=3, idle=4.0, state=LogState.AWAY),
-            "is away and took nothing for 4 s; 3 webhooks wait",
-        ),
-        (Drained(drained=9, left=3, idle=1.0), "the deadline of 5 s came first; 3 webhooks wait"),
-        (Drained(drained=0, unread=True, idle=5.0), "nothing of .* could be read or stored for 5 s; 0 webhooks wait"),
-    ],
-)
-def test_the_words_say_why_something_is_left(desk: Desk, ended: Drained, said: str) -> None:
-    """And that nothing is lost."""
-    with pytest.raises(CommandError, match=f"{said}.*nothing is lost"):
-        draining.told(ended, load_config(desk.config, {}), 5.0)
-
-
-def test_what_was_set_aside_meanwhile_has_a_status(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is not in the log."""
-    assert draining.told(Drained(drained=9, set_aside=1), load_config(desk.config, {}), 5.0) == 1
-    assert "set aside 1, damaged or refused" in capsys.readouterr().out

@@ -245,8 +245,7 @@ async def test_what_was_read_ahead_is_forgotten_where_a_fault_of_ours_ends_a_tur
     original, faults = Publisher.publish_all, [MemoryError()]
 
     async def publish_all(publisher: Publisher, prepared: Sequence[Prepared], wait: float) -> PublishOutcome:
-        # What is read ahead is there by now.
-        await asyncio.sleep(0.05)
+        await until(lambda: len(found.made) == 2 * MOST)
         if faults:
             raise faults.pop()
         return await original(publisher, prepared, wait)

@@ -12,7 +12,7 @@ import pytest
 from ingest.spool import Spool
 from ingest.spool.contract import SpoolError
 from tests.support.faulty_files import Disk, FaultyFiles
-from tests.support.spooling import drain, settings, webhook
+from tests.support.spooling import OWNER, drain, settings, webhook
 
 
 async def scenario(files: FaultyFiles, acknowledged: dict[str, bytes], drained: set[str]) -> None:
@@ -111,29 +111,10 @@ async def test_a_process_killed_after_every_file_operation_loses_nothing() -> No
         assert not acknowledged.keys() - drained - (await rest_of(files.disk)).keys(), files.log[-3:]
 
 
-CHILD = """
-import asyncio, sys
-from ingest.spool import Spool
-from tests.support.spooling import settings, webhook
-
-async def main():
-    spool = Spool(settings(sys.argv[1], segment_bytes=20000))
-    await spool.start()
-    async def lane(start):
-        for number in range(start, 1_000_000, 8):
-            item = webhook(number)
-            await spool.add(item.id, item, 5)
-            print(item.id, flush=True)
-    await asyncio.gather(*[lane(start) for start in range(8)])
-
-asyncio.run(main())
-"""
-
-
 async def test_a_real_process_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     """SIGKILL on a real disk: every id that was printed is drained by the next process."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CHILD, str(tmp_path / "spool"), stdout=asyncio.subprocess.PIPE, env={**os.environ}
+        sys.executable, "-c", OWNER, str(tmp_path / "spool"), stdout=asyncio.subprocess.PIPE, env={**os.environ}
     )
     assert child.stdout is not None
     printed = [(await child.stdout.readline()).decode().strip() for _ in range(300)]

@@ -6,35 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.spool import Spool
 from ingest.spool import spool as module
 from tests.support.faulty_files import Disk, FaultyFiles
-from tests.support.spooling import drain, settings, webhook
-
-
-async def started(disk: Disk, files: FaultyFiles | None = None) -> tuple[Spool, FaultyFiles]:
-    """Start a spool as a process of its own."""
-    files = files or FaultyFiles(disk)
-    spool = Spool(settings(), files=files)
-    await spool.start()
-    return spool, files
-
-
-async def add(spool: Spool, *numbers: int) -> list[str]:
-    """Add some, one after the other, and return their ids."""
-    items = [webhook(number) for number in numbers]
-    for item in items:
-        await spool.add(item.id, item, 5)
-    return [item.id for item in items]
-
-
-async def killed(disk: Disk, *numbers: int) -> list[str]:
-    """Leave a folder of a worker that was killed."""
-    spool, files = await started(disk)
-    ids = await add(spool, *numbers)
-    files.die()
-    await spool.stop()
-    return ids
+from tests.support.spooling import add, drain, killed, started
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from ingest.spool import Spool
-from tests.support.spooling import settings, webhook
+from tests.support.spooling import OWNER, settings, webhook
 
 ORPHANS = 4
 EACH = 50
@@ -36,24 +36,6 @@ async def main():
     print(json.dumps({"folders": folders, "ids": ids, "damaged": len(damaged)}), flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     await spool.stop()
-
-asyncio.run(main())
-"""
-
-OWNER = """
-import asyncio, sys
-from ingest.spool import Spool
-from tests.support.spooling import settings, webhook
-
-async def main():
-    spool = Spool(settings(sys.argv[1], segment_bytes=20000))
-    await spool.start()
-    async def lane(start):
-        for number in range(start, 1_000_000, 8):
-            item = webhook(number)
-            await spool.add(item.id, item, 5)
-            print(item.id, flush=True)
-    await asyncio.gather(*[lane(start) for start in range(8)])
 
 asyncio.run(main())
 """
