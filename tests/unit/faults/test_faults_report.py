@@ -1,5 +1,6 @@
 """The page of the recorded runs: it names every fault, and its total follows from the runs that stand in it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,3 +120,15 @@ def test_a_drain_is_rated_by_what_waited_and_what_came_meanwhile(waiting: int, r
     drained = line(waiting=waiting)
     drained.recovery.empty = 10.0
     assert drained.drain_ratio(100.0) == ratio
+
+
+def test_what_the_front_page_says_of_the_recorded_runs_is_true() -> None:
+    """Over a million events acknowledged, none lost; and the total on the page is that of the runs below it."""
+    readme = (PROOF.parents[1] / "README.md").read_text(encoding="utf-8")
+    page = PROOF.read_text(encoding="utf-8")
+    assert "over a million in the recorded runs, and [none lost](docs/proof.md)" in readme
+    assert with_total(page) == page
+    found = re.search(r"with ([\d,]+) events acknowledged; [\d,]+ events kept, ([\d,]+) lost", page)
+    assert found is not None
+    assert int(found[1].replace(",", "")) > 1_000_000
+    assert found[2] == "0"
