@@ -50,6 +50,33 @@ async def test_a_batch_goes_to_several_topics(log: Log) -> None:
 async def test_an_empty_batch_stores_nothing(log: Log) -> None:
     """No records in, no positions out."""
     assert await log.append([], PATIENCE) == []
+    assert await log.append_many([], PATIENCE) == []
+
+
+@pytest.mark.parametrize("count", [1, 200])
+async def test_many_records_stand_in_their_order_and_exactly_as_few_do(log: Log, count: int) -> None:
+    """A drain's append keeps order, keys, headers and times, and gives the places as any other does."""
+    topic = await make_topic(log, partitions=3)
+    records = [
+        record(
+            topic,
+            None if n == 7 else str(n).encode(),
+            partition=n % 3,
+            key=f"k{n % 5}".encode(),
+            headers=(("n", str(n).encode()), ("n", b"")),
+            timestamp=BASE_MS - n,
+        )
+        for n in range(count)
+    ]
+    places = await log.append_many(records, PATIENCE)
+    stored = {(each.partition, each.offset): each for each in await read_all(log, topic)}
+    found = [stored[place.partition.number, place.offset] for place in places]
+    assert [(each.value, each.key, each.headers, each.timestamp) for each in found] == [
+        (each.value, each.key, each.headers, each.timestamp) for each in records
+    ]
+    for number in range(3):
+        offsets = [place.offset for place in places if place.partition.number == number]
+        assert offsets == sorted(offsets)
 
 
 @pytest.mark.parametrize("value", [b"plain", b"", None, bytes(range(256)) * 40], ids=["text", "empty", "none", "bytes"])
