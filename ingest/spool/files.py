@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +43,10 @@ class Files(Protocol):
 
     def size(self, path: Path) -> int:
         """Return the size of a file in bytes."""
+        ...
+
+    def is_file(self, path: Path) -> bool:
+        """Tell whether what has that name is a file itself: no folder, no link to one."""
         ...
 
     def list(self, path: Path) -> Sequence[str]:
@@ -123,6 +128,10 @@ class OsFiles:
         """Return the size."""
         return path.stat().st_size
 
+    def is_file(self, path: Path) -> bool:
+        """Look at the name, not at what a link points to."""
+        return stat.S_ISREG(path.lstat().st_mode)
+
     def list(self, path: Path) -> Sequence[str]:
         """Return the names, sorted."""
         return sorted(os.listdir(path))  # noqa: PTH208 - names are what is asked for
@@ -165,7 +174,7 @@ class OsFiles:
         """
         if path.parent.is_symlink():
             raise NotADirectoryError(errno.ENOTDIR, "a link, no folder", str(path.parent))
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(handle), path.stat()):

@@ -78,7 +78,8 @@ class Segment:
 class Folder:
     """The segments of one worker's folder, in order. `lock` holds it; `gating`: it was abandoned at our start.
 
-    `unreadable` counts files of segments that cannot even be asked for their size. They stay where they are.
+    `unreadable` counts files of segments that cannot even be asked for their size, `strays` are things that have the
+    name of a segment and are no files. All of them stay where they are.
     """
 
     path: Path
@@ -86,6 +87,7 @@ class Folder:
     gating: bool = False
     own: bool = False
     unreadable: int = 0
+    strays: tuple[str, ...] = ()
     passed_until: float = 0.0
     segments: dict[int, Segment] = field(default_factory=dict)
 

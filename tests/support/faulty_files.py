@@ -178,6 +178,14 @@ class FaultyFiles:
         with self._step("size", path):
             return len(self._file(path).data)
 
+    def is_file(self, path: Path) -> bool:
+        """Tell whether it is a file; there are no links here."""
+        with self._step("is_file", path):
+            node = self._node(path)
+            if node is None:
+                raise FileNotFoundError(errno.ENOENT, "nothing", str(path))
+            return isinstance(node, File)
+
     def list(self, path: Path) -> Sequence[str]:
         """Return the names."""
         with self._step("list", path):
