@@ -27,8 +27,8 @@ error then is looked at again every five seconds, and gates from the moment when
 one look after the other, it counts (`not_taken`) and is told. From the third look on it is taken without segments that
 the disk cannot even tell the size of: they stay where they are and are told by their place. What has the name of a
 segment and is no file itself (a folder, a link, a pipe) is never opened: it stays, is told, and counts in `not_taken`
-as long as the folder is ours. The folder of a worker that lives beside us is locked; when it dies later its records do not gate, since their
-order was never promised against ours.
+as long as the folder is ours. The folder of a worker that lives beside us is locked; when it dies later its records do
+not gate, since their order was never promised against ours.
 
 A segment is frames, one behind the other, and nothing else. All numbers are big-endian::
 
