@@ -33,6 +33,14 @@ class Files(Protocol):
         """Cut the file at `size` bytes."""
         ...
 
+    def cut(self, path: Path, size: int) -> None:
+        """Cut a file at `size` bytes, durably: what stood behind them is free."""
+        ...
+
+    def overwrite(self, path: Path, data: bytes) -> None:
+        """Write over the first bytes of a file, which has as many, durably. The rest stays."""
+        ...
+
     def close(self, handle: int) -> None:
         """Let go of a file or a lock."""
         ...
@@ -106,6 +114,24 @@ class OsFiles:
     def truncate(self, handle: int, size: int) -> None:
         """Cut the file."""
         os.ftruncate(handle, size)
+
+    def cut(self, path: Path, size: int) -> None:
+        """Cut it, and sync: a file system gives blocks free when that is done."""
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.ftruncate(handle, size)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def overwrite(self, path: Path, data: bytes) -> None:
+        """Write until all is written, and sync."""
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self.write(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def close(self, handle: int) -> None:
         """Close the handle; a lock goes with it."""

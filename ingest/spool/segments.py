@@ -39,7 +39,8 @@ class Segment:
     more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms since 1970. `emptied`: it has no byte
     although another one came behind it, which is not told yet. `sectors`: what is known of blocks that cannot be read.
     `going`: the order to remove it was given, and
-    its end was not seen yet. `kept` counts the tries that failed, `kept_until` is the monotonic time of the next one.
+    its end was not seen yet. `kept` counts the tries that failed, `kept_at` is the monotonic time of the last one, and
+    `kept_until` that of the next one; `no_room`: the last one failed as the disk was full.
     """
 
     number: int
@@ -56,7 +57,9 @@ class Segment:
     sectors: Sectors | None = None
     going: bool = False
     kept: int = 0
+    kept_at: float = 0.0
     kept_until: float = 0.0
+    no_room: bool = False
     damaged: list[Damaged] = field(default_factory=list)
 
     @property

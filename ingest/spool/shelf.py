@@ -22,6 +22,7 @@ DISK_WAIT = 5.0
 LONGEST_KEPT = 30.0
 """Seconds between two tries to remove a segment, at most."""
 
+_LEAST_KEPT = 1.0
 _PATIENT_COUNTS = 3
 _STRAY_ADVICE = "it is passed over; look at it, move it away, and restart the receiver if a segment was put back"
 
@@ -124,12 +125,16 @@ class Shelf:
             _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
         folder.segments.pop(segment.number, None)
         self.shrunk = True
+        for kept in (each for one in self.folders.values() for each in one.segments.values() if each.no_room):
+            # There is some now.
+            kept.kept_until = min(kept.kept_until, kept.kept_at + _LEAST_KEPT)
 
     def _keep(self, folder: Folder, segment: Segment, error: OSError) -> None:
         """Leave a segment where it is for a while. It is drained, but what was damaged in it has no other place yet."""
         segment.kept += 1
         wait = min(LONGEST_KEPT, 2.0 ** min(segment.kept, 8) / 2)
-        segment.kept_until = time.monotonic() + wait
+        segment.kept_at, segment.no_room = time.monotonic(), error.errno in damage.NO_ROOM
+        segment.kept_until = segment.kept_at + wait
         _log.warning(
             "spool_damage_not_set_aside" if segment.damaged else "spool_not_removed",
             worker=folder.name,
