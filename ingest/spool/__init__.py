@@ -82,13 +82,14 @@ Invariants
 4. Of its own segments a worker reads what is durable, of inherited ones what the file has.
 5. Only whole segments are removed, when all in them is published, and after what was damaged in them is durable in
    `damaged/`. If it cannot be read whole, the segment is moved there too. If it cannot be copied, the segment stays
-   where it is, the drain goes on behind it, and it is tried again, half a minute apart at most; where the disk was full,
-   at once when another segment has gone.
+   where it is, the drain goes on behind it, and it is tried again, half a minute apart at most; where the disk was
+   full, at once when another segment has gone.
 6. On a full disk such a segment makes the room for the copies itself: all else in it is published. The stretches are
-   copied from the last to the first. Where one does not fit, the segment is cut behind it, and it is tried again. If it
-   still does not fit, the segment becomes the copy, where the damaged bytes are no more than those before them: they are
-   written over its beginning, it is moved to `damaged/` under the name of the copy, and cut. Else it stays (5.). No
-   damaged byte is cut off or written over before it is durable elsewhere, and no copy is replaced by a shorter one.
+   copied from the last to the first. Where one does not fit, the segment is cut behind it, and it is tried again. If
+   it still does not fit, the segment becomes the copy, where the damaged bytes are no more than those before them:
+   they are written over its beginning, it is moved to `damaged/` under the name of the copy, and cut. Else it stays
+   (5.). No damaged byte is cut off or written over before it is durable elsewhere, and no copy is replaced by a
+   shorter one.
 7. Nobody touches a folder whose lock another holds. Whoever takes the lock of an abandoned folder owns it.
 8. There is no cursor on disk: after a crash a segment that was drained in part is drained again.
 
