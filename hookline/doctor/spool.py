@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def _looked(root: Path) -> tuple[list[_Folder], list[Check]]:
 
 def _unreadable(path: str, error: OSError) -> Check:
     advice = "run the doctor as the receiver's user; give that user the right, or see to the disk"
-    return fail(_AREA, f"{path}: {error.strerror}; webhooks that wait there are never drained", advice)
+    return fail(_AREA, f"{path}: {error.strerror}; webhooks that wait there are not drained as they should be", advice)
 
 
 def _look(path: Path) -> _Folder:
@@ -112,9 +113,11 @@ def _look(path: Path) -> _Folder:
                 segments, size = segments + 1, size + _readable(files, path / name)
             else:
                 strays.append(name)
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise PermissionError(0, "cannot be written, so what is drained cannot be removed", str(path))
-    return _Folder(path, path.stat().st_uid, held, segments, size, strays)
+    status = path.stat()
+    # Root may do all: what the owner may do is in the mode.
+    if status.st_mode & stat.S_IRWXU != stat.S_IRWXU or not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(0, "lacks the right to read or to write, so that nothing in it can be removed", str(path))
+    return _Folder(path, status.st_uid, held, segments, size, strays)
 
 
 def _readable(files: OsFiles, path: Path) -> int:
