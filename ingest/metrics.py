@@ -155,12 +155,18 @@ class _SpoolFigures:
             "Records of the spool that were set aside since the start, damaged or refused by the log.",
         )
 
+        self.not_taken = gauge(
+            "spool_not_taken",
+            "Folders of the spool that cannot be taken over, and things named like a segment that are no file.",
+        )
+
     def watch(self, status: Callable[[], SpoolStatus]) -> None:
         """Ask at every scrape how the spool is."""
         self.records.set_function(lambda: float(status().own + status().inherited))
         self.bytes.set_function(lambda: float(status().bytes))
         self.oldest.set_function(lambda: status().oldest_age or 0.0)
         self.set_aside.set_function(lambda: float(status().set_aside))
+        self.not_taken.set_function(lambda: float(status().not_taken))
 
 
 class IngestMetrics:

@@ -97,7 +97,7 @@ def _trouble(spool: SpoolStatus, alarm_age: float) -> ReadinessReason | None:
         return ReadinessReason.SPOOL_FAILING
     if spool.full:
         return ReadinessReason.SPOOL_FULL
-    if spool.not_read:
+    if spool.not_read or spool.not_taken:
         return ReadinessReason.SPOOL_NOT_READ
     if spool.oldest_age is not None and spool.oldest_age > alarm_age:
         return ReadinessReason.SPOOL_OLD

@@ -10,6 +10,7 @@ from hookline.doctor.log import check_ledger, check_log
 from hookline.doctor.place import check_addresses, check_disks
 from hookline.doctor.reach import check_reach
 from hookline.doctor.report import Check, fail, ok
+from hookline.doctor.spool import check_spool
 from schemas.times import Clock
 
 
@@ -29,6 +30,7 @@ async def examine(config: Config, clock: Clock = time.time) -> list[Check]:
         *check_accounts(config),
         *await check_addresses(config),
         *await check_disks(config),
+        *await check_spool(config),
         *await check_log(config),
         *await check_ledger(config),
         *await check_reach(config, clock),

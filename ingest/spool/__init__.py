@@ -17,16 +17,18 @@ On disk
     <root>/w-<16 hex digits>/probe                   64 KiB, written, synced and removed while nothing else is
     <root>/damaged/<worker>-<segment>-<offset>.bin   bytes that were set aside
     <root>/damaged/<worker>-<segment>-<offset>.gaps  which of them could not be read: zeros stand for them
-    <root>/damaged/<worker>-<segment>.seg            a whole segment that could not be copied from
+    <root>/damaged/<worker>-<segment>.seg            a whole segment, of which the disk cannot read all
 
 The name of a folder sorts behind those that were there when it was made: its first 8 digits count up, the others are
 random. Folders of dead workers are drained in that order, so what an earlier process received comes first.
 
 Folders that were there, and abandoned, at our start gate: what comes to us later waits behind them. One that gives an
-error then is looked at again every five seconds, and gates from the moment when it is ours. From the third look on it
-is taken without segments that the disk cannot even tell the size of: they stay where they are and are told by their
-place. The folder of a worker that lives beside us is locked; when it dies later its records do not gate, since their
-order was never promised against ours.
+error then is looked at again every five seconds, and gates from the moment when it is ours. From the second error on,
+one look after the other, it counts (`not_taken`) and is told. From the third look on it is taken without segments that
+the disk cannot even tell the size of: they stay where they are and are told by their place. What has the name of a
+segment and is no file itself (a folder, a link, a pipe) is never opened: it stays, is told, and counts in `not_taken`
+as long as the folder is ours. The folder of a worker that lives beside us is locked; when it dies later its records do
+not gate, since their order was never promised against ours.
 
 A segment is frames, one behind the other, and nothing else. All numbers are big-endian::
 
@@ -79,10 +81,17 @@ Invariants
    allows. The group is written once more, into a new segment, and if that fails too nobody in it is acknowledged.
 4. Of its own segments a worker reads what is durable, of inherited ones what the file has.
 5. Only whole segments are removed, when all in them is published, and after what was damaged in them is durable in
-   `damaged/`. If it cannot be copied, or not read whole, the segment is moved there. If that cannot be either, it stays
-   where it is, the drain goes on behind it, and it is tried again, half a minute apart at most.
-6. Nobody touches a folder whose lock another holds. Whoever takes the lock of an abandoned folder owns it.
-7. There is no cursor on disk: after a crash a segment that was drained in part is drained again.
+   `damaged/`. If it cannot be read whole, the segment is moved there too. If it cannot be copied, the segment stays
+   where it is, the drain goes on behind it, and it is tried again, half a minute apart at most; where the disk was
+   full, at once when another segment has gone.
+6. On a full disk such a segment makes the room for the copies itself: all else in it is published. The stretches are
+   copied from the last to the first. Where one does not fit, the segment is cut behind it, and it is tried again. If
+   it still does not fit, the segment becomes the copy, where the damaged bytes are no more than those before them:
+   they are written over its beginning, it is moved to `damaged/` under the name of the copy, and cut. Else it stays
+   (5.). No damaged byte is cut off or written over before it is durable elsewhere, and no copy is replaced by a
+   shorter one.
+7. Nobody touches a folder whose lock another holds. Whoever takes the lock of an abandoned folder owns it.
+8. There is no cursor on disk: after a crash a segment that was drained in part is drained again.
 
 Crash points
 ============
@@ -100,6 +109,9 @@ or the removal of its segment                  damage, as the segment is not the
 after publishing, before the segment goes      the segment: drained again under the same ids
 while damage is copied                         the segment is still there; the copy is made anew
 after the copy, before the unlink or move      the same
+after a cut on a full disk                     the segment, shorter: what is cut off was published, or is copied
+after its beginning was written over           the segment: its beginning is told as damage, in vain; the rest as before
+before the copy that it became is cut          the copy with more behind it
 after the unlink, before it is durable         the segment again: drained again
 between the last unlink and the folder's end   an empty folder, which it removes
 =============================================  ====================================================================

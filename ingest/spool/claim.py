@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -11,7 +11,7 @@ from ingest.spool import reader
 from ingest.spool.contract import SpoolError
 from ingest.spool.files import Files
 from ingest.spool.sectors import SICK
-from ingest.spool.segments import LOCK, PROBE, Folder, Segment, is_worker, segment_number
+from ingest.spool.segments import LOCK, PROBE, Folder, Segment, is_worker, segment_name, segment_number
 
 _log = structlog.get_logger(__name__)
 
@@ -38,25 +38,24 @@ def adopt(
     take: Callable[[Folder], None],
     held: frozenset[str],
     insist: frozenset[str] = frozenset(),
-) -> frozenset[str]:
+) -> Mapping[str, OSError]:
     """Hand over every folder that nobody holds to `take`, the oldest first; those of `held` are ours already.
 
-    Return the names of those that gave an error, of which nothing is known. Those of `insist` are taken without the
-    segments that give one. Raises OSError for the root.
+    Return the errors of those that gave one, of which nothing is known, by their names. Those of `insist` are taken
+    without the segments that give one. Raises OSError for the root.
     """
-    failed: list[str] = []
+    failed: dict[str, OSError] = {}
     for name in files.list(root):
         if is_worker(name) and name not in held:
             try:
                 folder = _adopted(files, root / name, insist=name in insist)
             except OSError as error:
                 # One that cannot be opened must not stop the others.
-                _log.warning("spool_folder_unreadable", folder=name, error=type(error).__name__)
-                failed.append(name)
+                failed[name] = error
                 continue
             if folder is not None:
                 take(folder)
-    return frozenset(failed)
+    return failed
 
 
 def leave(files: Files, folder: Folder) -> bool:
@@ -133,16 +132,28 @@ def _adopted(files: Files, path: Path, *, insist: bool) -> Folder | None:
 
 def _listed(files: Files, folder: Folder, *, insist: bool) -> Folder:
     numbers = sorted(number for name in files.list(folder.path) if (number := segment_number(name)) is not None)
-    for number in numbers:
-        segment = Segment(number, sealed=True, last=number == numbers[-1])
-        try:
-            segment.end = files.size(folder.path_of(segment))
-        except OSError as error:
-            if not insist or error.errno not in SICK:
-                raise
-            folder.unreadable += 1
-            _log.error("spool_segment_unreadable", worker=folder.name, segment=number, error=error.strerror)
-            continue
+    found = [segment for number in numbers if (segment := _segment(files, folder, number, insist=insist)) is not None]
+    last = max((number for number in numbers if segment_name(number) not in folder.strays), default=0)
+    for segment in found:
+        segment.last = segment.number == last
         segment.emptied = reader.emptied(reader.stretch_of(folder, segment)) is not None
-        folder.segments[number] = segment
+        folder.segments[segment.number] = segment
     return folder
+
+
+def _segment(files: Files, folder: Folder, number: int, *, insist: bool) -> Segment | None:
+    """Return a segment as it is on disk; None for what only has the name of one, or cannot be looked at."""
+    segment = Segment(number, sealed=True)
+    path = folder.path_of(segment)
+    try:
+        if not files.is_file(path):
+            folder.strays = (*folder.strays, path.name)
+            return None
+        segment.end = files.size(path)
+    except OSError as error:
+        if not insist or error.errno not in SICK:
+            raise
+        folder.unreadable += 1
+        _log.error("spool_segment_unreadable", worker=folder.name, segment=number, error=error.strerror)
+        return None
+    return segment

@@ -67,7 +67,8 @@ class SpoolStatus:
 
     `own` records wait in this worker's folder, `inherited` ones in folders of workers that ended. `gating`: what comes
     now has to go behind some of them. `synced_ago` is how long ago an fsync last succeeded, by a record or a probe.
-    `not_read`: the last try to read records back failed.
+    `not_read`: the last try to read records back failed. `not_taken` counts folders that gave an error in two looks or
+    more, and what has the name of a segment and is no file: webhooks may wait there that nobody reads.
     """
 
     own: int
@@ -78,4 +79,5 @@ class SpoolStatus:
     synced_ago: float | None
     full: bool
     not_read: bool
+    not_taken: int
     set_aside: int

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +33,14 @@ class Files(Protocol):
         """Cut the file at `size` bytes."""
         ...
 
+    def cut(self, path: Path, size: int) -> None:
+        """Cut a file at `size` bytes, durably: what stood behind them is free."""
+        ...
+
+    def overwrite(self, path: Path, data: bytes) -> None:
+        """Write over the first bytes of a file, which has as many, durably. The rest stays."""
+        ...
+
     def close(self, handle: int) -> None:
         """Let go of a file or a lock."""
         ...
@@ -42,6 +51,10 @@ class Files(Protocol):
 
     def size(self, path: Path) -> int:
         """Return the size of a file in bytes."""
+        ...
+
+    def is_file(self, path: Path) -> bool:
+        """Tell whether what has that name is a file itself: no folder, no link to one."""
         ...
 
     def list(self, path: Path) -> Sequence[str]:
@@ -102,6 +115,24 @@ class OsFiles:
         """Cut the file."""
         os.ftruncate(handle, size)
 
+    def cut(self, path: Path, size: int) -> None:
+        """Cut it, and sync: a file system gives blocks free when that is done."""
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.ftruncate(handle, size)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def overwrite(self, path: Path, data: bytes) -> None:
+        """Write until all is written, and sync."""
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self.write(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
     def close(self, handle: int) -> None:
         """Close the handle; a lock goes with it."""
         os.close(handle)
@@ -122,6 +153,10 @@ class OsFiles:
     def size(self, path: Path) -> int:
         """Return the size."""
         return path.stat().st_size
+
+    def is_file(self, path: Path) -> bool:
+        """Look at the name, not at what a link points to."""
+        return stat.S_ISREG(path.lstat().st_mode)
 
     def list(self, path: Path) -> Sequence[str]:
         """Return the names, sorted."""
@@ -165,7 +200,7 @@ class OsFiles:
         """
         if path.parent.is_symlink():
             raise NotADirectoryError(errno.ENOTDIR, "a link, no folder", str(path.parent))
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(handle), path.stat()):

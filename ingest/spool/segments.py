@@ -39,7 +39,8 @@ class Segment:
     more. `last`: the writer's last one, whose end may be torn. `oldest` is in ms since 1970. `emptied`: it has no byte
     although another one came behind it, which is not told yet. `sectors`: what is known of blocks that cannot be read.
     `going`: the order to remove it was given, and
-    its end was not seen yet. `kept` counts the tries that failed, `kept_until` is the monotonic time of the next one.
+    its end was not seen yet. `kept` counts the tries that failed, `kept_at` is the monotonic time of the last one, and
+    `kept_until` that of the next one; `no_room`: the last one failed as the disk was full.
     """
 
     number: int
@@ -56,7 +57,9 @@ class Segment:
     sectors: Sectors | None = None
     going: bool = False
     kept: int = 0
+    kept_at: float = 0.0
     kept_until: float = 0.0
+    no_room: bool = False
     damaged: list[Damaged] = field(default_factory=list)
 
     @property
@@ -78,7 +81,8 @@ class Segment:
 class Folder:
     """The segments of one worker's folder, in order. `lock` holds it; `gating`: it was abandoned at our start.
 
-    `unreadable` counts files of segments that cannot even be asked for their size. They stay where they are.
+    `unreadable` counts files of segments that cannot even be asked for their size, `strays` are things that have the
+    name of a segment and are no files. All of them stay where they are.
     """
 
     path: Path
@@ -86,6 +90,7 @@ class Folder:
     gating: bool = False
     own: bool = False
     unreadable: int = 0
+    strays: tuple[str, ...] = ()
     passed_until: float = 0.0
     segments: dict[int, Segment] = field(default_factory=dict)
 

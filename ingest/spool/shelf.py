@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -12,6 +12,7 @@ from ingest.spool.contract import SpoolError, SpoolUnavailableError
 from ingest.spool.errands import Errands
 from ingest.spool.files import Files
 from ingest.spool.segments import Folder, Segment
+from ingest.spool.untaken import Untaken
 
 _log = structlog.get_logger(__name__)
 
@@ -21,8 +22,9 @@ DISK_WAIT = 5.0
 LONGEST_KEPT = 30.0
 """Seconds between two tries to remove a segment, at most."""
 
-_PATIENT_LOOKS = 2
+_LEAST_KEPT = 1.0
 _PATIENT_COUNTS = 3
+_STRAY_ADVICE = "it is passed over; look at it, move it away, and restart the receiver if a segment was put back"
 
 
 class Shelf:
@@ -43,8 +45,7 @@ class Shelf:
         self._sweeping = asyncio.Lock()
         # Names of folders that were there at our start and of which we know nothing yet; None: we could not even look.
         self._unknown: frozenset[str] | None = None
-        # How often a folder gave an error, one look after the other.
-        self._errors: Counter[str] = Counter()
+        self._untaken = Untaken(root)
 
     @property
     def all(self) -> tuple[Folder, ...]:
@@ -65,6 +66,11 @@ class Shelf:
     def unreadable(self) -> int:
         """Segments that cannot be taken over with the rest of their folder."""
         return sum(folder.unreadable for folder in self.all)
+
+    @property
+    def not_taken(self) -> int:
+        """Folders that cannot be taken over, and what is named like a segment in others and is no file."""
+        return len(self._untaken.lasting) + sum(len(folder.strays) for folder in self.all)
 
     @property
     def oldest(self) -> int | None:
@@ -119,12 +125,16 @@ class Shelf:
             _log.warning("spool_segment_gone", worker=folder.name, segment=segment.number)
         folder.segments.pop(segment.number, None)
         self.shrunk = True
+        for kept in (each for one in self.folders.values() for each in one.segments.values() if each.no_room):
+            # There is some now.
+            kept.kept_until = min(kept.kept_until, kept.kept_at + _LEAST_KEPT)
 
     def _keep(self, folder: Folder, segment: Segment, error: OSError) -> None:
         """Leave a segment where it is for a while. It is drained, but what was damaged in it has no other place yet."""
         segment.kept += 1
         wait = min(LONGEST_KEPT, 2.0 ** min(segment.kept, 8) / 2)
-        segment.kept_until = time.monotonic() + wait
+        segment.kept_at, segment.no_room = time.monotonic(), error.errno in damage.NO_ROOM
+        segment.kept_until = segment.kept_at + wait
         _log.warning(
             "spool_damage_not_set_aside" if segment.damaged else "spool_not_removed",
             worker=folder.name,
@@ -142,7 +152,7 @@ class Shelf:
         held = frozenset(self.folders)
         loop = asyncio.get_running_loop()
         files, root = self._files, self._root
-        insist = frozenset(name for name, errors in self._errors.items() if errors >= _PATIENT_LOOKS)
+        insist = self._untaken.lasting
 
         def take(folder: Folder) -> None:
             # Each as soon as its lock is ours: who waits for all of them may have given up by then.
@@ -154,11 +164,13 @@ class Shelf:
         try:
             await self.keeping.run(look, DISK_WAIT)
         except OSError as error:
-            _log.warning("spool_root_unreadable", error=error.strerror)
+            self._untaken.not_listed(error)
 
     def _take(self, folder: Folder) -> None:
         folder.gating = self._was_there(folder.name)
         self.folders[folder.name] = folder
+        for name in folder.strays:
+            _log.error("spool_segment_is_no_file", path=str(folder.path / name), advice=_STRAY_ADVICE)
         if folder.segments:
             _log.info(
                 "spool_adopted",
@@ -175,10 +187,10 @@ class Shelf:
             return False
         return self._unknown is None or name in self._unknown
 
-    def _looked(self, failed: frozenset[str]) -> None:
-        self._errors = Counter({name: self._errors[name] + 1 for name in failed})
+    def _looked(self, failed: Mapping[str, OSError]) -> None:
+        self._untaken.looked(failed)
         # One that gives no error now and was not taken is another's, or gone.
-        self._unknown = failed if self._unknown is None else self._unknown & failed
+        self._unknown = frozenset(failed) if self._unknown is None else self._unknown & frozenset(failed)
 
     async def count_inherited(self) -> None:
         """Count what is not counted. Raises SpoolUnavailableError where the disk hangs."""

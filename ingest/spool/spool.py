@@ -218,6 +218,7 @@ class Spool:
             synced_ago=None if synced is None else time.monotonic() - synced,
             full=self._refused or self._shelf.bytes >= self._settings.max_bytes,
             not_read=self._not_read,
+            not_taken=self._shelf.not_taken,
             set_aside=self._set_aside + self._shelf.unreadable,
         )
 

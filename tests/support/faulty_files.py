@@ -157,6 +157,18 @@ class FaultyFiles:
         with self._step("truncate", self._names[handle]):
             self._open[handle].data = self._open[handle].data[:size]
 
+    def cut(self, path: Path, size: int) -> None:
+        """Cut the file durably."""
+        with self._step("cut", path):
+            file = self._file(path)
+            file.data = file.durable = file.data[:size]
+
+    def overwrite(self, path: Path, data: bytes) -> None:
+        """Write over the beginning durably; it takes no room."""
+        with self._step("overwrite", path):
+            file = self._file(path)
+            file.data = file.durable = data + file.data[len(data) :]
+
     def close(self, handle: int) -> None:
         """Let go."""
         file = self._open.pop(handle)
@@ -177,6 +189,14 @@ class FaultyFiles:
         """Return the size."""
         with self._step("size", path):
             return len(self._file(path).data)
+
+    def is_file(self, path: Path) -> bool:
+        """Tell whether it is a file; there are no links here."""
+        with self._step("is_file", path):
+            node = self._node(path)
+            if node is None:
+                raise FileNotFoundError(errno.ENOENT, "nothing", str(path))
+            return isinstance(node, File)
 
     def list(self, path: Path) -> Sequence[str]:
         """Return the names."""

@@ -23,6 +23,7 @@ NAMES = {
     "hookline_spool_bytes",
     "hookline_spool_oldest_seconds",
     "hookline_spool_set_aside",
+    "hookline_spool_not_taken",
     "hookline_polls",
     "hookline_polled_items",
     "hookline_poll_last_success_seconds",

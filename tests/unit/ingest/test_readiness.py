@@ -18,6 +18,7 @@ EMPTY = SpoolStatus(
     synced_ago=1.0,
     full=False,
     not_read=False,
+    not_taken=0,
     set_aside=0,
 )
 WELL = Facts(state=LogState.HEALTHY, settled=True, refused=False, wrong_clock=False, spool=EMPTY, alarm_age=300.0)
@@ -71,6 +72,12 @@ def test_a_spool_that_cannot_store_takes_the_receiver_out_only_with_the_log_away
     assert judge(replace(WELL, spool=spool, state=LogState.AWAY)) == Readiness(
         ready=False, degraded=True, reason=reason
     )
+
+
+def test_what_the_spool_cannot_take_over_is_for_the_operator() -> None:
+    """Acknowledged webhooks may wait there. New ones can be stored all the same."""
+    found = judge(replace(WELL, spool=replace(EMPTY, not_taken=1)))
+    assert found == Readiness(ready=True, degraded=True, reason=ReadinessReason.SPOOL_NOT_READ)
 
 
 def test_a_full_spool_with_records_that_gate_takes_the_receiver_out() -> None:

@@ -93,8 +93,8 @@ async def test_a_damaged_record_is_set_aside_with_its_bytes() -> None:
     await spool.stop()
 
 
-async def test_where_damage_cannot_be_copied_the_segment_is_moved() -> None:
-    """A full disk has room for a new name."""
+async def test_where_damage_cannot_be_copied_the_segment_stays() -> None:
+    """It is tried again; nothing of it is given up, and no part of a copy is left."""
     disk = Disk()
     await killed(disk, 1, 2)
     file = disk.segments()[0][1]
@@ -104,8 +104,9 @@ async def test_where_damage_cannot_be_copied_the_segment_is_moved() -> None:
     assert batch is not None
     files.fail(only="write")
     await spool.done(batch)
-    (moved,) = [path for path, _ in disk.segments()]
-    assert (moved.parent.name, moved.name[-21:]) == ("damaged", "-0000000000000001.seg")
+    (kept,) = disk.segments()
+    assert kept[1].data == file.data
+    assert not [path for path, _ in disk.files() if path.parent.name == "damaged"]
     await spool.stop()
 
 

@@ -82,7 +82,7 @@ async def test_it_is_set_aside_as_soon_as_the_folder_can_be(monkeypatch: pytest.
 
 
 async def test_a_copy_that_was_cut_short_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half of it would look like the whole; the segment is moved instead."""
+    """Half of it would look like the whole; the segment itself becomes the copy."""
     disk, _, data = await damaged_spool()
     files = FaultyFiles(disk)
     spool = Spool(settings(), files=files)
@@ -93,7 +93,7 @@ async def test_a_copy_that_was_cut_short_is_not_left(monkeypatch: pytest.MonkeyP
     disk.capacity = disk.used + 3
     await spool.done(batch)
     assert [(path.suffix, file.data) for path, file in disk.files() if path.parent.name == "damaged"] == [
-        (".seg", data)
+        (".bin", data[len(data) // 2 :])
     ]
     disk.capacity = None
     await spool.stop()

@@ -136,6 +136,7 @@ def test_readiness_with_the_log_away_is_as_fresh_as_the_proof(age: float | None,
         synced_ago=age,
         full=False,
         not_read=False,
+        not_taken=0,
         set_aside=0,
     )
     found = verdict(status)
