@@ -124,7 +124,7 @@ def _verify(settings: SpoolSettings, *, as_json: bool) -> int:
     if as_json:
         _print(words.verified_fields(survey))
     else:
-        print("\n".join((*words.damage_lines(survey), *words.stray_lines(survey), words.verified_line(survey))))
+        print("\n".join((*words.damage_lines(survey), *words.stray_lines(survey.strays), words.verified_line(survey))))
     return 1 if survey.damage else 0
 
 

@@ -125,6 +125,35 @@ def test_damage_stays(tmp_path: Path) -> None:
     assert (path.read_bytes(), log.records) == (data, [])
 
 
+def test_damage_that_was_set_aside_is_named_as_it_was_in_its_segment(tmp_path: Path) -> None:
+    """By the id of its header, also among webhooks that can be read, and where the bytes end inside of it."""
+    data = bytearray(stretch(3))
+    second, third = len(stretch(1)), len(stretch(2))
+    data[second + 40] ^= 0xFF
+    path = put_aside(tmp_path, f"{WORKER}-{SEGMENT:016d}.seg", bytes(data[:-7]))
+    found = aside.looked_at(path)
+    assert list(found.whole) == [webhook(0).id]
+    assert [(one.place.offset, one.webhook_id) for one in found.broken] == [
+        (second, webhook(1).id),
+        (third, webhook(2).id),
+    ]
+
+
+@given(st.binary(max_size=64), st.integers(0, 200))
+def test_only_a_header_that_is_right_names_a_webhook(noise: bytes, offset: int) -> None:
+    """Whatever bytes a segment ends with."""
+    place = Place(WORKER, SEGMENT, offset)
+    assert aside.cut_off_id(place, noise) is None
+    assert aside.cut_off_id(place, frame_at(1, offset)[:32] + noise) == webhook(1).id
+
+
+def test_a_file_without_a_byte_counts_as_damage(tmp_path: Path) -> None:
+    """A segment that was cut to nothing leaves it; `verify` tells of it too."""
+    path = put_aside(tmp_path, bin_name(0), b"")
+    assert retried(tmp_path, MemoryLog()) == Retried(broken=1)
+    assert [one.length for one in aside.looked_at(path).broken] == [0]
+
+
 def test_a_frame_of_another_place_is_none(tmp_path: Path) -> None:
     """A body may hold a copy of a frame; the name of the file says where it must stand."""
     put_aside(tmp_path, bin_name(64), frame_at(1, 0))
