@@ -130,7 +130,8 @@ def _aside_lines(one: SetAside) -> Iterator[str]:
         yield f"DAMAGED {file}, {damage_text(broken)}"
     if one.whole:
         word = "IN PART" if one.broken else "WHOLE"
-        yield f"{word} {file}, {size_text(one.bytes)}, {many(len(one.whole), 'webhook')} can be read ({_ids(one.whole)})"
+        readable = f"{many(len(one.whole), 'webhook')} can be read ({_ids(one.whole)})"
+        yield f"{word} {file}, {size_text(one.bytes)}, {readable}"
     if not one.broken and not one.whole:
         yield f"DAMAGED {file}, {size_text(one.bytes)}, a file that no spool has named"
 

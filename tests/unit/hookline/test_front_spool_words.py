@@ -100,11 +100,12 @@ def fields_of(**own: Any) -> Mapping[str, Any]:
 def test_damage_is_named_by_id_or_place() -> None:
     """Also what was set aside earlier; a torn tail is told and does not count."""
     found = survey(folder(TORN, BROKEN), set_aside=(SetAside("x.bin", 7),))
+    tail = "w-1/0000000000000001.seg:120"
+    mostly = "a write that was cut before its answer; acknowledged bytes that a disk lost look the same"
     assert damage_lines(found) == [
         f"DAMAGED w-1/0000000000000002.seg:120, 300 bytes, webhook {'0b' * 16}: checksum",
         "DAMAGED set aside earlier: x.bin, 7 bytes, a file that no spool has named",
-        "torn tail, not counted as damage: w-1/0000000000000001.seg:120, 17 bytes, webhook unknown: mostly a write that "
-        "was cut before its answer; acknowledged bytes that a disk lost look the same",
+        f"torn tail, not counted as damage: {tail}, 17 bytes, webhook unknown: mostly {mostly}",
     ]
 
 
