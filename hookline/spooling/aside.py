@@ -20,6 +20,8 @@ from ingest.spool.segments import DAMAGED
 _NAME = re.compile(r"(?P<worker>w-[0-9a-f]{16})-(?P<segment>\d{16})(?:-(?P<offset>\d{12,20})\.bin|\.seg)", re.ASCII)
 _ALL = 1 << 62
 _ID = slice(8, 24)
+# A frame is sealed to its offset as 8 bytes, and no file is larger than that.
+_LAST_OFFSET = (1 << 63) - 1
 _NOTE = ".gaps"
 
 
@@ -56,7 +58,9 @@ def files_of(root: Path) -> Sequence[Path]:
 def place_of(name: str) -> Place | None:
     """Return where the bytes of a file stood first; None for a name that the spool gives to none."""
     match = _NAME.fullmatch(name)
-    return Place(match["worker"], int(match["segment"]), int(match["offset"] or 0)) if match else None
+    if match is None or int(match["offset"] or 0) > _LAST_OFFSET:
+        return None
+    return Place(match["worker"], int(match["segment"]), int(match["offset"] or 0))
 
 
 def contents_of(place: Place, data: bytes) -> Contents:

@@ -202,6 +202,12 @@ def test_files_that_no_spool_named_are_left_alone(tmp_path: Path) -> None:
     assert retried(tmp_path, MemoryLog()) == Retried(foreign=2)
 
 
+def test_a_name_with_an_offset_that_no_file_has_is_none_of_the_spool(tmp_path: Path) -> None:
+    """Whatever bytes are in it, it ends nothing."""
+    put_aside(tmp_path, bin_name(99_999_999_999_999_999_999), stretch(1))
+    assert retried(tmp_path, MemoryLog()) == Retried(foreign=1)
+
+
 def test_a_note_goes_with_its_file(tmp_path: Path) -> None:
     """It tells which bytes the disk could not read, and is nothing to be read itself."""
     put_aside(tmp_path, bin_name(0), stretch(1))
