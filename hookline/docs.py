@@ -181,7 +181,7 @@ One TOML file, `hookline.toml` in the working directory or where `--config FILE`
 one to start from. Everything has a default but the accounts.
 
 - An unknown key is an error, told with its line. All problems of a file are told at once, with exit status 2.
-- Relative paths are relative to the file. `sqlite:///var/hookline.db` is relative, `sqlite:////var/lib/hookline.db`
+- Relative paths are relative to the file, and `~` is refused. `sqlite:///var/hookline.db` is relative, `sqlite:////var/lib/hookline.db`
   absolute.
 - A **reference** is `env:NAME`, a variable of the environment, or `file:PATH`, a file whose last newline does not
   count. Secrets are references, never the value itself; public keys may be either.

@@ -30,8 +30,10 @@ whose. Changes nothing; works beside a running receiver and without one. Of a se
 records are shown, as it is removed as a whole. Exit status 0, whatever waits; 1 where there is no spool to look at.
 """
 _VERIFY = """\
-Read everything with its checksums and name what is damaged, also what was set aside earlier. A tail that was cut off
-in the midst of a write was never acknowledged and is no damage. Changes nothing; works beside a running receiver.
+Read everything with its checksums and name what is damaged, also what was set aside earlier: a line for each place,
+with the webhook's id where it can be read. A torn tail does not count: it is mostly a write that was cut before its
+answer, and bytes that a disk lost at the end of the newest segment cannot be told from it. Changes nothing; works
+beside a running receiver.
 Exit status 0: all is sound; 1: something is damaged or set aside.
 """
 _EXPORT = """\
@@ -42,7 +44,8 @@ Exit status 0: all that waits was written; 1: something could not be read, `hook
 _DRAIN = """\
 Take over folders whose process is gone and publish them to the log, as a receiver does by itself. Where another process
 lives it drains its own; that one's folder is named, and what waits in it counts as left. With --damaged, publish what
-was set aside once more: what can be read goes to the log under its own id, the rest stays.
+was set aside once more: what can be read goes to the log under its own id, the rest stays. A segment that is drained
+and cannot be removed is left too: it would be published again, under the same ids.
 Exit status 0: nothing is left; 1: something is, and where and why is told. It can be run again at any time.
 """
 
@@ -124,7 +127,7 @@ def _verify(settings: SpoolSettings, *, as_json: bool) -> int:
     if as_json:
         _print(words.verified_fields(survey))
     else:
-        print("\n".join((*words.damage_lines(survey), *words.stray_lines(survey), words.verified_line(survey))))
+        print("\n".join((*words.damage_lines(survey), *words.stray_lines(survey.strays), words.verified_line(survey))))
     return 1 if survey.damage else 0
 
 

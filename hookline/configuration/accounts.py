@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hookline.configuration.checks import check_home
 from hookline.configuration.problems import Problems, name_of, suggestion
 from hookline.configuration.tables import check_number, check_plain, kind_of, note_unknown
 from hookline.configuration.toml_lines import KeyPath
@@ -114,6 +115,8 @@ class AccountReader:
         if setting.choices and found not in setting.choices:
             self.problems.add(path, f"{name_of(path)}: {found!r} is not one of {', '.join(setting.choices)}")
             return None
+        if setting.kind is Path or is_reference(found):
+            check_home(found, path, self.problems)
         if setting.kind is Path:
             return self._path(found)
         if is_reference(found):

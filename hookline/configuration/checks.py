@@ -8,6 +8,7 @@ from hookline.configuration.problems import Problems, name_of
 from hookline.configuration.toml_lines import KeyPath
 from ingest.forwarded import network_of
 from ingest.settings import ServerSettings, SpoolSettings
+from schemas.urls import SQLITE
 
 _SERVERS = re.compile(r"kafka://[^/,\s]+(,[^/,\s]+)*/?")
 # Kafka takes names of up to 249 characters; ours are the longer part.
@@ -34,9 +35,18 @@ def check_spool(spool: SpoolSettings, problems: Problems) -> None:
     """Note a folder without a name, and segments that are larger than the whole."""
     if not spool.dir.strip():
         problems.add(("spool", "dir"), "spool.dir: empty; name a folder, such as 'var/spool' (max_bytes = 0: no spool)")
+    check_home(spool.dir, ("spool", "dir"), problems)
     if 0 < spool.max_bytes < spool.segment_bytes:
         told = f"at least segment_bytes ({spool.segment_bytes}), or 0"
         problems.add(("spool", "max_bytes"), f"spool.max_bytes: expected {told}, found {spool.max_bytes}")
+
+
+def check_home(text: str, path: KeyPath, problems: Problems) -> None:
+    """Note a path, a URL or a reference that begins with `~`: the receiver's user has another home than you."""
+    text = text.removeprefix(SQLITE).removeprefix("file:")
+    if text.startswith("~"):
+        told = f"{text!r}: '~' stands for no folder here; write the whole path (or ./~ for a name that begins so)"
+        problems.add(path, f"{name_of(path)}: {told}")
 
 
 def check_broker(broker: BrokerSettings, problems: Problems) -> None:

@@ -11,7 +11,7 @@ from broker.settings import BrokerSettings
 from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
-from hookline.configuration.checks import check_broker, check_server, check_spool, is_kafka_url
+from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.tables import load_table, note_unknown
@@ -131,11 +131,13 @@ class _Finish:
         if not at_kafka and sqlite_path(url) is None:
             kinds = "sqlite:///PATH" + (" or kafka://HOST:PORT,HOST:PORT" if kafka else "")
             self.problems.add(path, f"{name_of(path)}: {url!r} is not of the form {kinds}")
+        check_home(url, path, self.problems)
         return resolve_url(url, self.folder)
 
     def _path(self, text: str | None, path: KeyPath) -> str | None:
         if text is not None and not text.strip():
             self.problems.add(path, f"{name_of(path)}: empty; name a file, or leave it out")
+        check_home(text or "", path, self.problems)
         return None if text is None else str(self.folder / text)
 
     def _password(self, text: str | None) -> str | None:
@@ -145,6 +147,7 @@ class _Finish:
         if not is_reference(text):
             self.problems.add(path, f"{name_of(path)}: {NO_LITERAL}")
             return None
+        check_home(text, path, self.problems)
         try:
             return resolve(text, self.folder, self.environment).value
         except SecretError as error:

@@ -17,8 +17,8 @@ from pathlib import Path
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from hookline.spooling import aside, at_log
-from hookline.spooling.reading import root_of, told_errors
-from hookline.spooling.words import many
+from hookline.spooling.reading import root_of, strays_aside, told_errors
+from hookline.spooling.words import many, stray_lines
 from ingest.draining import SOLE_WAIT, Tools, events_of_spooled
 from ingest.publisher import PublishOutcome
 from ingest.spool import damage
@@ -51,7 +51,10 @@ class Retried:
 def retry(config: Config, deadline: float) -> int:
     """Publish what was set aside within `deadline` seconds; return the exit status. Raises CommandError, LogError."""
     root = root_of(config.spool)
-    if not aside.files_of(root):
+    with told_errors(root):
+        print("".join(f"{line}\n" for line in stray_lines(strays_aside(root))), end="")
+        files = aside.files_of(root)
+    if not files:
         print(f"nothing is set aside in {root / DAMAGED}")
         return 0
     with told_errors(root), _alone(root / DAMAGED):

@@ -14,11 +14,14 @@ from pathlib import Path
 from hookline.spooling.survey import SetAside
 from ingest.spool.codec import NotAPayloadError, decode_webhook
 from ingest.spool.contract import Damaged, Place, Spooled
-from ingest.spool.frame import Bad, Found, Scanner, seal_of
+from ingest.spool.frame import HEADER, Bad, Found, Scanner, seal_of
 from ingest.spool.segments import DAMAGED
 
 _NAME = re.compile(r"(?P<worker>w-[0-9a-f]{16})-(?P<segment>\d{16})(?:-(?P<offset>\d{12,20})\.bin|\.seg)", re.ASCII)
 _ALL = 1 << 62
+_ID = slice(8, 24)
+# A frame is sealed to its offset as 8 bytes, and no file is larger than that.
+_LAST_OFFSET = (1 << 63) - 1
 _NOTE = ".gaps"
 
 
@@ -55,17 +58,31 @@ def files_of(root: Path) -> Sequence[Path]:
 def place_of(name: str) -> Place | None:
     """Return where the bytes of a file stood first; None for a name that the spool gives to none."""
     match = _NAME.fullmatch(name)
-    return Place(match["worker"], int(match["segment"]), int(match["offset"] or 0)) if match else None
+    if match is None or int(match["offset"] or 0) > _LAST_OFFSET:
+        return None
+    return Place(match["worker"], int(match["segment"]), int(match["offset"] or 0))
 
 
 def contents_of(place: Place, data: bytes) -> Contents:
     """Return what stands in bytes that stood at a place."""
+    if not data:
+        # What a segment leaves behind that was cut to nothing.
+        return Contents((Damaged(place, 0, None, "no bytes were left to keep", tail=True),))
     scan = Scanner(data, place.offset, seal_of(place.worker, place.segment), whole=True).scan(_ALL, _ALL)
     items = [_item(place, found) for found in scan.found]
     if scan.torn:
         torn = Place(place.worker, place.segment, scan.end)
-        items.append(Damaged(torn, scan.torn, None, "the bytes end inside a frame", tail=True))
+        name = cut_off_id(torn, data[-scan.torn :])
+        items.append(Damaged(torn, scan.torn, name, "the bytes end inside a frame", tail=True))
     return Contents(items)
+
+
+def cut_off_id(place: Place, data: bytes) -> str | None:
+    """Return the id of the webhook whose frame begins at a place and is cut off; None where its header is, too."""
+    header = data[:HEADER]
+    scan = Scanner(header, place.offset, seal_of(place.worker, place.segment), whole=True).scan(1, HEADER)
+    # A header alone whose checksum is right is the beginning of a frame, all others are bytes of none.
+    return header[_ID].hex() if scan.torn == HEADER else None
 
 
 def note_of(path: Path) -> Path:
@@ -90,12 +107,25 @@ def read(path: Path, place: Place | None) -> tuple[bytes, Contents]:
 
 
 def looked_at(path: Path) -> SetAside:
-    """Return what a file holds, in numbers. Raises OSError."""
+    """Return what a file holds: how much, which webhooks, and which places are broken. Raises OSError."""
     try:
         data, contents = read(path, place_of(path.name))
     except FileNotFoundError:
         return SetAside(path.name, 0)
-    return SetAside(path.name, len(data), tuple(one.webhook_id for one in contents.whole))
+    return SetAside(path.name, len(data), tuple(one.webhook_id for one in contents.whole), tuple(contents.broken))
+
+
+def strays_of(root: Path) -> Sequence[Path]:
+    """Return what stands between these files and is none: links, folders, pipes. Nobody reads them. Raises OSError."""
+    folder = root / DAMAGED
+    if not folder.is_dir():
+        return []
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                found.append(path)
+    return found
 
 
 def _item(place: Place, found: Found | Bad) -> Spooled | Damaged:

@@ -7,15 +7,17 @@ again by the next one, under the same ids.
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from broker.log import LogState
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from hookline.spooling import at_log, reading
-from hookline.spooling.survey import Folder
+from hookline.spooling.faults import Fault, NotedFiles, Remains, remains_of
+from hookline.spooling.survey import Folder, Survey
 from hookline.spooling.words import many
 from ingest.draining import Drain, Tools
 from ingest.gate import Gate
@@ -25,6 +27,8 @@ from ingest.spool.spool import ADOPT_EVERY, Spool
 STALL = 20.0
 """Seconds without a single webhook that went to the log, after which it is given up."""
 
+_NOTHING = Remains()
+_MOST_NAMED = 3
 _TELL_EVERY = 1.0
 _LOOK_EVERY = 0.2
 # A lock that somebody had for a moment only is free by the next look of the spool's own keeper, or the one after it.
@@ -36,22 +40,32 @@ class Drained:
     """How a drain ended.
 
     `left` counts webhooks that no process holds, `held` the folders of live processes, `set_aside` what was damaged
-    or refused meanwhile. `unread`: something is left whose webhooks could not be counted. `idle` is how many seconds
-    before its end the last webhook went to the log, `state` how the log was then.
+    or refused meanwhile. `unknown`: more may be left than could be counted. `remains`: what the disk did not do;
+    `hidden`: why not all of the spool could be looked at. `idle` is how many seconds before its end the last webhook
+    went to the log, `state` how the log was then.
     """
 
     drained: int
     left: int = 0
     held: Sequence[Folder] = ()
     set_aside: int = 0
-    unread: bool = False
+    unknown: bool = False
+    remains: Remains = _NOTHING
+    hidden: str = ""
     idle: float = 0.0
     state: LogState = LogState.HEALTHY
 
     @property
     def whole(self) -> bool:
         """Whether nothing is left of what could be drained here."""
-        return not self.left and not self.unread
+        return not (self.left or self.unknown or self.remains.unread or self.remains.spent or self.hidden)
+
+    @property
+    def left_text(self) -> str:
+        """How many are left, as far as it is known."""
+        if self.unknown:
+            return f"{self.left:,} or more" if self.left else "an unknown number"
+        return f"{self.left:,}"
 
 
 def drain(config: Config, deadline: float) -> int:
@@ -65,18 +79,46 @@ def drain(config: Config, deadline: float) -> int:
 def told(ended: Drained, config: Config, deadline: float) -> int:
     """Print how a drain ended and return the exit status. Raises CommandError where something is left, and why."""
     held = sum(folder.records for folder in ended.held)
-    print(f"drained {many(ended.drained, 'webhook')}; left {ended.left:,}, held by live processes {held:,}")
+    print(f"drained {many(ended.drained, 'webhook')}; left {ended.left_text}, held by live processes {held:,}")
     for folder in ended.held:
         print(f"  {folder.worker}: {many(folder.records, 'webhook')}; its process lives and drains them")
     if ended.set_aside:
         print(f"set aside {ended.set_aside:,}, damaged or refused by the log: `hookline spool verify` names them")
     if not ended.whole:
-        raise CommandError(f"{_reason(ended, config, deadline)}; {at_log.advice()}")
+        raise CommandError("; ".join(_reasons(ended, config, deadline)))
     return 1 if ended.held or ended.set_aside else 0
 
 
+def _reasons(ended: Drained, config: Config, deadline: float) -> Iterator[str]:
+    """Yield why something is left, and what to do: about files where they are the fault, else about the log."""
+    unread = ended.remains.unread
+    if unread:
+        waiting = f"{ended.left_text} of webhooks wait there" if ended.unknown else f"{ended.left:,} webhooks wait"
+        yield f"not drained: {_named(unread)}; {waiting}, nothing is lost: {_file_advice(unread)}; then run this again"
+    elif ended.hidden:
+        yield f"{ended.hidden}; what waits there is unknown, and nothing is lost"
+    if (ended.left or ended.unknown) and not (ended.state is LogState.HEALTHY and (unread or ended.hidden)):
+        yield f"{_reason(ended, config, deadline)}; {at_log.advice()}"
+    if ended.remains.spent:
+        yield (
+            f"drained, and not removed: {_named(ended.remains.spent)}; what is in it would be published again, "
+            f"under the same ids: {_file_advice(ended.remains.spent)}; then run this again"
+        )
+
+
+def _named(faults: Sequence[Fault]) -> str:
+    more = [f"and {len(faults) - _MOST_NAMED:,} more"] if len(faults) > _MOST_NAMED else []
+    return ", ".join([*(f"{one.path} ({one.reason})" for one in faults[:_MOST_NAMED]), *more])
+
+
+def _file_advice(faults: Sequence[Fault]) -> str:
+    if any(one.denied for one in faults):
+        return "give this user the right to it and its folder, or run this as the user of the receiver"
+    return "look at this path, and at what `hookline spool verify` names as not of the spool"
+
+
 def _reason(ended: Drained, config: Config, deadline: float) -> str:
-    waiting = f"{ended.left:,} webhooks wait in {config.spool.dir}"
+    waiting = f"{ended.left_text} {'of ' if ended.unknown else ''}webhooks wait in {config.spool.dir}"
     if ended.drained and ended.idle < STALL:
         return f"the deadline of {deadline:g} s came first; {waiting}"
     if ended.state is LogState.HEALTHY:
@@ -86,21 +128,41 @@ def _reason(ended: Drained, config: Config, deadline: float) -> str:
 
 async def _drained(config: Config, deadline: float) -> Drained:
     end = asyncio.get_running_loop().time() + deadline
-    spool = Spool(config.spool)
+    files = NotedFiles()
+    spool = Spool(config.spool, files=files)
     async with at_log.tools(config, deadline) as tools, _running(spool):
         run = _Run(spool, config.spool, tools, end)
         await run.until_done()
-        names = spool.names
-        others = (await asyncio.to_thread(reading.survey, config.spool, but=names)).folders
-        return Drained(
+        names, ended = spool.names, not spool.has_records
+        others, hidden = await asyncio.to_thread(_others, config.spool, names)
+        found = Drained(
             drained=run.work.drained,
-            left=spool.inherited + sum(folder.records for folder in others if not folder.held),
-            held=[folder for folder in others if folder.held and folder.segments],
+            left=spool.inherited + sum(folder.records for folder in others.folders if not folder.held),
+            held=[folder for folder in others.folders if folder.held and folder.segments],
             set_aside=spool.status().set_aside,
-            unread=spool.has_records,
+            unknown=bool(hidden) or (not ended and not spool.inherited),
+            hidden=hidden,
             idle=run.idle,
             state=tools.log.state,
         )
+    # Only at its end does a spool remove the last of what is drained.
+    return await asyncio.to_thread(_with_remains, found, others, names, files, ended=ended)
+
+
+def _others(settings: SpoolSettings, names: Collection[str]) -> tuple[Survey, str]:
+    """Return what others hold, or nobody; or why it cannot be looked at."""
+    try:
+        return reading.survey(settings, but=names), ""
+    except CommandError as error:
+        return Survey(root=settings.dir), str(error)
+
+
+def _with_remains(found: Drained, others: Survey, names: Collection[str], files: NotedFiles, *, ended: bool) -> Drained:
+    held = {folder.worker for folder in others.folders if folder.held}
+    strays = [stray for stray in others.strays if Path(stray.name).parent.name not in held]
+    remains = remains_of(Path(others.root), names, strays, files.faults(), ended=ended)
+    counted = {folder.worker for folder in others.folders}
+    return replace(found, remains=remains, unknown=found.unknown or remains.hides_webhooks(counted))
 
 
 @dataclass(slots=True)
@@ -150,7 +212,10 @@ class _Run:
         """Wait for folders whose lock was held for a moment only; tell whether there is something to drain."""
         until = self._now() + _ADOPT_WAIT
         while not self.spool.has_records:
-            unheld = await asyncio.to_thread(reading.unheld, self.settings)
+            try:
+                unheld = await asyncio.to_thread(reading.unheld, self.settings)
+            except CommandError:
+                return False  # it is told when all else is drained
             if unheld <= self.spool.names or self._now() > until:
                 return False
             await asyncio.sleep(_LOOK_EVERY)

@@ -18,6 +18,7 @@ from ingest.settings import SpoolSettings
 from ingest.spool import reader
 from ingest.spool.contract import Damaged, Place, Spooled
 from ingest.spool.files import Files, OsFiles
+from ingest.spool.frame import HEADER
 from ingest.spool.segments import DAMAGED, LOCK, PROBE, is_worker, segment_name, segment_number
 
 _MOST_RECORDS = 256
@@ -136,7 +137,16 @@ def _segment(files: Files, whole: reader.Stretch) -> Iterator[Item]:
         yield from sorted(found, key=lambda item: item.place)
         at = contents.end
         if contents.torn:
-            yield Torn(stretch.place(at - contents.torn), contents.torn)
+            yield _torn(files, stretch, at - contents.torn, contents.torn)
+
+
+def _torn(files: Files, stretch: reader.Stretch, at: int, length: int) -> Torn:
+    place = stretch.place(at)
+    try:
+        data = files.read(stretch.path, at, min(length, HEADER))
+    except OSError:
+        data = b""
+    return Torn(place, length, aside.cut_off_id(place, data))
 
 
 def _segments(path: Path) -> Sequence[tuple[int, int]]:
@@ -164,7 +174,7 @@ def _set_aside(root: Path) -> Sequence[SetAside]:
 
 
 def _strays(root: Path, workers: Sequence[str]) -> Sequence[Stray]:
-    """Return what has no place in a spool, in the root and in the workers' folders."""
+    """Return what has no place in a spool: in the root, in the workers' folders, and in `damaged/`."""
     if not root.is_dir():
         return []
     known = {*workers, DAMAGED}
@@ -172,7 +182,12 @@ def _strays(root: Path, workers: Sequence[str]) -> Sequence[Stray]:
     for name in workers:
         with contextlib.suppress(FileNotFoundError):
             found += [_stray(root, path) for path in (root / name).iterdir() if not _belongs(path)]
-    return sorted(found)
+    return sorted([*found, *strays_aside(root)])
+
+
+def strays_aside(root: Path) -> Sequence[Stray]:
+    """Return what has no place in `damaged/`. Raises OSError."""
+    return [_stray(root, path) for path in aside.strays_of(root)]
 
 
 def _belongs(path: Path) -> bool:

@@ -10,10 +10,14 @@ from ingest.spool.contract import Damaged, Place, Spooled
 
 @dataclass(frozen=True, slots=True)
 class Torn:
-    """The end of a worker's last segment, cut off in the midst of a write. Nobody was told that it is kept."""
+    """The end of a worker's last segment, which cuts a frame off. `webhook_id`: where its header still stands.
+
+    Mostly a write that was cut before its answer. Bytes that a disk lost after it had confirmed them look the same.
+    """
 
     place: Place
     length: int
+    webhook_id: str | None = None
 
 
 Item = Spooled | Damaged | Torn
@@ -50,11 +54,16 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A file of bytes that were damaged, or that the log refused. `whole` are the ids of webhooks that can be read."""
+    """A file of bytes that were damaged, or that the log refused.
+
+    `whole` are the ids of webhooks that can be read, `broken` the places of those that cannot. Without either it is a
+    file of a name that no spool gives.
+    """
 
     name: str
     bytes: int
     whole: Sequence[str] = ()
+    broken: Sequence[Damaged] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hookline.spooling.survey import Folder, SetAside, Survey
+from hookline.spooling.survey import Folder, SetAside, Stray, Survey, Torn
 from ingest.spool.contract import Damaged, Place
 from ingest.spool.segments import segment_name
 from schemas.times import format_time
@@ -12,6 +12,7 @@ from schemas.times import format_time
 _KIB = 1024
 _MOST_IDS = 3
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
+_TORN = "mostly a write that was cut before its answer; acknowledged bytes that a disk lost look the same"
 
 
 def survey_lines(survey: Survey, now: datetime) -> Sequence[str]:
@@ -21,7 +22,7 @@ def survey_lines(survey: Survey, now: datetime) -> Sequence[str]:
         f"{survey.root}: {', '.join(figures)}",
         *(line for folder in survey.folders for line in _folder_lines(folder, now)),
         *([_aside_line(survey)] if survey.set_aside else []),
-        *(f"  {line}" for line in stray_lines(survey)),
+        *(f"  {line}" for line in stray_lines(survey.strays)),
     ]
 
 
@@ -32,24 +33,26 @@ def survey_fields(survey: Survey) -> Mapping[str, Any]:
         "records": survey.records,
         "bytes": survey.bytes,
         "folders": [_folder_fields(folder) for folder in survey.folders],
-        "set_aside": [
-            {"file": one.name, "bytes": one.bytes, "whole_webhooks": list(one.whole)} for one in survey.set_aside
-        ],
+        "set_aside": [_aside_fields(one) for one in survey.set_aside],
         "strays": [{"name": one.name, "kind": one.kind} for one in survey.strays],
     }
 
 
 def verified_fields(survey: Survey) -> Mapping[str, Any]:
-    """Return what was found wrong as JSON has it; `sound`: nothing was."""
+    """Return what was found wrong as JSON has it; `sound`: nothing was.
+
+    `file` of what is damaged is where it was set aside, null where it still stands in its segment.
+    """
     return {
         "dir": survey.root,
         "sound": not survey.damage,
         "records": survey.records,
         "folders": len(survey.folders),
-        "damaged": [_damaged_fields(one) for folder in survey.folders for one in folder.damaged],
-        "torn_tails": [
-            {"place": place_text(one.place), "bytes": one.length} for folder in survey.folders for one in folder.torn
+        "damaged": [
+            *(_damaged_fields(one, None) for folder in survey.folders for one in folder.damaged),
+            *(_damaged_fields(one, file.name) for file in survey.set_aside for one in file.broken),
         ],
+        "torn_tails": [_torn_fields(one) for folder in survey.folders for one in folder.torn],
         "set_aside": survey_fields(survey)["set_aside"],
         "strays": survey_fields(survey)["strays"],
     }
@@ -59,12 +62,8 @@ def damage_lines(survey: Survey) -> Sequence[str]:
     """Return all that is damaged and all tails that were cut off, a line each."""
     return [
         *(f"DAMAGED {damage_text(one)}" for folder in survey.folders for one in folder.damaged),
-        *(f"{_aside_word(one)} set aside earlier: {_aside_text(one)}" for one in survey.set_aside),
-        *(
-            f"torn tail, no damage: {place_text(one.place)}, {one.length:,} bytes"
-            for folder in survey.folders
-            for one in folder.torn
-        ),
+        *(line for one in survey.set_aside for line in _aside_lines(one)),
+        *(_torn_text(one) for folder in survey.folders for one in folder.torn),
     ]
 
 
@@ -73,15 +72,15 @@ def verified_line(survey: Survey) -> str:
     return f"read {many(survey.records, 'webhook')} in {many(len(survey.folders), 'folder')} of {survey.root}"
 
 
-def stray_lines(survey: Survey) -> Sequence[str]:
+def stray_lines(strays: Sequence[Stray]) -> Sequence[str]:
     """Return what has no place in a spool, a line each."""
-    return [f"not of the spool, passed over: {one.name} ({one.kind})" for one in survey.strays]
+    return [f"not of the spool, passed over: {one.name} ({one.kind})" for one in strays]
 
 
 def damage_text(damaged: Damaged) -> str:
     """Return the id or the place of what is damaged, and why."""
-    name = "webhook unknown" if damaged.webhook_id is None else f"webhook {damaged.webhook_id}"
-    return f"{place_text(damaged.place)}, {damaged.length:,} bytes, {name}: {damaged.reason}"
+    where = f"{place_text(damaged.place)}, {damaged.length:,} bytes"
+    return f"{where}, {_webhook_text(damaged.webhook_id)}: {damaged.reason}"
 
 
 def place_text(place: Place) -> str:
@@ -114,7 +113,7 @@ def _folder_lines(folder: Folder, now: datetime) -> Iterator[str]:
     if folder.damaged:
         yield f"    DAMAGED: {many(len(folder.damaged), 'place')}; `hookline spool verify` names them"
     if folder.torn:
-        yield f"    {many(len(folder.torn), 'torn tail')}: cut off in the midst of a write, no damage"
+        yield f"    {many(len(folder.torn), 'torn tail')}, not counted as damage; `hookline spool verify` names them"
 
 
 def _aside_line(survey: Survey) -> str:
@@ -124,21 +123,43 @@ def _aside_line(survey: Survey) -> str:
     return f"  set aside: {many(len(survey.set_aside), 'file')}, {size_text(size)}{more}"
 
 
-def _aside_word(one: SetAside) -> str:
-    return "WHOLE" if one.whole else "DAMAGED"
+def _aside_lines(one: SetAside) -> Iterator[str]:
+    """Yield a line for each broken place of a file, and one for all that can be read in it."""
+    file = f"set aside earlier: {one.name}"
+    for broken in one.broken:
+        yield f"DAMAGED {file}, {damage_text(broken)}"
+    if one.whole:
+        word = "IN PART" if one.broken else "WHOLE"
+        readable = f"{many(len(one.whole), 'webhook')} can be read ({_ids(one.whole)})"
+        yield f"{word} {file}, {size_text(one.bytes)}, {readable}"
+    if not one.broken and not one.whole:
+        yield f"DAMAGED {file}, {size_text(one.bytes)}, a file that no spool has named"
 
 
-def _aside_text(one: SetAside) -> str:
-    whole = f", {many(len(one.whole), 'webhook')} can be read ({_ids(one.whole)})" if one.whole else ""
-    return f"{one.name}, {size_text(one.bytes)}{whole}"
+def _torn_text(torn: Torn) -> str:
+    where = f"{place_text(torn.place)}, {torn.length:,} bytes, {_webhook_text(torn.webhook_id)}"
+    return f"torn tail, not counted as damage: {where}: {_TORN}"
+
+
+def _webhook_text(webhook_id: str | None) -> str:
+    return "webhook unknown" if webhook_id is None else f"webhook {webhook_id}"
 
 
 def _ids(ids: Sequence[str]) -> str:
     return ", ".join((*ids[:_MOST_IDS], *(["..."] if len(ids) > _MOST_IDS else [])))
 
 
-def _damaged_fields(damaged: Damaged) -> Mapping[str, Any]:
+def _aside_fields(one: SetAside) -> Mapping[str, Any]:
+    return {"file": one.name, "bytes": one.bytes, "whole_webhooks": list(one.whole), "damaged": len(one.broken)}
+
+
+def _torn_fields(torn: Torn) -> Mapping[str, Any]:
+    return {"place": place_text(torn.place), "bytes": torn.length, "webhook_id": torn.webhook_id}
+
+
+def _damaged_fields(damaged: Damaged, file: str | None) -> Mapping[str, Any]:
     return {
+        "file": file,
         "place": place_text(damaged.place),
         "bytes": damaged.length,
         "webhook_id": damaged.webhook_id,

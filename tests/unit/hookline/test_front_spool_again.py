@@ -125,6 +125,35 @@ def test_damage_stays(tmp_path: Path) -> None:
     assert (path.read_bytes(), log.records) == (data, [])
 
 
+def test_damage_that_was_set_aside_is_named_as_it_was_in_its_segment(tmp_path: Path) -> None:
+    """By the id of its header, also among webhooks that can be read, and where the bytes end inside of it."""
+    data = bytearray(stretch(3))
+    second, third = len(stretch(1)), len(stretch(2))
+    data[second + 40] ^= 0xFF
+    path = put_aside(tmp_path, f"{WORKER}-{SEGMENT:016d}.seg", bytes(data[:-7]))
+    found = aside.looked_at(path)
+    assert list(found.whole) == [webhook(0).id]
+    assert [(one.place.offset, one.webhook_id) for one in found.broken] == [
+        (second, webhook(1).id),
+        (third, webhook(2).id),
+    ]
+
+
+@given(st.binary(max_size=64), st.integers(0, 200))
+def test_only_a_header_that_is_right_names_a_webhook(noise: bytes, offset: int) -> None:
+    """Whatever bytes a segment ends with."""
+    place = Place(WORKER, SEGMENT, offset)
+    assert aside.cut_off_id(place, noise) is None
+    assert aside.cut_off_id(place, frame_at(1, offset)[:32] + noise) == webhook(1).id
+
+
+def test_a_file_without_a_byte_counts_as_damage(tmp_path: Path) -> None:
+    """A segment that was cut to nothing leaves it; `verify` tells of it too."""
+    path = put_aside(tmp_path, bin_name(0), b"")
+    assert retried(tmp_path, MemoryLog()) == Retried(broken=1)
+    assert [one.length for one in aside.looked_at(path).broken] == [0]
+
+
 def test_a_frame_of_another_place_is_none(tmp_path: Path) -> None:
     """A body may hold a copy of a frame; the name of the file says where it must stand."""
     put_aside(tmp_path, bin_name(64), frame_at(1, 0))
@@ -171,6 +200,12 @@ def test_files_that_no_spool_named_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "damaged" / bin_name(0)).symlink_to(tmp_path / "nothing")
     (tmp_path / "damaged" / bin_name(5)).mkdir()
     assert retried(tmp_path, MemoryLog()) == Retried(foreign=2)
+
+
+def test_a_name_with_an_offset_that_no_file_has_is_none_of_the_spool(tmp_path: Path) -> None:
+    """Whatever bytes are in it, it ends nothing."""
+    put_aside(tmp_path, bin_name(99_999_999_999_999_999_999), stretch(1))
+    assert retried(tmp_path, MemoryLog()) == Retried(foreign=1)
 
 
 def test_a_note_goes_with_its_file(tmp_path: Path) -> None:

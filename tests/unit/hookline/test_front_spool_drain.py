@@ -1,6 +1,7 @@
 """`hookline spool drain` on a real spool: what goes to the log, what is left, and how that is told."""
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ from hookline.spooling import draining, reading
 from hookline.spooling.draining import Drained
 from ingest.settings import SpoolSettings
 from ingest.spool.contract import Spooled
+from ingest.spool.files import OsFiles
 from tests.support.front import HOOKLINE, Desk, hookline
 from tests.support.spool_on_disk import fill, orphan, spool_command, webhook
 
@@ -109,7 +111,11 @@ def test_drain_with_the_log_away_loses_nothing(settings: SpoolSettings, desk: De
             "is away and took nothing for 4 s; 3 webhooks wait",
         ),
         (Drained(drained=9, left=3, idle=1.0), "the deadline of 5 s came first; 3 webhooks wait"),
-        (Drained(drained=0, unread=True, idle=5.0), "nothing of .* could be read or stored for 5 s; 0 webhooks wait"),
+        (
+            Drained(drained=0, unknown=True, idle=5.0),
+            "nothing of .* could be read or stored for 5 s; an unknown number of webhooks wait",
+        ),
+        (Drained(drained=9, hidden="x: Permission denied"), "^x: Permission denied; what waits there is unknown, and"),
     ],
 )
 def test_the_words_say_why_something_is_left(desk: Desk, ended: Drained, said: str) -> None:
@@ -122,3 +128,98 @@ def test_what_was_set_aside_meanwhile_has_a_status(desk: Desk, capsys: pytest.Ca
     """It is not in the log."""
     assert draining.told(Drained(drained=9, set_aside=1), load_config(desk.config, {}), 5.0) == 1
     assert "set aside 1, damaged or refused" in capsys.readouterr().out
+
+
+def drained_here(desk: Desk, deadline: float = 2.0) -> int:
+    """Drain in this process, so that a test can be the disk."""
+    return draining.drain(load_config(desk.config, {}), deadline)
+
+
+def deny(monkeypatch: pytest.MonkeyPatch, work: str, bad: Path) -> None:
+    """Let the disk refuse one operation on one path."""
+    real = getattr(OsFiles, work)
+
+    def denied(files: OsFiles, path: Path, *more: object) -> object:
+        if path == bad:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(files, path, *more)
+
+    monkeypatch.setattr(OsFiles, work, denied)
+
+
+def test_a_drained_segment_that_cannot_be_removed_is_left(
+    settings: SpoolSettings, desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its webhooks are in the log, and would go there again: that is no good end, and the path is told."""
+    segment = orphan(settings)
+    deny(monkeypatch, "unlink", segment)
+    told = rf"drained, and not removed: {segment} \(Permission denied\); .* again, under the same ids: give this user"
+    with pytest.raises(CommandError, match=told) as raised:
+        drained_here(desk, 30.0)
+    assert "doctor" not in str(raised.value)
+    assert "drained 3 webhooks; left 0" in capsys.readouterr().out
+    assert len(stored_ids(desk)) == 3
+
+
+def test_damage_that_has_no_other_place_yet_keeps_its_segment(
+    settings: SpoolSettings, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be made in the spool's folder: the segment stays, and that is told."""
+    segment = orphan(settings)
+    data = bytearray(segment.read_bytes())
+    data[40] ^= 0xFF
+    segment.write_bytes(data)
+    deny(monkeypatch, "mkdir", Path(settings.dir) / "damaged")
+    with pytest.raises(
+        CommandError, match=rf"not removed: {segment} \(what was damaged in it has no other place yet\)"
+    ):
+        drained_here(desk, 30.0)
+
+
+def test_a_segment_that_may_not_be_read_is_named_with_the_error(
+    settings: SpoolSettings, desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log is healthy, so it is not spoken of; and nobody knows how many webhooks wait there."""
+    segment = orphan(settings)
+    deny(monkeypatch, "read", segment)
+    told = (
+        rf"^not drained: {segment} \(Permission denied\); an unknown number of webhooks wait there, .*: give this user"
+    )
+    with pytest.raises(CommandError, match=told) as raised:
+        drained_here(desk)
+    assert "doctor" not in str(raised.value)
+    assert "drained 0 webhooks; left an unknown number" in capsys.readouterr().out
+
+
+def test_a_lock_that_is_a_folder_is_named(settings: SpoolSettings, desk: Desk) -> None:
+    """What waits beside it can be counted, and what waits elsewhere is drained."""
+    worker = orphan(settings).parent
+    orphan_again = SpoolSettings(dir=str(worker.parent.parent / "other"))
+    other = orphan(orphan_again, 2, "second").parent
+    other.rename(worker.parent / other.name)
+    (worker / "lock").unlink(missing_ok=True)
+    (worker / "lock").mkdir()
+    ended = spool_command(desk, "drain", "--deadline", "3")
+    assert ended.returncode == 1
+    assert b"drained 2 webhooks; left 3, held" in ended.stdout
+    assert f"not drained: {worker}/lock (Is a directory); 3 webhooks wait, nothing is lost".encode() in ended.stderr
+    assert b"doctor" not in ended.stderr
+
+
+def test_a_link_in_place_of_a_segment_is_no_good_end(settings: SpoolSettings, desk: Desk) -> None:
+    """Nobody knows what it pointed to."""
+    worker = orphan(settings).parent
+    link = worker / f"{9:016d}.seg"
+    link.symlink_to(worker / "nothing")
+    ended = spool_command(desk, "drain", "--deadline", "3")
+    assert ended.returncode == 1
+    assert f"not drained: {link} (a link, no file); ".encode() in ended.stderr
+    assert b"or more" in ended.stdout or b"an unknown number" in ended.stdout
+
+
+def test_a_torn_end_that_is_removed_last_is_no_remainder(settings: SpoolSettings, desk: Desk) -> None:
+    """It goes when the command lets go of its folders."""
+    segment = orphan(settings, 1)
+    os.truncate(segment, 10)
+    assert drained_here(desk, 30.0) == 0
+    assert not segment.exists()

@@ -149,13 +149,26 @@ def test_verify_names_damage_and_has_a_status(settings: SpoolSettings, desk: Des
 
 
 def test_a_torn_tail_is_told_and_is_no_damage(settings: SpoolSettings, desk: Desk) -> None:
-    """The process was killed in the midst of its last write."""
+    """The process was killed in the midst of its last write; the id that its header still has can be looked for."""
     segment = orphan(settings)
+    *_, last = (item for item in reading.items(settings) if isinstance(item, Spooled))
     os.truncate(segment, segment.stat().st_size - 5)
     ended = spool_command(desk, "verify")
     assert ended.returncode == 0, ended.stdout
-    assert b"torn tail, no damage" in ended.stdout
+    assert b"torn tail, not counted as damage" in ended.stdout
     assert [type(item) for item in reading.items(settings)] == [Spooled, Spooled, Torn]
+    (tail,) = json.loads(spool_command(desk, "verify", "--json").stdout)["torn_tails"]
+    assert (tail["bytes"], tail["webhook_id"]) == (last.length - 5, last.webhook_id)
+
+
+@pytest.mark.parametrize("kept", [1, 31])
+def test_a_torn_tail_without_its_header_has_no_id(settings: SpoolSettings, kept: int) -> None:
+    """What is left of it proves nothing."""
+    segment = orphan(settings)
+    *_, last = (item for item in reading.items(settings) if isinstance(item, Spooled))
+    os.truncate(segment, last.place.offset + kept)
+    *_, torn = reading.items(settings)
+    assert torn == Torn(last.place, kept, None)
 
 
 def test_a_damaged_header_costs_its_record_alone(settings: SpoolSettings) -> None:
@@ -227,6 +240,21 @@ def test_what_has_no_place_in_a_spool_is_named_and_passed_over(settings: SpoolSe
     assert verified.returncode == 0, verified.stdout
     assert len(json.loads(verified.stdout)["strays"]) == 8
     assert len(spool_command(desk, "export").stdout.splitlines()) == 3
+
+
+def test_what_stands_in_damaged_and_is_no_file_is_named(settings: SpoolSettings, desk: Desk) -> None:
+    """A link, a folder or a pipe is no damage, and nobody opens it."""
+    damaged = Path(settings.dir) / "damaged"
+    damaged.mkdir(parents=True)
+    (damaged / "a.bin").symlink_to(desk.config)
+    (damaged / "b.bin").mkdir()
+    os.mkfifo(damaged / "c.bin")
+    named = [b"damaged/a.bin (a link)", b"damaged/b.bin (a folder)", b"damaged/c.bin (neither a file nor a folder)"]
+    for words in (("verify",), ("inspect",), ("drain", "--damaged")):
+        ended = spool_command(desk, *words)
+        assert ended.returncode == 0, ended.stdout
+        told = [line.strip().removeprefix(b"not of the spool, passed over: ") for line in ended.stdout.splitlines()]
+        assert [line for line in told if line.startswith(b"damaged/")] == named
 
 
 def test_a_link_to_a_workers_folder_is_not_drained_by_its_name(settings: SpoolSettings, desk: Desk) -> None:

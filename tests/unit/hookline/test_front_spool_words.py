@@ -18,7 +18,7 @@ from hookline.record_lines import record_of
 from hookline.spooling.aside import Contents
 from hookline.spooling.exporting import damaged_line, output, record_line
 from hookline.spooling.survey import Folder, Item, SetAside, Share, Survey, Torn, counted
-from hookline.spooling.words import damage_lines, size_text, survey_fields, survey_lines
+from hookline.spooling.words import damage_lines, size_text, survey_fields, survey_lines, verified_fields
 from ingest.spool.contract import Damaged, Place, Spooled
 from schemas.webhook import Webhook, webhook_from_record
 
@@ -87,7 +87,7 @@ def test_a_program_reads_the_same() -> None:
             ]),
             fields_of(records=0, oldest=None, torn_tails=0, accounts=[]),
         ],
-        "set_aside": [{"file": "x.bin", "bytes": 7, "whole_webhooks": []}],
+        "set_aside": [{"file": "x.bin", "bytes": 7, "whole_webhooks": [], "damaged": 0}],
         "strays": [],
     }  # fmt: skip
 
@@ -98,13 +98,37 @@ def fields_of(**own: Any) -> Mapping[str, Any]:
 
 
 def test_damage_is_named_by_id_or_place() -> None:
-    """Also what was set aside earlier; a torn tail is told and is none."""
+    """Also what was set aside earlier; a torn tail is told and does not count."""
     found = survey(folder(TORN, BROKEN), set_aside=(SetAside("x.bin", 7),))
+    tail = "w-1/0000000000000001.seg:120"
+    mostly = "a write that was cut before its answer; acknowledged bytes that a disk lost look the same"
     assert damage_lines(found) == [
         f"DAMAGED w-1/0000000000000002.seg:120, 300 bytes, webhook {'0b' * 16}: checksum",
-        "DAMAGED set aside earlier: x.bin, 7 bytes",
-        "torn tail, no damage: w-1/0000000000000001.seg:120, 17 bytes",
+        "DAMAGED set aside earlier: x.bin, 7 bytes, a file that no spool has named",
+        f"torn tail, not counted as damage: {tail}, 17 bytes, webhook unknown: mostly {mostly}",
     ]
+
+
+def test_each_broken_place_of_a_file_that_was_set_aside_has_a_line() -> None:
+    """With the id that it had before; only a file in which nothing is broken is called whole."""
+    aside = (
+        SetAside("a.bin", 2048, ("0a" * 16,)),
+        SetAside("b.seg", 4096, ("0c" * 16, "0d" * 16), (BROKEN, replace(BROKEN, webhook_id=None))),
+    )
+    place = "w-1/0000000000000002.seg:120, 300 bytes"
+    assert damage_lines(survey(set_aside=aside)) == [
+        f"WHOLE set aside earlier: a.bin, 2.0 KiB, 1 webhook can be read ({'0a' * 16})",
+        f"DAMAGED set aside earlier: b.seg, {place}, webhook {'0b' * 16}: checksum",
+        f"DAMAGED set aside earlier: b.seg, {place}, webhook unknown: checksum",
+        f"IN PART set aside earlier: b.seg, 4.0 KiB, 2 webhooks can be read ({'0c' * 16}, {'0d' * 16})",
+    ]
+
+
+def test_a_program_reads_of_all_damage_with_the_file_that_has_it() -> None:
+    """Null where it still stands in its segment."""
+    found = verified_fields(survey(folder(BROKEN), set_aside=(SetAside("b.seg", 4096, (), (BROKEN,)),)))
+    assert [(one["file"], one["webhook_id"]) for one in found["damaged"]] == [(None, "0b" * 16), ("b.seg", "0b" * 16)]
+    assert found["set_aside"] == [{"file": "b.seg", "bytes": 4096, "whole_webhooks": [], "damaged": 1}]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +140,7 @@ def test_damage_is_named_by_id_or_place() -> None:
     ],
 )
 def test_a_torn_tail_is_no_damage(found: Survey, *, damage: bool) -> None:
-    """Nobody was told that it is kept."""
+    """Mostly nobody was told that it is kept, and nothing can tell where it was otherwise."""
     assert found.damage is damage
 
 
