@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from consumers.reply_rules import normalized
+from consumers.auto_reply.deciding import normalized
 from hookline.configuration.config import Config
 from hookline.process.startup import unable_to_send
 from providers.contract import Account

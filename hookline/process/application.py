@@ -14,8 +14,8 @@ from broker.opening import open_log
 from consumers.metrics import ConsumerMetrics
 from hookline.configuration.addresses import Address, parse_address
 from hookline.configuration.config import Config
+from hookline.consuming.crew import Crew
 from hookline.process.admin import AdminServer, Answer
-from hookline.process.crew import Crew
 from hookline.process.metrics import ProcessMetrics
 from hookline.process.racing import unless
 from hookline.process.roles import Role

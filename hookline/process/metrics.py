@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Gauge, Info, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from hookline.consuming.workers import Worker
 from hookline.process.line_writer import dropped_lines
-from hookline.process.workers import Worker
 from hookline.version import __version__
 
 

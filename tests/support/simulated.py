@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from consumers.reply_rules import ReplyOutcome, decide
+from consumers.auto_reply.deciding import ReplyOutcome, decide
 from consumers.settings import AutoReplySettings, Rule
 from hookline.simulator.api import CloudApi
 from hookline.simulator.engine import delivery_headers

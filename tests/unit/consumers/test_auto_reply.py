@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from broker.log import LogUnavailableError
-from consumers.auto_reply import Accounts, auto_reply
+from consumers.auto_reply.consumer import Accounts, auto_reply
 from consumers.commands import reply_command_id
 from consumers.consumer import Consumer
 from consumers.settings import AutoReplySettings, Rule

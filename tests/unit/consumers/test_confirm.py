@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.confirm import PARK_AFTER, confirm
+from consumers.confirm.consumer import PARK_AFTER, confirm
 from consumers.consumer import Consumer, TryLater
 from consumers.settings import ConfirmSettings
 from providers.rest.errors import (

@@ -11,13 +11,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from broker.log import Log, TopicSpec
-from consumers.auto_reply import auto_reply
+from consumers.auto_reply.consumer import auto_reply
 from consumers.consumer import Consumer
-from consumers.ledger import Ledger
 from consumers.loop import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
-from consumers.send import send
+from consumers.send.consumer import send
 from consumers.settings import AutoReplySettings, ConsumersSettings, Rule, SendSettings
+from consumers.state.ledger import Ledger
 from schemas.envelope import Delivered, event_to_record, read_event
 from schemas.events import SendCompleted
 from schemas.records import StoredRecord

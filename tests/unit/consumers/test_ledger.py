@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from consumers.commands import result_id
-from consumers.ledger import KEPT_SECONDS, Claim, ClaimState, Ledger
-from consumers.ledger_table import LedgerError, LedgerTable, Row
+from consumers.state.ledger import KEPT_SECONDS, Claim, ClaimState, Ledger
+from consumers.state.ledger_table import LedgerError, LedgerTable, Row
 from schemas.events import ProviderError, SendCompleted
 from tests.support.consumers import MAIN, NOW, PERSON, command
 
@@ -122,7 +122,7 @@ async def test_a_clock_that_was_set_back_does_not_block_a_command(ledger: Ledger
 
 async def test_a_claim_that_comes_too_late_is_taken_back(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """No call was made for it, so it leaves no doubt."""
-    monkeypatch.setattr("consumers.ledger.CALL_WAIT", 0.02)
+    monkeypatch.setattr("consumers.state.ledger.CALL_WAIT", 0.02)
     go, claim_row = threading.Event(), LedgerTable.claim
 
     def slow(table: LedgerTable, *parts: Any) -> Row:
@@ -140,8 +140,8 @@ async def test_a_claim_that_comes_too_late_is_taken_back(ledger: Ledger, monkeyp
 
 async def test_work_that_nobody_waits_for_keeps_its_place(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is on what the thread has to do, not on who waits for it."""
-    monkeypatch.setattr("consumers.ledger.CALL_WAIT", 0.02)
-    monkeypatch.setattr("consumers.ledger.WAITING_MOST", 1)
+    monkeypatch.setattr("consumers.state.ledger.CALL_WAIT", 0.02)
+    monkeypatch.setattr("consumers.state.ledger.WAITING_MOST", 1)
     go = threading.Event()
     monkeypatch.setattr(LedgerTable, "claim", lambda *_: go.wait(5.0))
     with pytest.raises(LedgerError, match="too long"):
@@ -253,7 +253,7 @@ async def test_a_ledger_that_another_holds_too_long_is_an_error(ledger: Ledger, 
 
 CLAIM_AND_WAIT = """
 import asyncio, sys
-from consumers.ledger import Ledger
+from consumers.state.ledger import Ledger
 from tests.support.consumers import command
 
 async def main():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.reply_rules import Decision, ReplyOutcome, decide, expiry, normalized
+from consumers.auto_reply.deciding import Decision, ReplyOutcome, decide, expiry, normalized
 from consumers.settings import AutoReplySettings, Rule
 from schemas.events import MessageReceived, MessageReplied
 from tests.support.consumers import MAIN, NOW, inbound

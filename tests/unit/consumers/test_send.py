@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from broker.log import LogUnavailableError
-from consumers.auto_reply import auto_reply
+from consumers.auto_reply.consumer import auto_reply
 from consumers.consumer import Consumer, TryLater
-from consumers.ledger import Ledger
-from consumers.send import RESEND_WITHIN, send
+from consumers.send.consumer import RESEND_WITHIN, send
 from consumers.settings import AutoReplySettings, Rule, SendSettings
+from consumers.state.ledger import Ledger
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, event_to_record, read_event
 from schemas.events import ProviderError, SendCompleted

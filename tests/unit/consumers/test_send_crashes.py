@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumers.consumer import TryLater
-from consumers.ledger import Ledger
 from consumers.metrics import ConsumerMetrics
-from consumers.send import send
+from consumers.send.consumer import send
 from consumers.settings import SendSettings
+from consumers.state.ledger import Ledger
 from providers.contract import SendReceipt, SendStatus
 from schemas.envelope import read_event
 from schemas.events import SendCompleted

@@ -18,20 +18,20 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from broker.embedded import EmbeddedLog
-from consumers.auto_reply import auto_reply
+from consumers.auto_reply.consumer import auto_reply
 from consumers.catalogue import CONSUMERS
-from consumers.confirm import confirm
-from consumers.ledger import Ledger
+from consumers.confirm.consumer import confirm
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
-from consumers.send import send
+from consumers.send.consumer import send
+from consumers.state.ledger import Ledger
 from hookline.configuration.addresses import Address, AddressError, parse_address
 from hookline.configuration.config import load_config
 from hookline.configuration.settings import LoggingSettings
+from hookline.consuming.workers import Worker
 from hookline.process.admin import AdminServer, Answer, ListenFailedError
 from hookline.process.application import Application, Role
 from hookline.process.logs import configure_logs
-from hookline.process.workers import Worker
 from hookline.topics import all_topics
 from tests.support.admin import ask, until
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, free_ports

@@ -13,7 +13,7 @@ import hookline.messagemedia as front_messagemedia
 import hookline.syniverse as front_syniverse
 import hookline.telnyx as front_telnyx
 from broker.log import LogError
-from consumers.ledger_table import LedgerError
+from consumers.state.ledger_table import LedgerError
 from hookline import cli
 from hookline.errors import CommandError
 from hookline.process.admin import ListenFailedError

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from broker.embedded.schema import Store
-from consumers.ledger_table import LedgerTable
+from consumers.state.ledger_table import LedgerTable
 from hookline.configuration.config import Config, load_config
 from hookline.doctor.log import check_ledger, check_log
 from hookline.doctor.report import Check, Grade
@@ -72,7 +72,7 @@ async def test_a_damaged_ledger_leaves_the_receiver_ready(desk: Desk) -> None:
     with structlog.testing.capture_logs() as lines:
         await application.start()
         try:
-            page = await state_of_send(application, "ledger_unavailable", running=False)
+            page = await state_of_send(application, "state_unavailable", running=False)
             status, ready = await ask(application.admin_address, "/readyz")
             await asyncio.to_thread(ledger.unlink)
             await state_of_send(application, None, running=True)

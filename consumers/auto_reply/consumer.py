@@ -11,11 +11,11 @@ from datetime import datetime
 from prometheus_client import Counter
 
 from broker.log import Log
+from consumers.auto_reply.deciding import DEFAULT_RULE, Decision, ReplyOutcome, decide, expiry
 from consumers.catalogue import AUTO_REPLY
 from consumers.commands import reply_command_id
 from consumers.consumer import Consumer
 from consumers.metrics import ConsumerMetrics
-from consumers.reply_rules import DEFAULT_RULE, Decision, ReplyOutcome, decide, expiry
 from consumers.settings import AutoReplySettings
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import InboundMessage, SendRequested

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from consumers.commands import result_id
-from consumers.ledger_table import LedgerError, LedgerTable, Row
+from consumers.state.ledger_table import LedgerError, LedgerTable, Row
 from schemas.codec import CodecError, decode_event, encode_event
 from schemas.events import SendCompleted, SendRequested
 from schemas.urls import sqlite_path
@@ -72,6 +72,8 @@ class Ledger:
 
     async def open(self) -> None:
         """Open the file, make it where it is not there."""
+        if self._executor is not None:
+            return
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         try:
             await self._call(self._table.open)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.errors import HooklineError
+from consumers.state.database import StateError
 
 VERSION = 2
 _BUSY_WAIT = 5.0
@@ -29,7 +29,7 @@ _AT_REST = 0.0
 """The `called_at` of a command for which no call is under way."""
 
 
-class LedgerError(HooklineError):
+class LedgerError(StateError):
     """The ledger cannot do what was asked; nothing is known to be noted."""
 
 

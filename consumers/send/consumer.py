@@ -16,11 +16,11 @@ from broker.log import Log
 from consumers.catalogue import SEND
 from consumers.commands import result_id
 from consumers.consumer import Consumer, TryLater
-from consumers.ledger import Claim, ClaimState, Ledger
-from consumers.ledger_table import LedgerError
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics
 from consumers.settings import SendSettings
+from consumers.state.ledger import Claim, ClaimState, Ledger
+from consumers.state.ledger_table import LedgerError
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import ProviderError, SendCompleted, SendRequested
@@ -99,7 +99,7 @@ class _Send:
             result = await self._result(command)
         except LedgerError as error:
             _log.error("ledger_failed", command_id=command.id, error=str(error))
-            raise TryLater(LEDGER_PAUSE, "ledger_unavailable") from error
+            raise TryLater(LEDGER_PAUSE, "state_unavailable") from error
         envelope = delivered.envelope
         record = event_to_record(result, webhook_id=envelope.webhook_id, traceparent=envelope.traceparent)
         await self._log.append([record], APPEND_WAIT)

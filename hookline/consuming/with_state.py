@@ -1,42 +1,49 @@
-"""A consumer that needs the ledger: opened first, tried again for as long as it takes, in nobody's way."""
+"""A consumer that needs the state: opened first, tried again for as long as it takes, in nobody's way."""
 
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from consumers.ledger import Ledger
-from consumers.ledger_table import LedgerError
 from consumers.loop import ConsumerHealth
 from consumers.loop.tempo import Tempo
-from hookline.process.workers import Loop
+from consumers.state.database import StateError
+from hookline.consuming.workers import Loop
 from hookline.sqlite_files import trouble_of
 
-REASON = "ledger_unavailable"
+REASON = "state_unavailable"
 
 logger: Any = structlog.get_logger()
 
 
-class WithLedger:
-    """Runs the loop once the ledger is open. Until then the consumer is down, and says why."""
+class Opens(Protocol):
+    """What has to be open first."""
 
-    def __init__(self, loop: Loop, ledger: Ledger, path: Path | None, tempo: Tempo | None = None) -> None:
+    async def open(self) -> None:
+        """Open it; does nothing where it is open. Raises StateError."""
+        ...
+
+
+class WithState:
+    """Runs the loop once the state is open. Until then the consumer is down, and says why."""
+
+    def __init__(self, loop: Loop, state: Opens, path: Path | None, tempo: Tempo | None = None) -> None:
         self._loop = loop
-        self._ledger = ledger
+        self._state = state
         self._path = path
         self._tempo = tempo or Tempo(first_pause=1.0)
         self._stopping = asyncio.Event()
         self._down = False
 
     async def run(self) -> None:
-        """Open the ledger, however often it takes, then consume until stopped."""
+        """Open the state, however often it takes, then consume until stopped."""
         failures = 0
         while not self._stopping.is_set():
             try:
-                await self._ledger.open()
-            except LedgerError as error:
+                await self._state.open()
+            except StateError as error:
                 failures += 1
                 await self._wait(error, self._tempo.pause(failures))
             else:
@@ -50,11 +57,11 @@ class WithLedger:
         self._loop.stop()
 
     def health(self) -> ConsumerHealth:
-        """Tell how the loop is; without the ledger it does not run."""
+        """Tell how the loop is; without the state it does not run."""
         found = self._loop.health()
         return replace(found, running=False, reason=REASON) if self._down else found
 
-    async def _wait(self, error: LedgerError, seconds: float) -> None:
+    async def _wait(self, error: StateError, seconds: float) -> None:
         self._down = True
         trouble = trouble_of(error)
         logger.error(

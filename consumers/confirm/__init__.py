@@ -1,0 +1,1 @@
+"""Confirm: marks at the provider what is stored here."""

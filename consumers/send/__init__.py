@@ -1,0 +1,1 @@
+"""Send: commands in, calls to the provider, one result for each command."""

@@ -1,0 +1,122 @@
+"""The tables of the state, the same on SQLite and on PostgreSQL. `migrations/` brings a database to them.
+
+Columns that end in `_ms` are Unix milliseconds. Absent texts that belong to a key are empty, never NULL.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("command_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("claimed_at", Float(53), nullable=False),
+    Column("called_at", Float(53), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("result", LargeBinary),
+    Column("number", Text),
+    Index("commands_by_age", "claimed_at"),
+    Index("commands_by_number", "number"),
+)
+"""The ledger of commands: see `ledger.py`. `number` is the recipient, for as long as the body is kept."""
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("consent", Text, nullable=False),
+    Column("source", Text),
+    Column("moment_ms", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Index("consents_by_number", "number"),
+)
+"""The current consent of a person in a scope of an account."""
+
+consent_history = Table(
+    "consent_history",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("consent", Text, nullable=False),
+    Column("provider_status", Text),
+    Column("source", Text),
+    Column("keyword", Text),
+    Column("moment_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("webhook_id", Text),
+    Index("consent_history_by_number", "number"),
+)
+"""Every statement about consent that came, late ones too."""
+
+sender_scopes = Table(
+    "sender_scopes",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("moment_ms", BigInteger, nullable=False),
+)
+"""In which scope of the provider each number of ours is, as its messages tell."""
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("recipient", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("tenant", Text),
+    Column("status", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("moment_ms", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Index("messages_by_id", "message_id"),
+    Index("messages_by_recipient", "recipient"),
+    Index("messages_open", "final", "first_ms"),
+)
+"""The merged state of each message to each recipient."""
+
+message_events = Table(
+    "message_events",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("recipient", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("status", Text),
+    Column("provider_status", Text),
+    Column("failure_class", Text),
+    Column("occurred_ms", BigInteger),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("webhook_id", Text),
+    Index("message_events_by_age", "received_ms"),
+    Index("message_events_by_recipient", "recipient"),
+)
+"""What came about a message: its life, in the words of its sources."""
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("command_id", Text, primary_key=True),
+    Column("ours", Text, nullable=False),
+    Column("theirs", Text, nullable=False),
+    Column("rule", Text),
+    Column("text_digest", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("replies_by_conversation", "account", "ours", "theirs", "at_ms"),
+    Index("replies_by_age", "at_ms"),
+)
+"""The automatic answers that were given, against loops and for the rate of a conversation."""

@@ -1,0 +1,1 @@
+"""The consumers of a process: made from the configuration, started, shown, ended."""

@@ -1,0 +1,67 @@
+"""The consumers of one process, with what they share: the state and the connections to providers."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from broker.log import Log
+from consumers.loop import ConsumeLoop
+from consumers.metrics import ConsumerMetrics
+from consumers.state.database import Database
+from consumers.state.ledger import Ledger
+from hookline.configuration.config import Config
+from hookline.consuming import confirming, replying, sending
+from hookline.consuming.parts import CrewParts, Made, Maker
+from hookline.consuming.with_state import WithState
+from hookline.consuming.workers import Loop, Worker
+from hookline.process.roles import Role
+from schemas.times import Clock
+from schemas.urls import sqlite_path
+
+logger: Any = structlog.get_logger()
+
+_MAKERS: Mapping[Role, Maker] = {
+    Role.AUTO_REPLY: replying.make,
+    Role.CONFIRM: confirming.make,
+    Role.SEND: sending.make,
+}
+
+
+class Crew:
+    """Makes, starts and ends the consumers of the roles."""
+
+    def __init__(
+        self, config: Config, roles: frozenset[Role], log: Log, metrics: ConsumerMetrics, clock: Clock
+    ) -> None:
+        state = config.consumers.state
+        self._parts = CrewParts(
+            config=config, log=log, metrics=metrics, clock=clock, database=Database(state), ledger=Ledger(state)
+        )
+        self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
+        self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
+
+    def start(self) -> None:
+        """Begin to consume. A state that cannot be opened keeps those waiting that need it, and nobody else."""
+        for worker in self.workers:
+            worker.start()
+
+    async def drain(self, patience: float) -> None:
+        """Let every consumer finish what is in hand, all at the same time."""
+        await asyncio.gather(*(worker.stop(patience) for worker in self.workers))
+
+    async def close(self) -> None:
+        """Cancel what still runs, close the state and the connections."""
+        await self.drain(0)
+        await self._parts.ledger.close()
+        await self._parts.database.close()
+        for made in self._made.values():
+            await made.close()
+
+    def _loop(self, made: Made) -> Loop:
+        parts = self._parts
+        loop = ConsumeLoop(parts.log, made.consumer, parts.config.consumers, parts.metrics, parts.clock)
+        if not made.needs_state:
+            return loop
+        return WithState(loop, parts.ledger, sqlite_path(parts.config.consumers.state))
