@@ -22,11 +22,24 @@ class TryLater(Exception):  # noqa: N818 - a wish of the handler, not an error
         self.reason = reason
 
 
+class Reject(Exception):  # noqa: N818 - a verdict of the handler, not an error
+    """A handler says that an event can never be processed: it goes to the dead letters at once.
+
+    `reason` is one word or a short sentence for the dead letter; it quotes nothing of the event.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """One consumer. `name` is the consumer group; one with effects is never shown a replayed record.
 
-    `concurrency` is how many events it works on at once, where it needs another number than the configuration's.
+    `concurrency` is how many events it works on at once, `deadline` the seconds that one try may take, `attempts` how
+    many tries an event gets in place, `keeps_order` whether later events of a key wait for one that is retried later;
+    each is the configuration's where it is None.
     """
 
     name: str
@@ -34,3 +47,6 @@ class Consumer:
     handle: Handler
     has_effects: bool
     concurrency: int | None = None
+    deadline: float | None = None
+    attempts: int | None = None
+    keeps_order: bool | None = None

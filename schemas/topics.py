@@ -91,6 +91,18 @@ def dead_letter_topic(topic: Topic, group: str) -> Topic:
     )
 
 
+def retry_topic(topic: Topic, group: str) -> Topic:
+    """Return the topic that keeps what the group will try again later. Its partitions are those of `topic`."""
+    return Topic(
+        f"{topic.name}.{group}.retry",
+        f"what {group} will try again later",
+        "as the origin",
+        topic.partitions,
+        7 * DAY_MS,
+        max_message_bytes=topic.max_message_bytes,
+    )
+
+
 def partition_key(event: Event) -> bytes:
     """Return the key that keeps in order what belongs together: UTF-8, parts joined by `|`."""
     parts = _KEYS.get(TOPIC_OF[event.TYPE].name, _account_and_message)(event)
