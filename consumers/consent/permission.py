@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """Whether a person may be texted. `consent` is a word of Consent; the other fields are of the statement that decides.
+    """Whether a person may be texted. `consent` is a word of Consent; the others are of the statement that decides.
 
     Nothing known is permission: providers block on their own, and most people never say a word about it.
     """

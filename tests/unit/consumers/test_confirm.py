@@ -187,7 +187,7 @@ async def test_no_more_events_wait_for_one_provider_than_others_can_bear(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those beyond are let go."""
-    monkeypatch.setattr("consumers.confirm.MOST_WAITING", 2)
+    monkeypatch.setattr("consumers.confirm.consumer.MOST_WAITING", 2)
     desk = Desk(troubles=[RateLimitedError(429, (), 30.0)])
     handle = consumer_of(bench, desk).handle
     with pytest.raises(TryLater):
@@ -200,7 +200,7 @@ async def test_no_more_events_wait_for_one_provider_than_others_can_bear(
 
 async def test_an_event_is_let_go_when_it_was_tried_for_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """It stays at the provider, and its offset is committed at last."""
-    monkeypatch.setattr("consumers.confirm.GIVE_UP_AFTER", 0.0)
+    monkeypatch.setattr("consumers.confirm.consumer.GIVE_UP_AFTER", 0.0)
     handle = consumer_of(bench, Desk(troubles=[RateLimitedError(429, (), 30.0)])).handle
     with pytest.raises(TryLater):
         await handle(delivered(inbound()))
