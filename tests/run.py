@@ -24,6 +24,8 @@ CHECKS = {
 }
 # Half of the tests wait for processes and sockets most of the time.
 WORKERS = str(min(2 * (os.cpu_count() or 2), 8))
+# Each worker has a Kafka of its own, and a file's tests share one.
+KAFKA_WORKERS = ("-n", "2", "--dist", "loadfile")
 UNPROVED = """\
 UNPROVED without Apache Kafka:
   the Kafka log passes the conformance suite, and the end-to-end suite on it
@@ -93,7 +95,7 @@ def main() -> int:
     print(f"without a broker: {'passed' if verdict else 'FAILED'} after {time.monotonic() - started:.0f} s", flush=True)
     missing = None if "--quick" in sys.argv else _kafka_missing()
     if "--quick" not in sys.argv and missing is None:
-        verdict = tally.run("-m", "kafka", *arguments) in _good(arguments) and verdict
+        verdict = tally.run("-m", "kafka", *KAFKA_WORKERS, *arguments) in _good(arguments) and verdict
     if missing is not None:
         verdict = verdict and not os.environ.get("CI")
         print(f"\nNo Apache Kafka: {missing}\n{UNPROVED}", flush=True)
