@@ -31,6 +31,7 @@ from deploy.kafka.jars import KafkaMissingError
 from schemas.envelope import event_to_record
 from schemas.events import DeliveryUpdated
 from schemas.records import Record
+from schemas.topics import DELIVERY
 from schemas.vocabulary import DeliveryStatus
 
 EVENTS = 1_000_000
@@ -113,9 +114,10 @@ def records(count: int) -> Iterator[Record]:
 async def fill(servers: str, count: int) -> None:
     """Append the day to the topic."""
     settings = BrokerSettings(url=f"kafka://{servers}", kafka=KafkaSettings(replication_factor=1))
-    log = KafkaLog(settings, ())
+    log = KafkaLog(settings, [DELIVERY.name])
     await log.start()
     try:
+        await log.settled(_START_SECONDS)
         chunk: list[Record] = []
         for record in records(count):
             chunk.append(record)
