@@ -64,10 +64,10 @@ def complete(connection: Connection, command: SendRequested, result: bytes, *, d
 
     The body goes, and the recipient's number with it.
     """
-    better = and_(commands.c.state == _UNKNOWN, definite)
+    worse = commands.c.result.is_(None)
     connection.execute(
         update(commands)
-        .where(_is(command), or_(commands.c.result.is_(None), better))
+        .where(_is(command), or_(worse, commands.c.state == _UNKNOWN) if definite else worse)
         .values(state=_DONE if definite else _UNKNOWN, result=result, body=b"", number=None)
     )
     stored = connection.execute(select(commands.c.result).where(_is(command))).scalar()

@@ -82,10 +82,11 @@ def _take_steps(connection: Connection) -> None:
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory(str(_FOLDER))
+    steps = script._upgrade_revs  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as Alembic's own commands do
     options = {
         "script": script,
         "version_table": VERSION_TABLE,
-        "fn": lambda revision, _context: script._upgrade_revs(HEAD, revision),  # noqa: SLF001 - as Alembic's own commands do
+        "fn": lambda revision, _context: steps(HEAD, revision),
     }
     context = MigrationContext.configure(connection, opts=options)
     with Operations.context(context):
