@@ -190,9 +190,7 @@ async def test_a_lock_that_another_holds_is_not_waited_for_without_end(postgresq
     with psycopg.connect(url) as holder:
         holder.execute("LOCK TABLE sender_scopes")
         with pytest.raises(StateError, match="lock timeout"):
-            await made.run(
-                lambda connection: (connection.execute(text("SET LOCAL lock_timeout = 50")), note(connection))
-            )
+            await made.run(impatient)
     await made.run(note)
 
 
