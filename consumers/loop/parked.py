@@ -1,7 +1,5 @@
 """Which keys of a partition have records in the retry topic, and which records stand in both. Pure."""
 
-from collections.abc import Iterable
-
 from consumers.loop.origin import Origin, origin_of
 from schemas.records import StoredRecord
 
@@ -14,7 +12,7 @@ class Parked:
 
     def __init__(self) -> None:
         self._last: dict[bytes, int] = {}
-        self._in_both: set[int] = set()
+        self._in_both: dict[int, tuple[bytes | None, bytes | None]] = {}
 
     def learn(self, record: StoredRecord, origin: Origin) -> None:
         """Take in a record that a former owner left in the retry partition.
@@ -25,7 +23,7 @@ class Parked:
         self.add(record.key, record.offset)
         first = origin_of(record)
         if (first.topic, first.partition) == (origin.topic, origin.partition) and first.offset >= origin.offset:
-            self._in_both.add(first.offset)
+            self._in_both[first.offset] = _mark(record)
 
     def add(self, key: bytes | None, offset: int) -> None:
         """Note that a record of the key stands in the retry partition at `offset`."""
@@ -41,11 +39,13 @@ class Parked:
         """Tell whether the key has records that wait. One without a key waits behind nothing."""
         return key is not None and key in self._last
 
-    def stands_in_both(self, offset: int) -> bool:
-        """Tell whether the topic's record at `offset` waits in the retry partition already."""
-        return offset in self._in_both
+    def stands_in_both(self, record: StoredRecord) -> bool:
+        """Tell whether this record of the topic waits in the retry partition already.
 
-    @property
-    def keys(self) -> Iterable[bytes]:
-        """The keys that have records that wait."""
-        return self._last.keys()
+        Its offset alone does not say so: a topic that was made anew counts from 0 again.
+        """
+        return record.offset in self._in_both and self._in_both[record.offset] == _mark(record)
+
+
+def _mark(record: StoredRecord) -> tuple[bytes | None, bytes | None]:
+    return record.key, record.header("ce_id")

@@ -57,7 +57,7 @@ class Settler:
             return RecordOutcome.REPLAY_SKIPPED
         if record.value is None and self._routes.of(record.topic).origin.compacted:
             return RecordOutcome.TOMBSTONE
-        if not self._routes.is_retry(record.topic) and parked.stands_in_both(record.offset):
+        if not self._routes.is_retry(record.topic) and parked.stands_in_both(record):
             return RecordOutcome.PUT_OFF
         return None
 

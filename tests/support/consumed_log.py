@@ -22,7 +22,7 @@ from schemas.records import Record, StoredRecord
 class MemoryLog:
     """A log in memory. `away` makes every call fail, `refuse_topics` appends to some topics alone.
 
-    `hang` makes commits and polls never come back.
+    `hang` makes commits and polls never come back. A `tail` of offsets without records ends each partition.
     """
 
     def __init__(self, partitions: int = 1) -> None:
@@ -34,6 +34,7 @@ class MemoryLog:
         self.joined = 0
         self.away = False
         self.hang = False
+        self.tail = 0
         self.fence_next_commit = False
         self.refuse_topics: set[str] = set()
         self.grown = asyncio.Event()
@@ -115,7 +116,8 @@ class MemoryLog:
 
     async def bounds(self, partition: Partition) -> Bounds:
         """Return where the partition begins and ends."""
-        return Bounds(0, len(self.records.get(partition, ())))
+        self.check()
+        return Bounds(0, len(self.records.get(partition, ())) + self.tail)
 
     async def offset_at(self, partition: Partition, timestamp: int) -> int:
         """Not used here."""
