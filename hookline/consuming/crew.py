@@ -58,9 +58,10 @@ class Crew:
         """Cancel what still runs, close the state and the connections."""
         await self.drain(0)
         await self._tidying.stop()
-        await self._parts.database.close()
         for made in self._made.values():
             await made.close()
+        # The last, because a server that hangs holds it up.
+        await self._parts.database.close()
 
     def _loop(self, made: Made) -> Loop:
         parts = self._parts
