@@ -22,14 +22,15 @@ _STOP_WAIT = 10.0
 async def opened_log(config: Config) -> AsyncGenerator[Log]:
     """Give the log, without the place for ingest. Raises CommandError where there is none, LogError."""
     if not await asyncio.to_thread(log_exists, config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `{command('run')}` makes it")
+        raise CommandError(f"there is no log at {config.broker.url} yet; `{await _typed('run')}` makes it")
     log = open_log(config.broker, ingesting=False)
     try:
         async with asyncio.timeout(_START_WAIT):
             await log.start()
         yield log
     except TimeoutError:
-        raise CommandError(f"the log at {config.broker.url} does not answer; `{command('doctor')}` says why") from None
+        told = f"the log at {config.broker.url} does not answer; `{await _typed('doctor')}` says why"
+        raise CommandError(told) from None
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_WAIT):
@@ -53,3 +54,8 @@ def state_exists(config: Config) -> bool:
     """Tell whether the file of the state is there; one on a server always counts as there. Blocks."""
     path = sqlite_path(config.consumers.state)
     return path is None or path.exists()
+
+
+async def _typed(word: str) -> str:
+    # How we are called is looked up on the disk.
+    return await asyncio.to_thread(command, word)

@@ -1,5 +1,6 @@
 """Statements of our own, published like those of a provider. Numbers are read first and all checked, then published."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -53,7 +54,8 @@ def check_scope(scope: str) -> str:
 async def publish(log: Log, decision: Decision, numbers: Sequence[str], now: datetime) -> None:
     """Publish a statement about each number. Raises CommandError, which tells how far it came, LogError."""
     if not await log.partitions(CONSENT.name):
-        raise CommandError(f"there is no topic {CONSENT.name} yet; `{command('topics', 'apply')}` makes it")
+        typed = await asyncio.to_thread(command, "topics", "apply")
+        raise CommandError(f"there is no topic {CONSENT.name} yet; `{typed}` makes it")
     done = 0
     try:
         for some in _parts(numbers):

@@ -214,7 +214,7 @@ _STATEMENTS = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(drawn=_STATEMENTS, data=st.data())
 def test_every_order_and_any_repeats_give_one_answer(
     empty: Connection, drawn: list[tuple[Any, ...]], data: st.DataObject
