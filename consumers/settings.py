@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from consumers.loop.settings import FloodSettings, RetrySettings
+from consumers.consent.settings import ConsentSettings
 from schemas.settings import setting
 
 
@@ -69,3 +70,4 @@ class ConsumersSettings:
     auto_reply: AutoReplySettings = field(default_factory=AutoReplySettings)
     send: SendSettings = field(default_factory=SendSettings)
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+    consent: ConsentSettings = field(default_factory=ConsentSettings)
