@@ -12,7 +12,8 @@ from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
 from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
-from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
+from hookline.configuration.problems import ConfigError, Problems, name_of
+from hookline.configuration.reply_checks import check_replies
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
@@ -119,11 +120,7 @@ class _Finish:
         return replace(spool, dir=str(self.folder / spool.dir))
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
-        for index, rule in enumerate(consumers.auto_reply.rules):
-            path: KeyPath = ("consumers", "auto_reply", "rules", index, "accounts")
-            for name in rule.accounts:
-                if name not in accounts:
-                    self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
+        check_replies(consumers.auto_reply, accounts, self.problems)
         return replace(consumers, state=self._url(consumers.state, ("consumers", "state")))
 
     def _url(self, url: str, path: KeyPath, *, kafka: bool = False) -> str:
