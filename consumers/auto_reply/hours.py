@@ -123,7 +123,7 @@ def _times(text: str, line: str) -> tuple[int, int]:
     if found is None:
         raise HoursError(f"{line!r}: {text.strip()!r} is no span of time; write it as '09:00-17:00'")
     start, end = _minute(found[1], found[2], line), _minute(found[3], found[4], line)
-    if start == end or start == _MINUTES:
+    if start in {end, _MINUTES}:
         raise HoursError(f"{line!r}: {text.strip()!r} lasts no time; the whole day is '00:00-24:00'")
     return start, end if end > start else end + _MINUTES
 

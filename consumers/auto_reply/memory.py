@@ -4,15 +4,13 @@ A message is noted once, by the id of the one command that may answer it, before
 stays: after a crash, or when the message comes again, the same command is given, or none.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Connection, and_, delete, func, select
 
 from consumers.auto_reply.deciding import Decision, ReplyOutcome
 from consumers.auto_reply.guarding import Answer, Conversation, Judge, Noted, Settled, digest_of
+from consumers.consent.numbers import canonical
 from consumers.state.database import Database
 from consumers.state.schema import replies
 from consumers.state.upsert import insert_into
@@ -69,8 +67,9 @@ class ReplyMemory:
 
 
 def _key(text: str) -> str:
+    """Return a number as it is kept: in one spelling."""
     # PostgreSQL takes no character 0, and an index no text without an end.
-    return text.replace("\0", "")[:_LONGEST_KEY]
+    return canonical(text).replace("\0", "")[:_LONGEST_KEY]
 
 
 def _row(note: Noted, decision: Decision, outcome: ReplyOutcome) -> dict[str, object]:
@@ -111,9 +110,11 @@ def _conversation(connection: Connection, note: Noted, since_ms: int) -> Convers
         .limit(_MOST_ANSWERS)
     )
     said = (
-        select(replies.c.family, func.max(replies.c.written_ms)).where(here, replies.c.family.is_not(None))
-    ).group_by(replies.c.family)
-    last = {family: moment for family, moment in connection.execute(said)}
+        select(replies.c.family, func.max(replies.c.written_ms).label("last"))
+        .where(here, replies.c.family.is_not(None))
+        .group_by(replies.c.family)
+    )
+    last = {row.family: row.last for row in connection.execute(said)}
     confirmed = select(func.max(replies.c.written_ms)).where(
         here, replies.c.purpose == SendPurpose.OPT_OUT_CONFIRMATION.value
     )

@@ -70,7 +70,7 @@ def parse(pattern: str) -> Node:
 
 
 def is_word(char: str) -> bool:
-    """Tell whether a character is of a word, as `\\w` has it."""
+    r"""Tell whether a character is of a word, as `\w` has it."""
     return char.isalnum() or char == "_"
 
 
@@ -83,6 +83,7 @@ _CLASSES: Mapping[str, Test] = {
     "S": lambda char: not char.isspace(),
 }
 _ANCHORS = {"b": Anchor.EDGE, "B": Anchor.INSIDE}
+_SIGNS: Mapping[str, Node] = {"^": Anchor.START, "$": Anchor.END, ".": Char(lambda char: char != "\n")}
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
 _COUNTS: Mapping[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
@@ -157,27 +158,17 @@ class _Parser:
         return low, high
 
     def _atom(self) -> Node:
-        match self.peek():
-            case "(":
-                return self._group()
-            case "[":
-                self._take()
-                return Char(self._set())
-            case "\\":
-                return self._escape()
-            case "*" | "+" | "?" | "{":
-                raise self.error("a repetition of nothing; the sign itself is written with \\ before it")
-            case ".":
-                self._take()
-                return Char(lambda char: char != "\n")
-            case "^":
-                self._take()
-                return Anchor.START
-            case "$":
-                self._take()
-                return Anchor.END
-            case _:
-                return Char(_same(self._take()))
+        sign = self.peek()
+        if sign in {"*", "+", "?", "{"}:
+            raise self.error("a repetition of nothing; the sign itself is written with \\ before it")
+        if sign == "(":
+            return self._group()
+        if sign == "\\":
+            return self._escape()
+        self._take()
+        if sign == "[":
+            return Char(self._set())
+        return _SIGNS.get(sign) or Char(_same(sign))
 
     def _group(self) -> Node:
         self._take()

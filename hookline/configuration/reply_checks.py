@@ -72,7 +72,7 @@ def _check_names(
 
 def _check_reply(rule: Rule, path: KeyPath, problems: Problems) -> None:
     if rule.silent and rule.reply:
-        problems.add((*path, "silent"), f"{name_of((*path, 'silent'))}: the rule has a reply too; leave one of them out")
+        problems.add((*path, "silent"), f"{name_of((*path, 'silent'))}: there is a reply too; leave one of them out")
     elif rule.reply is None and not rule.silent:
         problems.add(path, f"{name_of(path)}: 'reply' is missing: the answer, or `silent = true` for none")
     if rule.reply:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -64,4 +65,18 @@ class Crew:
         loop = ConsumeLoop(parts.log, made.consumer, parts.config.consumers, parts.metrics, parts.clock)
         if not made.needs_state:
             return loop
-        return WithState(loop, parts.ledger, sqlite_path(parts.config.consumers.state))
+        state = _State(parts.ledger, parts.database)
+        return WithState(loop, state, sqlite_path(parts.config.consumers.state))
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The ledger and the tables of the others, which share a file."""
+
+    ledger: Ledger
+    database: Database
+
+    async def open(self) -> None:
+        """Open both. Raises StateError."""
+        await self.ledger.open()
+        await self.database.open()
