@@ -131,7 +131,7 @@ class _Parser:
         counts = self._counts()
         if counts is None:
             return item
-        if isinstance(item, Anchor):
+        if isinstance(item, Anchor) and self._pattern[start] != "(":
             self._at = start
             raise self.error("a place in the text cannot be repeated")
         # Whether few or many are tried first makes no difference to whether anything fits.
