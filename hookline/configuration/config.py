@@ -15,6 +15,7 @@ from hookline.configuration.checks import check_broker, check_home, check_server
 from hookline.configuration.problems import ConfigError, Problems, name_of
 from hookline.configuration.reply_checks import check_replies
 from hookline.configuration.settings import LoggingSettings
+from hookline.configuration.state_url import read_state
 from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
 from ingest.settings import ServerSettings, SpoolSettings
@@ -103,7 +104,7 @@ class _Finish:
 
     def broker(self, broker: BrokerSettings) -> BrokerSettings:
         check_broker(broker, self.problems)
-        url = self._url(broker.url, ("broker", "url"), kafka=True)
+        url = self._log_url(broker.url)
         kafka = broker.kafka
         table: KeyPath = ("broker", "kafka")
         found = replace(
@@ -121,12 +122,12 @@ class _Finish:
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
         check_replies(consumers.auto_reply, accounts, self.problems)
-        return replace(consumers, state=self._url(consumers.state, ("consumers", "state")))
+        return replace(consumers, state=read_state(consumers.state, self.folder, self.environment, self.problems))
 
-    def _url(self, url: str, path: KeyPath, *, kafka: bool = False) -> str:
-        at_kafka = kafka and is_kafka_url(url)
-        if not at_kafka and sqlite_path(url) is None:
-            kinds = "sqlite:///PATH" + (" or kafka://HOST:PORT,HOST:PORT" if kafka else "")
+    def _log_url(self, url: str) -> str:
+        path: KeyPath = ("broker", "url")
+        if not is_kafka_url(url) and sqlite_path(url) is None:
+            kinds = "sqlite:///PATH or kafka://HOST:PORT,HOST:PORT"
             self.problems.add(path, f"{name_of(path)}: {url!r} is not of the form {kinds}")
         check_home(url, path, self.problems)
         return resolve_url(url, self.folder)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -19,7 +18,6 @@ from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
 from hookline.process.roles import Role
 from schemas.times import Clock
-from schemas.urls import sqlite_path
 
 logger: Any = structlog.get_logger()
 
@@ -36,9 +34,9 @@ class Crew:
     def __init__(
         self, config: Config, roles: frozenset[Role], log: Log, metrics: ConsumerMetrics, clock: Clock
     ) -> None:
-        state = config.consumers.state
+        database = Database(config.consumers.state)
         self._parts = CrewParts(
-            config=config, log=log, metrics=metrics, clock=clock, database=Database(state), ledger=Ledger(state)
+            config=config, log=log, metrics=metrics, clock=clock, database=database, ledger=Ledger(database)
         )
         self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
         self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
@@ -55,7 +53,6 @@ class Crew:
     async def close(self) -> None:
         """Cancel what still runs, close the state and the connections."""
         await self.drain(0)
-        await self._parts.ledger.close()
         await self._parts.database.close()
         for made in self._made.values():
             await made.close()
@@ -65,18 +62,4 @@ class Crew:
         loop = ConsumeLoop(parts.log, made.consumer, parts.config.consumers, parts.metrics, parts.clock)
         if not made.needs_state:
             return loop
-        state = _State(parts.ledger, parts.database)
-        return WithState(loop, state, sqlite_path(parts.config.consumers.state))
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """The ledger and the tables of the others, which share a file."""
-
-    ledger: Ledger
-    database: Database
-
-    async def open(self) -> None:
-        """Open both. Raises StateError."""
-        await self.ledger.open()
-        await self.database.open()
+        return WithState(loop, parts.database)

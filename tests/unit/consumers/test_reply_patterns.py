@@ -12,7 +12,26 @@ from consumers.auto_reply.pattern import LONGEST_TEXT, read_pattern
 from consumers.auto_reply.pattern_tree import PatternError
 
 atoms = st.sampled_from(
-    ["a", "b", "B", "1", " ", ".", r"\d", r"\w", r"\s", r"\D", r"\W", r"\S", "[ab]", "[^a]", "[a-c1]", "[]a]", r"\.", "_"]
+    [
+        "a",
+        "b",
+        "B",
+        "1",
+        " ",
+        ".",
+        r"\d",
+        r"\w",
+        r"\s",
+        r"\D",
+        r"\W",
+        r"\S",
+        "[ab]",
+        "[^a]",
+        "[a-c1]",
+        "[]a]",
+        r"\.",
+        "_",
+    ]
 )
 places = st.sampled_from(["^", "$", r"\b"])
 counts = st.sampled_from(["*", "+", "?", "*?", "{2}", "{0}", "{1,}", "{0,2}", "{,2}"])
