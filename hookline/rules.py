@@ -163,7 +163,7 @@ def _hours_reason(rule: ReadyRule, facts: Facts) -> str:
         return ""
     here = rule.hours.local(facts.written)
     state, wanted = ("closed", "open") if rule.wants_open else ("open", "closed")
-    return f"it is {here:%a %Y-%m-%d %H:%M} in {rule.hours.zone.key}: {state}, and the rule wants {wanted}"
+    return f"it is {here:%a %Y-%m-%d %H:%M} in {rule.hours.zone}: {state}, and the rule wants {wanted}"
 
 
 def _any_of(words: Iterable[str]) -> str:

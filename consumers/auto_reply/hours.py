@@ -7,7 +7,8 @@ in spring never is.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from consumers.auto_reply.settings import Hours
@@ -39,7 +40,7 @@ class Span:
 class OpeningHours:
     """Opening hours of one place. `closed` holds dates, and `closed_yearly` months with days."""
 
-    zone: ZoneInfo
+    zone: tzinfo
     spans: frozenset[Span]
     closed: frozenset[date]
     closed_yearly: frozenset[tuple[int, int]]
@@ -78,8 +79,11 @@ def read_hours(hours: Hours) -> OpeningHours:
     )
 
 
-def zone_of(name: str) -> ZoneInfo:
+@lru_cache(maxsize=1024)  # a zone is read from its file: once, when the configuration is, and never on the loop
+def zone_of(name: str) -> tzinfo:
     """Return the time zone of that name. Raises HoursError."""
+    if name == "UTC":
+        return UTC
     try:
         return ZoneInfo(name)
     # The name of a folder of zones is an OSError, one that leads out of it a ValueError.

@@ -60,7 +60,7 @@ class ReplyMemory:
             outcome = judge(_conversation(connection, note, note.now_ms - self._horizon_ms))
         values = _row(note, decision, outcome)
         statement = insert_into(connection, replies).values(values).on_conflict_do_nothing()
-        written = connection.execute(statement).rowcount == 1
+        written = connection.execute(statement.returning(replies.c.command_id)).one_or_none()
         # Another member may have been first meanwhile: then its decision is the one.
         other = None if written else _noted(connection, note)
         return other or Settled(outcome, from_millis(note.now_ms))
