@@ -64,4 +64,6 @@ class AutoReplySettings:
         "seconds in which one conversation gets default_reply once, and so each rule that fits whatever is written",
         limits=Limits(0, 30 * 86400),
     )
-    hours: Mapping[str, Hours] = field(default_factory=dict[str, Hours])
+    hours: Mapping[str, Hours] = field(
+        default_factory=dict[str, Hours], metadata={"doc": "opening hours by the names that rules call them"}
+    )

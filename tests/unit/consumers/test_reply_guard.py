@@ -89,8 +89,9 @@ def test_an_opt_out_is_confirmed_once() -> None:
     assert judged(CONFIRMATION, permission=OUT) is ReplyOutcome.REPLY
     assert judged(CONFIRMATION, permission=OUT, confirmed_ms=NOW_MS - HOUR) is ReplyOutcome.ALREADY_CONFIRMED
     assert judged(CONFIRMATION, confirmed_ms=NOW_MS - HOUR) is ReplyOutcome.ALREADY_CONFIRMED
-    again = {"confirmed_ms": NOW_MS - HOUR, "started_ms": NOW_MS - HOUR + 1}
-    assert judged(CONFIRMATION, permission=OUT, **again) is ReplyOutcome.REPLY
+    started_ms = NOW_MS - HOUR + 1
+    again = judged(CONFIRMATION, permission=OUT, confirmed_ms=NOW_MS - HOUR, started_ms=started_ms)
+    assert again is ReplyOutcome.REPLY
     assert judged(CONFIRMATION, permission=IN, confirmed_ms=NOW_MS - HOUR) is ReplyOutcome.REPLY
 
 
