@@ -4,33 +4,8 @@ from dataclasses import dataclass, field
 
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.consent.settings import ConsentSettings
+from consumers.auto_reply.settings import AutoReplySettings
 from schemas.settings import setting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """`[[consumers.auto_reply.rules]]`: answer a message whose whole text is one of the keywords.
-
-    Letter case and space around do not matter. The first rule that fits answers.
-    """
-
-    name: str = field(metadata={"doc": "names the rule in events and logs"})
-    keywords: tuple[str, ...] = field(metadata={"doc": "the words that it answers"})
-    reply: str = field(metadata={"doc": "the text of the answer"})
-    accounts: tuple[str, ...] = setting((), "answer for these accounts alone; all where it is absent")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AutoReplySettings:
-    """`[consumers.auto_reply]`: answers to inbound messages."""
-
-    rules: tuple[Rule, ...] = setting((), "in the order in which they are tried")
-    default_reply: str | None = setting(
-        None,
-        "answers what no rule fits, without it such a message gets no answer; nothing stops it from answering another"
-        " machine that answers it",
-    )
-    max_age: float = setting(900.0, "seconds after which a message is too old to be answered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("tail", "hookline.commands.tail", "print records of the log, one JSON object a line"),
     Command("setup", "hookline.commands.setup", "prepare a provider to push to us"),
     Command("call", "hookline.commands.call", "call an operation of a provider and print JSON"),
+    Command("rules", "hookline.commands.rules", "tell how a message would be answered, and by which rule"),
     Command("spool", "hookline.commands.spool", "look at, check, write out or drain what waits on this host's disk"),
     Command("consent", "hookline.commands.consent", "show whether a person may be texted, or say so"),
     Command("erase", "hookline.commands.erase", "forget a person"),

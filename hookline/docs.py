@@ -94,18 +94,21 @@ def _sections(cls: type, name: str, *, many: bool = False) -> Iterator[str]:
     plain: list[str] = []
     nested: list[str] = []
     for key, item in settings_of(cls).items():
-        inner = _table_of(hints[key])
+        hint = hints[item.name]
+        inner = _table_of(hint)
         if inner is None:
-            plain.append(f"| `{key}` | {_kind(hints[key])} | {_default(item)} | {_what(hints[key], item)} |")
+            plain.append(f"| `{key}` | {_kind(hint)} | {_default(item)} | {_what(hint, item)} |")
         else:
-            nested += _sections(inner, f"{name}.{key}", many=get_origin(hints[key]) is tuple)
+            path = f"{name}.{key}.NAME" if get_origin(hint) is Mapping else f"{name}.{key}"
+            nested += _sections(inner, path, many=get_origin(hint) is tuple)
     heading = f"[[{name}]]" if many else f"[{name}]"
     yield "\n".join((f"## `{heading}`", "", _TABLE_HEAD, *plain, ""))
     yield from nested
 
 
 def _table_of(hint: Any) -> type | None:
-    inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
+    many = get_origin(hint) in {tuple, Mapping}
+    inner = get_args(hint)[-1 if get_origin(hint) is Mapping else 0] if many else hint
     return inner if isinstance(inner, type) and is_dataclass(inner) else None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from consumers.auto_reply.deciding import normalized
+from consumers.auto_reply.rules import normalized
 from hookline.configuration.config import Config
 from hookline.process.startup import unable_to_send
 from providers.contract import Account
@@ -38,7 +38,11 @@ def never_fitting(config: Config) -> Iterator[tuple[str, str, str]]:
 
 def _mute(config: Config, account: Account) -> Mute | None:
     settings = config.consumers.auto_reply
-    rules = [f"rule {rule.name!r}" for rule in settings.rules if not rule.accounts or account.name in rule.accounts]
+    rules = [
+        f"rule {rule.name!r}"
+        for rule in settings.rules
+        if rule.reply and not rule.silent and (not rule.accounts or account.name in rule.accounts)
+    ]
     replies = (*rules, *(("default_reply",) if settings.default_reply else ()))
     unable = unable_to_send(config, account) if replies else None
     if unable is None:

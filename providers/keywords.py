@@ -11,3 +11,6 @@ STOP_WORDS = CARRIER_STOP_WORDS | {"revoke", "optout", "opt out", "opt-out"}
 
 START_WORDS = frozenset({"start", "unstop"})
 """The words that undo an opt-out."""
+
+HELP_WORDS = frozenset({"help", "info"})
+"""The words that ask who it is that writes."""

@@ -1,28 +1,43 @@
 """Auto-reply: inbound messages in, commands to send out. It sends nothing itself.
 
-A command's id is made of the inbound message's id, so that a message which comes twice is answered once. There is no
-bound yet on the answers to one person: two machines that answer whatever comes can keep each other busy.
+A command's id is made of the inbound message's id, so that a message which comes twice is answered once. What is
+decided about a message is noted before its command is given: see `memory.py`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+import structlog
 from prometheus_client import Counter
 
 from broker.log import Log
-from consumers.auto_reply.deciding import DEFAULT_RULE, Decision, ReplyOutcome, decide, expiry
+from consumers.auto_reply.deciding import Decision, ReplyOutcome, Ways, decide, expiry, moment_of
+from consumers.auto_reply.guarding import Noted, judge
+from consumers.auto_reply.memory import Memory
+from consumers.auto_reply.rules import RuleBook, family_of
+from consumers.auto_reply.settings import AutoReplySettings
 from consumers.catalogue import AUTO_REPLY
 from consumers.commands import reply_command_id
-from consumers.consumer import Consumer
+from consumers.consent.permission import Consents, Permission
+from consumers.consumer import Consumer, TryLater
 from consumers.metrics import ConsumerMetrics
-from consumers.settings import AutoReplySettings
+from consumers.state.database import StateError
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import InboundMessage, SendRequested
-from schemas.times import Clock, from_clock
+from schemas.times import Clock, from_clock, to_millis
+from schemas.vocabulary import Consent
 
+_log = structlog.get_logger()
 APPEND_WAIT = 10.0
 """Seconds that a command may take to be stored."""
+
+STATE_PAUSE = 5.0
+_OF_A_RULE = (ReplyOutcome.REPLY, ReplyOutcome.SILENT_RULE)
+"""The outcomes that are counted by rule; the others are the same for all."""
+
+_UNASKED = Permission(allowed=True, consent=Consent.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,55 +50,96 @@ class Accounts:
     choosing_number: frozenset[str] = frozenset()
     polled: frozenset[str] = frozenset()
 
+    def ways(self, account: str) -> Ways:
+        """Return what that account's provider does."""
+        return Ways(needs_number=account not in self.choosing_number, polled=account in self.polled)
+
 
 NOTHING_SPECIAL = Accounts()
 
 
-def auto_reply(
-    settings: AutoReplySettings,
-    log: Log,
-    metrics: ConsumerMetrics,
-    clock: Clock,
-    accounts: Accounts = NOTHING_SPECIAL,
-) -> Consumer:
-    """Return the consumer that answers messages by the rules of `settings`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyParts:
+    """What auto-reply works with; `accounts` tells which are not like the others."""
 
-    `accounts` tells which are not like the others.
-    """
-    replier = _AutoReply(settings, log, metrics, clock, accounts)
+    settings: AutoReplySettings
+    log: Log
+    metrics: ConsumerMetrics
+    clock: Clock
+    memory: Memory
+    consents: Consents
+    accounts: Accounts = NOTHING_SPECIAL
+
+
+def auto_reply(parts: ReplyParts) -> Consumer:
+    """Return the consumer that answers messages by the rules of the settings. Raises ValueError for unsound ones."""
+    replier = _AutoReply(parts)
     return Consumer(AUTO_REPLY.name, AUTO_REPLY.topics, replier.handle, has_effects=True)
 
 
 class _AutoReply:
-    def __init__(
-        self,
-        settings: AutoReplySettings,
-        log: Log,
-        metrics: ConsumerMetrics,
-        clock: Clock,
-        accounts: Accounts,
-    ) -> None:
-        self._settings = settings
-        self._accounts = accounts
-        self._log = log
-        self._clock = clock
-        self._counters = _counters(settings, metrics)
+    def __init__(self, parts: ReplyParts) -> None:
+        self._parts = parts
+        self._book = RuleBook.of(parts.settings)
+        self._counters = _counters(self._book, parts.metrics)
 
     async def handle(self, delivered: Delivered) -> None:
-        """Decide about one message and store the command. Raises LogError where it cannot be stored."""
+        """Decide about one message and store the command.
+
+        Raises LogError where it cannot be stored, TryLater where the state is away.
+        """
         event = delivered.event
         if not isinstance(event, InboundMessage):
             return
-        now = from_clock(self._clock)
-        needs_number = event.account not in self._accounts.choosing_number
-        polled = event.account in self._accounts.polled
-        decision = decide(self._settings, event, now, needs_number=needs_number, polled=polled)
-        command = _command(self._settings, event, decision, now)
+        now = from_clock(self._parts.clock)
+        try:
+            decision = await self._settled(event, now)
+        except StateError as error:
+            _log.error("state_failed", consumer=AUTO_REPLY.name, event_id=event.id, error=str(error))
+            raise TryLater(STATE_PAUSE, "state_unavailable") from error
+        command = _command(self._parts.settings, event, decision, now)
         if command is not None:
             envelope = delivered.envelope
             record = event_to_record(command, webhook_id=envelope.webhook_id, traceparent=envelope.traceparent)
-            await self._log.append([record], APPEND_WAIT)
-        self._counters[decision.outcome, decision.rule or ""].inc()
+            await self._parts.log.append([record], APPEND_WAIT)
+        else:
+            fields = {"outcome": decision.outcome.value, "rule": decision.rule}
+            _log.info("not_answered", event_id=event.id, account=event.account, **fields)
+        self._count(decision)
+
+    def _count(self, decision: Decision) -> None:
+        rule = decision.rule if decision.outcome in _OF_A_RULE else None
+        self._counters[decision.outcome, rule or ""].inc()
+
+    def _decide(self, event: InboundMessage, now: datetime) -> Decision:
+        return decide(self._book, event, now, self._parts.accounts.ways(event.account))
+
+    async def _settled(self, event: InboundMessage, now: datetime) -> Decision:
+        """Return the decision that counts, noted for good."""
+        decision = self._decide(event, now)
+        permission = _UNASKED
+        if decision.outcome is ReplyOutcome.REPLY:
+            permission = await self._parts.consents.may_text(event.account, event.from_ or "", event.to)
+        note = _note(event, now)
+        passes = partial(judge, self._parts.settings, note, decision, permission)
+        settled = await self._parts.memory.settle(note, decision, passes)
+        if settled.outcome is ReplyOutcome.REPLY:
+            # It was decided before, and perhaps not given: decided as of then, it comes out the same.
+            return decision if settled.first else self._decide(event, settled.at)
+        return Decision(settled.outcome, decision.rule)
+
+
+def _note(event: InboundMessage, now: datetime) -> Noted:
+    return Noted(
+        account=event.account,
+        command_id=reply_command_id(event),
+        ours=event.to or "",
+        theirs=event.from_ or "",
+        family=family_of(event.text or ""),
+        now_ms=to_millis(now),
+        written_ms=to_millis(moment_of(event, now)),
+        text=event.text or "",
+    )
 
 
 def _command(
@@ -104,11 +160,11 @@ def _command(
         in_reply_to=event.message_id,
         cause=event.id,
         rule=decision.rule,
-        expires_at=expiry(settings, event, now),
+        purpose=decision.purpose,
+        expires_at=expiry(settings, event, decision, now),
     )
 
 
-def _counters(settings: AutoReplySettings, metrics: ConsumerMetrics) -> Mapping[tuple[str, str], Counter]:
-    silent = [(str(outcome), "") for outcome in ReplyOutcome if outcome is not ReplyOutcome.REPLY]
-    names = (*(rule.name for rule in settings.rules), DEFAULT_RULE)
-    return metrics.replies([*silent, *((str(ReplyOutcome.REPLY), name) for name in names)])
+def _counters(book: RuleBook, metrics: ConsumerMetrics) -> Mapping[tuple[str, str], Counter]:
+    silent = [(str(outcome), "") for outcome in ReplyOutcome]
+    return metrics.replies([*silent, *((str(outcome), rule.name) for outcome in _OF_A_RULE for rule in book.rules)])

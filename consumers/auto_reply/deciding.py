@@ -1,83 +1,111 @@
-"""Whether and how an inbound message is answered. Pure."""
+"""Whether and how an inbound message is answered, as far as the message and the rules tell. Pure."""
 
 import re
-import string
-import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from consumers.settings import AutoReplySettings, Rule
-from providers.keywords import STOP_WORDS
+from consumers.auto_reply.rules import Facts, ReadyRule, RuleBook
+from consumers.auto_reply.settings import AutoReplySettings
 from schemas.events import InboundMessage
-from schemas.vocabulary import Channel, Direction
+from schemas.vocabulary import Autoresponse, Channel, Direction, SendPurpose
 
-DEFAULT_RULE = "default"
-"""The name under which the default reply goes."""
+CONFIRM_WITHIN = timedelta(minutes=5)
+"""A confirmation of an opt-out that is sent within five minutes counts as a part of the consent that it ends.
 
-_PUNCTUATION = string.punctuation + "…。！？、¡¿‼⁇⁈⁉ "  # noqa: RUF001 - people write these too
+A later one has to be justified (47 CFR 64.1200(a)(12)), so none is sent.
+"""
+
 # A number that a text can be sent to: E.164 with its plus (7 to 15 digits), or at least as long as no short code is.
 _NUMBER = re.compile(r"\+[0-9]{7,15}|[0-9]{9,15}", re.ASCII)
 _NOT_A_MESSAGE = frozenset({"edit", "revoke", "reaction"})
 _LONGEST = timedelta(days=3650)
+_PURPOSES = {
+    Autoresponse.STOP: SendPurpose.OPT_OUT_CONFIRMATION,
+    Autoresponse.START: SendPurpose.OPT_IN_CONFIRMATION,
+    Autoresponse.HELP: SendPurpose.HELP,
+}
 
 
 class ReplyOutcome(StrEnum):
-    """What auto-reply decides about one message. Everything but REPLY is silence, with its reason."""
+    """What auto-reply decides about one message. Everything but REPLY is silence, with its reason.
+
+    Those from OPTED_OUT on come of what is known of the person and of the conversation.
+    """
 
     REPLY = "reply"
     NO_RULE = "no_rule"
+    SILENT_RULE = "silent_rule"
     TOO_OLD = "too_old"
     OPT_OUT_WORD = "opt_out_word"
+    PROVIDER_ANSWERS = "provider_answers"
     NOT_A_PERSON = "not_a_person"
     NOT_A_MESSAGE = "not_a_message"
     NO_NUMBER = "no_number"
     LEFT_TO_POLL = "left_to_poll"
     OUTBOUND = "outbound"
     OWN_NUMBER = "own_number"
+    OPTED_OUT = "opted_out"
+    ALREADY_CONFIRMED = "already_confirmed"
+    ECHO = "echo"
+    RATE_LIMITED = "rate_limited"
+    SAME_TEXT = "same_text"
+    COOLDOWN = "cooldown"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome, and for REPLY the rule's name and the text."""
+    """The outcome, the rule that fired, and for REPLY the text.
+
+    `purpose` says that the answer is owed also to a person who opted out; `cools` that the rule answers whatever is
+    written, and so not every time.
+    """
 
     outcome: ReplyOutcome
     rule: str | None = None
-    text: str | None = None
+    text: str | None = field(default=None, repr=False)
+    purpose: SendPurpose | None = None
+    cools: bool = False
 
 
-def decide(
-    settings: AutoReplySettings,
-    event: InboundMessage,
-    now: datetime,
-    *,
-    needs_number: bool = True,
-    polled: bool = False,
-) -> Decision:
-    """Return whether and how to answer. Never raises.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """What an account's provider does. `needs_number`: it sends nothing unless our number is named.
 
-    The first rule whose keyword is the whole text answers, else the default reply, if there is one. That one never
-    answers who wants no more messages, also where the provider does not. `needs_number` says that the provider sends
-    nothing unless our number is named. `polled` says that a poll brings every message with the provider's id: one
-    without an id then comes again, and is answered then, so that nobody gets two answers to one message.
+    `polled`: a poll brings every message with the provider's id. One without an id then comes again, and is answered
+    then, so that nobody gets two answers to one message.
     """
-    silence = _silence(settings, event, now, needs_number=needs_number, polled=polled)
+
+    needs_number: bool = True
+    polled: bool = False
+
+
+USUAL = Ways()
+
+
+def decide(book: RuleBook, event: InboundMessage, now: datetime, ways: Ways = USUAL) -> Decision:
+    """Return whether and how to answer. Never raises. The first rule that fits decides."""
+    silence = next(silences(book.settings, event, now, ways), None)
     if silence is not None:
         return Decision(silence)
-    words = normalized(event.text or "")
-    for rule in settings.rules:
-        if words and _applies(rule, event.account) and words in {normalized(word) for word in rule.keywords}:
-            return _reply(rule.name, rule.reply)
-    if words.strip(_PUNCTUATION) in OPT_OUT_WORDS:
-        return Decision(ReplyOutcome.OPT_OUT_WORD)
-    return _reply(DEFAULT_RULE, settings.default_reply)
+    facts = Facts.of(event, moment_of(event, now))
+    return _by_rule(book, facts, book.first(facts), now)
 
 
-OPT_OUT_WORDS = STOP_WORDS
-"""Texts that the default reply never answers, whoever their provider is."""
-
-LONGEST_KEYWORD = 256
-"""Characters beyond which a text is no keyword."""
+def silences(settings: AutoReplySettings, event: InboundMessage, now: datetime, ways: Ways) -> Iterator[ReplyOutcome]:
+    """Yield why the message gets no answer whatever the rules say; nothing where it may get one."""
+    checks = (
+        (ReplyOutcome.OUTBOUND, event.direction not in {None, "", Direction.INBOUND}),
+        (ReplyOutcome.NOT_A_MESSAGE, event.content_type in _NOT_A_MESSAGE),
+        (ReplyOutcome.NO_NUMBER, ways.needs_number and not event.to),
+        (ReplyOutcome.NOT_A_PERSON, not _can_receive(event)),
+        (ReplyOutcome.OWN_NUMBER, event.from_ == event.to),
+        (ReplyOutcome.PROVIDER_ANSWERS, event.autoresponse is not None),
+        (ReplyOutcome.LEFT_TO_POLL, ways.polled and not event.message_id),
+        (ReplyOutcome.TOO_OLD, now - moment_of(event, now) > _max_age(settings)),
+    )
+    return (outcome for outcome, holds in checks if holds)
 
 
 def moment_of(event: InboundMessage, now: datetime) -> datetime:
@@ -85,38 +113,27 @@ def moment_of(event: InboundMessage, now: datetime) -> datetime:
     return min(event.occurred_at or event.received_at, now)
 
 
-def expiry(settings: AutoReplySettings, event: InboundMessage, now: datetime) -> datetime:
+def expiry(settings: AutoReplySettings, event: InboundMessage, decision: Decision, now: datetime) -> datetime:
     """Return when an answer to the message comes too late."""
-    return moment_of(event, now) + _max_age(settings)
+    age = _max_age(settings)
+    return moment_of(event, now) + (min(age, CONFIRM_WITHIN) if _confirms(decision.purpose) else age)
 
 
-def normalized(text: str) -> str:
-    """Return the text as keywords are compared: case, inner white space and punctuation at the end do not count.
+def _by_rule(book: RuleBook, facts: Facts, rule: ReadyRule | None, now: datetime) -> Decision:
+    if rule is None:
+        stops = facts.family == Autoresponse.STOP
+        return Decision(ReplyOutcome.OPT_OUT_WORD if stops else ReplyOutcome.NO_RULE)
+    text = "" if rule.template is None else rule.template.fill(facts.event, book.zone)
+    if not text.strip():
+        return Decision(ReplyOutcome.SILENT_RULE, rule.name)
+    purpose = _PURPOSES.get(Autoresponse(facts.family)) if facts.family and rule.names(facts) else None
+    if _confirms(purpose) and now - facts.written > CONFIRM_WITHIN:
+        return Decision(ReplyOutcome.TOO_OLD, rule.name)
+    return Decision(ReplyOutcome.REPLY, rule.name, text, purpose, cools=rule.any_text)
 
-    A text longer than any keyword stays as it is: to compose a long run of combining characters takes quadratic time.
-    """
-    if len(text) > LONGEST_KEYWORD:
-        return text
-    words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    # A text of punctuation alone ('?') is a keyword like any other.
-    return words.rstrip(_PUNCTUATION) or words
 
-
-def _silence(
-    settings: AutoReplySettings, event: InboundMessage, now: datetime, *, needs_number: bool, polled: bool
-) -> ReplyOutcome | None:
-    """Return why the message gets no answer whatever it says, None where it may get one."""
-    checks = (
-        (ReplyOutcome.OUTBOUND, event.direction not in {None, "", Direction.INBOUND}),
-        (ReplyOutcome.NOT_A_MESSAGE, event.content_type in _NOT_A_MESSAGE),
-        (ReplyOutcome.NO_NUMBER, needs_number and not event.to),
-        (ReplyOutcome.NOT_A_PERSON, not _can_receive(event)),
-        (ReplyOutcome.OWN_NUMBER, event.from_ == event.to),
-        (ReplyOutcome.OPT_OUT_WORD, event.autoresponse is not None),
-        (ReplyOutcome.LEFT_TO_POLL, polled and not event.message_id),
-        (ReplyOutcome.TOO_OLD, now - moment_of(event, now) > _max_age(settings)),
-    )
-    return next((outcome for outcome, holds in checks if holds), None)
+def _confirms(purpose: SendPurpose | None) -> bool:
+    return purpose is SendPurpose.OPT_OUT_CONFIRMATION
 
 
 def _can_receive(event: InboundMessage) -> bool:
@@ -124,14 +141,6 @@ def _can_receive(event: InboundMessage) -> bool:
     if event.channel == Channel.WHATSAPP:
         return bool(event.from_)
     return _NUMBER.fullmatch(event.from_ or "") is not None
-
-
-def _applies(rule: Rule, account: str) -> bool:
-    return not rule.accounts or account in rule.accounts
-
-
-def _reply(name: str, text: str | None) -> Decision:
-    return Decision(ReplyOutcome.REPLY, name, text) if text else Decision(ReplyOutcome.NO_RULE)
 
 
 def _max_age(settings: AutoReplySettings) -> timedelta:

@@ -113,10 +113,18 @@ replies = Table(
     Column("command_id", Text, primary_key=True),
     Column("ours", Text, nullable=False),
     Column("theirs", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
     Column("rule", Text),
+    Column("purpose", Text),
+    Column("family", Text),
     Column("text_digest", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
     Index("replies_by_conversation", "account", "ours", "theirs", "at_ms"),
     Index("replies_by_age", "at_ms"),
 )
-"""The automatic answers that were given, against loops and for the rate of a conversation."""
+"""What was decided about each inbound message, `command_id` being the one command that may answer it.
+
+`outcome` is a word of ReplyOutcome; `family` the family of opt-out word that the message is. `text_digest` is of the
+answer. `at_ms` is when it was decided, `written_ms` when the message was written.
+"""

@@ -12,7 +12,8 @@ from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
 from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
-from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
+from hookline.configuration.problems import ConfigError, Problems, name_of
+from hookline.configuration.reply_checks import check_replies
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.state_url import read_state
 from hookline.configuration.tables import load_table, note_unknown
@@ -120,11 +121,7 @@ class _Finish:
         return replace(spool, dir=str(self.folder / spool.dir))
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
-        for index, rule in enumerate(consumers.auto_reply.rules):
-            path: KeyPath = ("consumers", "auto_reply", "rules", index, "accounts")
-            for name in rule.accounts:
-                if name not in accounts:
-                    self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
+        check_replies(consumers.auto_reply, accounts, self.problems)
         return replace(consumers, state=read_state(consumers.state, self.folder, self.environment, self.problems))
 
     def _log_url(self, url: str) -> str:

@@ -32,18 +32,21 @@ def load_table(cls: type[T], table: object, path: KeyPath, problems: Problems) -
     known = settings_of(cls)
     note_unknown(table, known, path, problems)
     before = len(problems.found)
+    hints = get_type_hints(cls)
     values = {
-        name: _value(known[name], hint, table[name], (*path, name), problems) for name, hint in _given(cls, table)
+        item.name: _value(item, hints[item.name], table[name], (*path, name), problems)
+        for name, item in known.items()
+        if name in table
     }
     for name, item in known.items():
-        if name not in values and item.default is MISSING and item.default_factory is MISSING:
+        if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
             problems.add(path, f"{name_of(path)}: {name!r} is missing: {item.metadata.get('doc', '')}")
     return cls(**values) if len(problems.found) == before else None
 
 
 def settings_of(cls: type) -> dict[str, Field[Any]]:
-    """Return the fields of a settings dataclass by name."""
-    return {item.name: item for item in fields(cls)}
+    """Return the fields of a settings dataclass by the names of their keys: that of `from_` is `from`."""
+    return {item.name.removesuffix("_"): item for item in fields(cls)}
 
 
 def kind_of(value: object) -> str:
@@ -73,10 +76,6 @@ def check_plain(kind: type, value: object, path: KeyPath, problems: Problems) ->
     return value
 
 
-def _given(cls: type, table: Mapping[str, object]) -> list[tuple[str, Any]]:
-    return [(name, hint) for name, hint in get_type_hints(cls).items() if name in table]
-
-
 def _value(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Problems) -> Any:
     origin = get_origin(hint)
     if origin in (Union, UnionType):
@@ -84,6 +83,8 @@ def _value(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Pro
         origin = get_origin(hint)
     if origin is tuple:
         return _items(item, get_args(hint)[0], value, path, problems)
+    if origin is Mapping:
+        return _named(get_args(hint)[1], value, path, problems)
     if isinstance(hint, type) and is_dataclass(hint):
         nested: type = hint
         return load_table(nested, value, path, problems)
@@ -98,6 +99,14 @@ def _items(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Pro
         problems.add(path, f"{name_of(path)}: expected a list in square brackets, found {kind_of(value)}")
         return ()
     return tuple(_value(item, hint, entry, (*path, index), problems) for index, entry in enumerate(value))
+
+
+def _named(cls: type, value: Any, path: KeyPath, problems: Problems) -> Mapping[str, Any]:
+    """Return tables of one kind by the names that the user gave them."""
+    if not isinstance(value, dict):
+        problems.add(path, f"{name_of(path)}: expected tables [{name_of(path)}.NAME], found {kind_of(value)}")
+        return {}
+    return {name: load_table(cls, table, (*path, name), problems) for name, table in value.items()}
 
 
 def _check_range(item: Field[Any], value: object, path: KeyPath, problems: Problems) -> None:

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
-from consumers.auto_reply.consumer import Accounts, auto_reply
+from consumers.auto_reply.consumer import Accounts, ReplyParts, auto_reply
+from consumers.auto_reply.guarding import horizon_of
+from consumers.auto_reply.memory import ReplyMemory
+from consumers.consent.book import ConsentBook
+from hookline.configuration.config import Config
 from hookline.consuming.parts import CrewParts, Made
 from providers.contract import Account
 from providers.registry import provider
@@ -10,13 +14,28 @@ from providers.registry import provider
 
 def make(parts: CrewParts) -> Made:
     """Return the consumer that answers messages."""
-    accounts = parts.config.accounts.values()
-    special = Accounts(
+    settings = parts.config.consumers.auto_reply
+    consumer = auto_reply(
+        ReplyParts(
+            settings=settings,
+            log=parts.log,
+            metrics=parts.metrics,
+            clock=parts.clock,
+            memory=ReplyMemory(parts.database, horizon_of(settings)),
+            consents=ConsentBook(parts.database),
+            accounts=special_accounts(parts.config),
+        )
+    )
+    return Made(consumer, needs_state=True)
+
+
+def special_accounts(config: Config) -> Accounts:
+    """Return the accounts whose provider does not do as most do."""
+    accounts = config.accounts.values()
+    return Accounts(
         choosing_number=frozenset(each.name for each in accounts if provider(each.provider).chooses_number),
         polled=frozenset(each.name for each in accounts if _polls_messages(each)),
     )
-    settings = parts.config.consumers.auto_reply
-    return Made(auto_reply(settings, parts.log, parts.metrics, parts.clock, special))
 
 
 def _polls_messages(account: Account) -> bool:

@@ -169,9 +169,12 @@ dir = "{data}/spool"   # where webhooks wait while the log is away
 [consumers]
 state = "sqlite:///{data}/state.db"   # the ledger of sent commands
 
-# What no rule answers gets this.
+# What no rule answers gets this. The bounds against loops are off: the numbers of fiction are few, and come again.
 [consumers.auto_reply]
 default_reply = "Thanks, we will call you back."
+rate = 0
+same_text = 0
+cooldown = 0
 
 [[consumers.auto_reply.rules]]
 name = "hours"

@@ -92,7 +92,7 @@ async def test_a_repeat_has_the_same_ids_and_no_second_reply(site: Site, everyth
 async def test_an_opt_out_word_gets_no_reply(site: Site, everything: Process) -> None:
     """Telnyx answers STOP itself; the next message shows that the consumer has passed it."""
     assert await site.post(everything, inbound_body("Stop", "m5")) == 200
-    assert await site.post(everything, inbound_body("HOURS", "m6")) == 200
+    assert await site.post(everything, inbound_body("HOURS", "m6", sender="+13125550009")) == 200
     (result,) = await results(site, 1)
     assert result["value"]["in_reply_to"] == "m6"
     assert len(await site.tail("messaging.commands.v1")) == 1

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from consumers.auto_reply.deciding import ReplyOutcome, decide
-from consumers.settings import AutoReplySettings, Rule
+from consumers.auto_reply.deciding import ReplyOutcome, Ways, decide
+from consumers.auto_reply.rules import RuleBook
+from consumers.auto_reply.settings import AutoReplySettings, Rule
 from hookline.simulator.api import CloudApi
 from hookline.simulator.engine import delivery_headers
 from providers.contract import Account, Request, Secret
@@ -24,8 +25,10 @@ from schemas.webhook import Webhook
 SEED = bytes(range(32))
 NOW = 1_767_225_600.0
 QUICK = Tempo(timeout=5.0, first_pause=0.001)
-DEMO_RULES = AutoReplySettings(
-    rules=(Rule(name="hours", keywords=("HOURS",), reply="Open 9 to 17."),), default_reply="We will call you back."
+DEMO_RULES = RuleBook.of(
+    AutoReplySettings(
+        rules=(Rule(name="hours", keywords=("HOURS",), reply="Open 9 to 17."),), default_reply="We will call you back."
+    )
 )
 
 
@@ -91,7 +94,7 @@ def is_due(event: Event, *, needs_number: bool) -> bool:
     if not isinstance(event, InboundMessage):
         return False
     now = datetime.fromtimestamp(NOW, UTC)
-    return decide(DEMO_RULES, event, now, needs_number=needs_number).outcome is ReplyOutcome.REPLY
+    return decide(DEMO_RULES, event, now, Ways(needs_number=needs_number)).outcome is ReplyOutcome.REPLY
 
 
 def answer_of(

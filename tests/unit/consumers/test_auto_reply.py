@@ -4,16 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from broker.log import LogUnavailableError
-from consumers.auto_reply.consumer import Accounts, auto_reply
+from consumers.auto_reply.consumer import Accounts
+from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.commands import reply_command_id
 from consumers.consumer import Consumer
-from consumers.settings import AutoReplySettings, Rule
 from schemas.envelope import event_to_record, read_event
 from schemas.events import MessageReplied, SendRequested
 from schemas.topics import COMMANDS, INBOUND
 from tests.support.consumers import MAIN, NOW, PERSON, Bench, delivered, inbound, until, with_header
+from tests.support.replying import answering
 
 SETTINGS = AutoReplySettings(rules=(Rule(name="hours", keywords=("hours",), reply="Open 9 to 17."),))
 
@@ -26,7 +28,7 @@ def bench() -> Bench:
 
 async def test_a_command_leaves_the_number_to_a_provider_that_chooses_one(bench: Bench) -> None:
     """And names the provider's own id of ours where the message did."""
-    consumer = auto_reply(
+    consumer = answering(
         SETTINGS, bench.log, bench.metrics, lambda: bench.now, Accounts(choosing_number=frozenset({"main"}))
     )
     await consumer.handle(delivered(inbound(to=None, sender_id="sender-1")))
@@ -37,7 +39,7 @@ async def test_a_command_leaves_the_number_to_a_provider_that_chooses_one(bench:
 async def test_a_push_without_an_id_and_the_poll_of_it_give_one_command(bench: Bench) -> None:
     """The polled one is answered: the pushed one shares no id with it."""
     accounts = Accounts(polled=frozenset({"main"}))
-    consumer = auto_reply(SETTINGS, bench.log, bench.metrics, lambda: bench.now, accounts)
+    consumer = answering(SETTINGS, bench.log, bench.metrics, lambda: bench.now, accounts)
     polled = inbound()
     await consumer.handle(delivered(inbound(message_id=None, id="of-the-content")))
     await consumer.handle(delivered(polled))
@@ -46,7 +48,7 @@ async def test_a_push_without_an_id_and_the_poll_of_it_give_one_command(bench: B
 
 def consumer_on(bench: Bench, settings: AutoReplySettings = SETTINGS) -> Consumer:
     """Return the consumer on the bench's log."""
-    return auto_reply(settings, bench.log, bench.metrics, lambda: bench.now)
+    return answering(settings, bench.log, bench.metrics, lambda: bench.now)
 
 
 def commands_on(bench: Bench) -> list[SendRequested]:
@@ -106,10 +108,13 @@ def test_accounts_do_not_share_command_ids() -> None:
 
 
 async def test_silence_is_counted_by_its_reason(bench: Bench) -> None:
-    """No command, one count."""
-    await consumer_on(bench).handle(delivered(inbound(autoresponse="stop")))
+    """No command, one count, one line in the log by its id."""
+    with structlog.testing.capture_logs() as lines:
+        await consumer_on(bench).handle(delivered(inbound(autoresponse="stop")))
     assert commands_on(bench) == []
-    assert bench.count("replies_total", outcome="opt_out_word", rule="") == 1
+    assert bench.count("replies_total", outcome="provider_answers", rule="") == 1
+    fields = {"event_id": "event-0", "account": "main", "outcome": "provider_answers", "rule": None}
+    assert lines == [{"event": "not_answered", "log_level": "info", **fields}]
 
 
 async def test_replies_are_counted_by_rule(bench: Bench) -> None:

@@ -11,13 +11,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from broker.log import Log, TopicSpec
-from consumers.auto_reply.consumer import auto_reply
+from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import Consumer
 from consumers.loop import ConsumeLoop
 from consumers.loop.settings import RetrySettings
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
-from consumers.settings import AutoReplySettings, ConsumersSettings, Rule, SendSettings
+from consumers.settings import ConsumersSettings, SendSettings
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from schemas.envelope import Delivered, event_to_record, read_event
@@ -27,6 +27,7 @@ from schemas.times import from_clock
 from schemas.topics import CATALOGUE, INBOUND, RESULTS, Topic
 from tests.support.consumers import FakeSender, Phone, inbound
 from tests.support.logs import EmbeddedFactory, embedded_logs, read_all, until
+from tests.support.replying import answering
 
 RULES = AutoReplySettings(rules=(Rule(name="hours", keywords=("hours",), reply="Open 9 to 17."),))
 
@@ -86,7 +87,7 @@ async def test_a_message_is_answered_and_its_result_stored(crew: Crew, tmp_path:
     phone, database = Phone(), Database(f"sqlite:///{tmp_path / 'state.db'}")
     await database.open()
     ledger = Ledger(database)
-    crew.run(log, auto_reply(RULES, log, crew.metrics, time.time))
+    crew.run(log, answering(RULES, log, crew.metrics, time.time))
     sending = crew.run(log, send(SendSettings(), log, {"main": FakeSender(phone)}, ledger, crew.metrics, time.time))
     await write(log, 20)
 

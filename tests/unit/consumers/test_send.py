@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from broker.log import LogUnavailableError
-from consumers.auto_reply.consumer import auto_reply
+from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import Consumer, TryLater
 from consumers.send.consumer import RESEND_WITHIN, send
-from consumers.settings import AutoReplySettings, Rule, SendSettings
+from consumers.settings import SendSettings
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from providers.contract import Sender, SendReceipt, SendStatus
@@ -19,6 +19,7 @@ from schemas.envelope import Delivered, event_to_record, read_event
 from schemas.events import ProviderError, SendCompleted
 from schemas.topics import RESULTS
 from tests.support.consumers import NOW, Bench, FakeSender, Phone, command, delivered, inbound, until
+from tests.support.replying import answering
 
 BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limited")
 CALL = 15.0
@@ -324,7 +325,7 @@ async def test_an_inbound_message_that_comes_twice_is_answered_once(office: Offi
     rules = AutoReplySettings(rules=(Rule(name="hours", keywords=("hours",), reply="Open."),))
     bench = office.bench
     bench.fill(inbound(0), inbound(0, id="again"))
-    bench.run(auto_reply(rules, bench.log, bench.metrics, lambda: bench.now))
+    bench.run(answering(rules, bench.log, bench.metrics, lambda: bench.now))
     bench.run(office.consumer())
     await until(lambda: bench.log.done("send") == 2)
     await bench.stop()

@@ -18,7 +18,6 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from broker.embedded import EmbeddedLog
-from consumers.auto_reply.consumer import auto_reply
 from consumers.catalogue import CONSUMERS
 from consumers.confirm.consumer import confirm
 from consumers.consent.book import ConsentBook
@@ -38,6 +37,7 @@ from hookline.process.logs import configure_logs
 from hookline.topics import all_topics
 from tests.support.admin import ask, until
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, free_ports
+from tests.support.replying import answering
 
 ALL = frozenset(Role)
 
@@ -133,7 +133,7 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     config = await asyncio.to_thread(load_config, desk.config, {})
     log = EmbeddedLog(config.broker, ingesting=False, clock=time.time)
     metrics = ConsumerMetrics(CollectorRegistry())
-    replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
+    replying = answering(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(Database(config.consumers.state)), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
     book = ConsentBook(Database(config.consumers.state))

@@ -121,7 +121,10 @@ def test_secrets_are_in_no_repr(desk: Desk) -> None:
         (["[accounts.a]", "provider = 'telnyx'", "public_key = 'x'"], ["3: unknown key 'public_key' in [accounts.a]"]),
         (["[accounts.a]", "provider = 'telnyx'", "polls = 'opt_outs'"], ["3: accounts.a.polls: expected a list"]),
         (["[accounts.a]", "provider = 'telnyx'", "tolerance = nan"], ["3: accounts.a.tolerance: expected a number of"]),
-        (["[[consumers.auto_reply.rules]]", "name = 'a'"], ["1: consumers.auto_reply.rules[0]: 'keywords' is missing"]),
+        (
+            ["[[consumers.auto_reply.rules]]", "name = 'a'"],
+            ["1: consumers.auto_reply.rules[0]: 'reply' is missing"],
+        ),
         (
             ["[broker.kafka]", "sasl_password = 'x'"],
             ["2: broker.kafka.sasl_password: secrets come from the environment"],

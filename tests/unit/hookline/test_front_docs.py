@@ -1,7 +1,7 @@
 """The pages that are made from the code: nothing goes undocumented, and what is written is what is true."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
@@ -18,7 +18,7 @@ def settings_tables(cls: type) -> Iterator[type]:
     """Yield a settings class and those nested in it."""
     yield cls
     for hint in get_type_hints(cls).values():
-        inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
+        inner = get_args(hint)[-1 if get_origin(hint) is Mapping else 0] if get_args(hint) else hint
         if isinstance(inner, type) and is_dataclass(inner):
             yield from settings_tables(inner)
 

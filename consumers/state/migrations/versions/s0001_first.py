@@ -161,9 +161,13 @@ def _replies() -> None:
         Column("command_id", Text, nullable=False),
         Column("ours", Text, nullable=False),
         Column("theirs", Text, nullable=False),
+        Column("outcome", Text, nullable=False),
         Column("rule", Text),
+        Column("purpose", Text),
+        Column("family", Text),
         Column("text_digest", Text, nullable=False),
         Column("at_ms", BigInteger, nullable=False),
+        Column("written_ms", BigInteger, nullable=False),
         PrimaryKeyConstraint("account", "command_id"),
     )
     op.create_index("replies_by_conversation", "replies", ["account", "ours", "theirs", "at_ms"])
