@@ -42,6 +42,15 @@ class ConfirmOutcome(StrEnum):
     GIVEN_UP = "given_up"
 
 
+class TrackOutcome(StrEnum):
+    """What an event did to the state of its message. NO_MESSAGE: it names none, or is about none."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    REPEATED = "repeated"
+    NO_MESSAGE = "no_message"
+
+
 @dataclass(frozen=True, slots=True)
 class LoopMetrics:
     """The figures of one consumer's loop."""
@@ -72,6 +81,7 @@ class ConsumerMetrics:
         self._confirmations = counter(
             "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
         )
+        self._tracked = counter("tracked", "News of messages by what they did to the state", "outcome")
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
 
     def loop(self, consumer: str) -> LoopMetrics:
@@ -95,3 +105,7 @@ class ConsumerMetrics:
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""
         return {outcome: self._sends.labels(outcome) for outcome in CallOutcome}
+
+    def tracked(self) -> Mapping[TrackOutcome, Counter]:
+        """Return a counter for each thing that news do to a state."""
+        return {outcome: self._tracked.labels(outcome) for outcome in TrackOutcome}

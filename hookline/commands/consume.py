@@ -4,6 +4,7 @@ consumers:
   auto-reply  answers inbound messages by the rules of the configuration; gives commands, sends nothing itself
   send        carries commands out through the provider's API
   confirm     marks delivery reports and messages at the provider as received, once they are stored
+  track       keeps the state of each message, in a table and on its compacted topic
 """
 
 import argparse
