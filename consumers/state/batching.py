@@ -83,16 +83,17 @@ class Batcher(Generic[I, O]):
     async def _do(self, batch: Sequence[tuple[I, asyncio.Future[O]]]) -> None:
         try:
             results = await self._work([item for item, _ in batch])
-        except asyncio.CancelledError:
-            for _, future in batch:
-                future.cancel()
-            raise
         except Exception as error:  # noqa: BLE001 - whoever waits for the batch gets it, whatever it is
             self._size = 1
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
             return
+        except BaseException:
+            # This task is cancelled, or the process ends: nobody may wait for ever.
+            for _, future in batch:
+                future.cancel()
+            raise
         self._size = min(self._most, self._size * 2)
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
