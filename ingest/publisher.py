@@ -98,9 +98,7 @@ def unrecognized(webhook: Webhook, webhook_id: str, reason: str) -> WebhookUnrec
 
 
 def _event_record(event: Event, webhook: Webhook, webhook_id: str) -> Record:
-    return event_to_record(
-        event, webhook_id=webhook_id, traceparent=webhook.traceparent, ingress=webhook.ingress
-    )
+    return event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent, ingress=webhook.ingress)
 
 
 class Publisher:

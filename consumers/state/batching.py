@@ -37,7 +37,10 @@ class Batcher(Generic[I, O]):
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, item: I) -> O:
-        """Return the item's result once its batch is done. Raises what the batch raised, StateError when too many wait."""
+        """Return the item's result once its batch is done.
+
+        Raises what the batch raised, and StateError when too many wait.
+        """
         if len(self._waiting) >= WAITING_MOST:
             raise StateError("too many wait for a batch")
         future: asyncio.Future[O] = asyncio.get_running_loop().create_future()

@@ -86,12 +86,15 @@ class Tracker:
         for _ in range(LOOKS):
             if not rows:
                 return
-            written = rows
-            await self._log.append([record_of(row) for row in written.values()], APPEND_WAIT)
-            now = await self._database.run(lambda connection: table.rows_of(connection, written))
-            rows = {place: row for place, row in now.items() if row != written[place]}
+            await self._log.append([record_of(row) for row in rows.values()], APPEND_WAIT)
+            rows = await self._otherwise(rows)
         if rows:
             raise StateError("others change the same states too quickly")
+
+    async def _otherwise(self, rows: Mapping[Place, StateRow]) -> Mapping[Place, StateRow]:
+        """Return what the table says by now of those places, as far as it is something else."""
+        now = await self._database.run(lambda connection: table.rows_of(connection, rows))
+        return {place: row for place, row in now.items() if row != rows[place]}
 
     async def close(self) -> None:
         """Give up what is under way; it comes again."""

@@ -4,8 +4,8 @@ One message to one recipient has one state. News that name no recipient are abou
 state of their own, with an empty recipient, which counts for every recipient of the message. It is joined when it is
 read (`whole`) and never written into the others, so each row depends on its own news alone, whatever their order.
 
-A message request (Syniverse) is what our own sending knows; its messages get ids of their own. So news of such a message
-are news of its request to the same person too, and the state can be found by both ids.
+A message request (Syniverse) is what our own sending knows; its messages get ids of their own. So news of such a
+message are news of its request to the same person too, and the state can be found by both ids.
 """
 
 from collections.abc import Iterable, Mapping
@@ -140,9 +140,7 @@ def _of_request(event: RequestUpdated, delivered: Delivered) -> Sighting | None:
     end = _ENDS.get(event.status)
     if end is None:
         return Sighting(note, event.provider, event.tenant, {})
-    told = standing(
-        end, note.event_id, moment=_moment(event.occurred_at), provider_status=note.provider_status
-    )
+    told = standing(end, note.event_id, moment=_moment(event.occurred_at), provider_status=note.provider_status)
     return Sighting(note, event.provider, event.tenant, {Place(note.account, request_id, ""): told})
 
 

@@ -67,7 +67,7 @@ def merge(connection: Connection, told: Mapping[Place, StateRow]) -> tuple[Mappi
     }
     if better:
         connection.execute(_UPDATE, [_columns(row, _KEY) for row in better.values()])
-    return {**found, **better}, better.keys() | frozenset(missing)
+    return {**found, **better}, frozenset(better) | frozenset(missing)
 
 
 def rows_of(connection: Connection, places: Iterable[Place], *, lock: bool = False) -> Mapping[Place, StateRow]:
@@ -89,7 +89,7 @@ def events_of(connection: Connection, ids: Sequence[str], account: str | None = 
     table = message_events
     query = select(table).where(table.c.message_id.in_(ids) | table.c.request_id.in_(ids))
     query = query if account is None else query.where(table.c.account == account)
-    return [EventNote(**row._mapping) for row in connection.execute(query.limit(_MOST_SHOWN))]
+    return [EventNote(**row) for row in connection.execute(query.limit(_MOST_SHOWN)).mappings()]
 
 
 def states_of(connection: Connection, ids: Sequence[str], account: str | None = None) -> Sequence[StateRow]:
@@ -141,7 +141,7 @@ def prune(connection: Connection, events_before_ms: int, states_before_ms: int) 
         (message_events, message_events.c.received_ms, events_before_ms),
         (messages, messages.c.changed_ms, states_before_ms),
     ):
-        keys = [column for column in table.primary_key]
+        keys = list(table.primary_key)
         old = select(*keys).where(moment < before).limit(_PRUNED_AT_ONCE)
         found = [tuple(row) for row in connection.execute(old)]
         if found:

@@ -8,6 +8,7 @@ import pytest
 from consumers.state import batching
 from consumers.state.batching import Batcher
 from consumers.state.database import StateError
+from tests.support.consumers import until
 
 
 class Work:
@@ -41,8 +42,7 @@ async def test_what_comes_while_a_batch_is_under_way_is_the_next_one() -> None:
     work.open.clear()
     batcher = Batcher(work, most=3, linger=0)
     first = asyncio.create_task(batcher.do(0))
-    while not work.batches:
-        await asyncio.sleep(0)
+    await until(lambda: work.batches)
     rest = [asyncio.create_task(batcher.do(number)) for number in range(1, 6)]
     await asyncio.sleep(0)
     work.open.set()
@@ -54,7 +54,7 @@ async def test_a_full_batch_does_not_linger() -> None:
     """Company is waited for only where there is room for it."""
     batcher = Batcher(Work(), most=2, linger=3600)
     async with asyncio.timeout(5):
-        assert await asyncio.gather(batcher.do(1), batcher.do(2)) == [2, 4]
+        assert list(await asyncio.gather(batcher.do(1), batcher.do(2))) == [2, 4]
 
 
 async def test_a_failure_is_of_its_batch_and_the_next_ones_begin_small() -> None:
@@ -74,7 +74,7 @@ async def test_who_is_cancelled_before_the_batch_begins_is_not_in_it() -> None:
     tasks = [asyncio.create_task(batcher.do(number)) for number in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
-    assert await asyncio.gather(tasks[0], tasks[2]) == [0, 4]
+    assert list(await asyncio.gather(tasks[0], tasks[2])) == [0, 4]
     assert work.batches == [[0, 2]]
 
 
@@ -84,8 +84,7 @@ async def test_closing_cancels_what_is_under_way() -> None:
     work.open.clear()
     batcher = Batcher(work, most=1)
     tasks = [asyncio.create_task(batcher.do(number)) for number in range(2)]
-    while not work.batches:
-        await asyncio.sleep(0)
+    await until(lambda: work.batches)
     await batcher.close()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(one) for one in results] == [asyncio.CancelledError] * 2
