@@ -62,7 +62,7 @@ class Tracker:
 
     async def handle(self, delivered: Delivered) -> None:
         """Note one event, together with others. Raises TryLater, LogError; the event is then not done."""
-        sighting = sighting_of(delivered)
+        sighting = sighting_of(delivered.event, delivered.envelope)
         if sighting is None:
             self._counters[TrackOutcome.NO_MESSAGE].inc()
             return
@@ -75,11 +75,16 @@ class Tracker:
     async def take(self, sightings: Sequence[Sighting]) -> Sequence[None]:
         """Note a batch and publish what it changed. Raises StateError, LogError."""
         await self._prune_when_due()
-        noted = await self._database.run(lambda connection: table.note(connection, sightings))
-        await self.publish(noted.to_publish)
+        noted = await self.note(sightings)
         for outcome, count in _tally(sightings, noted).items():
             self._counters[outcome].inc(count)
         return [None] * len(sightings)
+
+    async def note(self, sightings: Sequence[Sighting]) -> table.Noted:
+        """Do the same and return what changed; old states are not forgotten meanwhile. Raises StateError, LogError."""
+        noted = await self._database.run(lambda connection: table.note(connection, sightings))
+        await self.publish(noted.to_publish)
+        return noted
 
     async def publish(self, rows: Mapping[Place, StateRow]) -> None:
         """Write rows to the topic until it says what the table says. Raises StateError, LogError."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from consumers.track.merging import NO_MOMENT, Standing, merged, standing
-from schemas.envelope import Delivered
+from schemas.envelope import Envelope
 from schemas.events import DeliveryUpdated, Event, RequestUpdated, SendCompleted
 from schemas.times import to_millis
 from schemas.vocabulary import DeliveryStatus, Ingress, RequestStatus, SendOutcome
@@ -69,16 +69,15 @@ class Sighting:
     standings: Mapping[Place, Standing]
 
 
-def sighting_of(delivered: Delivered) -> Sighting | None:
+def sighting_of(event: Event, envelope: Envelope) -> Sighting | None:
     """Return what an event tells about a message, None where it is about none, or names none."""
-    event = delivered.event
     match event:
         case DeliveryUpdated():
-            return _of_delivery(event, delivered)
+            return _of_delivery(event, envelope)
         case RequestUpdated():
-            return _of_request(event, delivered)
+            return _of_request(event, envelope)
         case SendCompleted():
-            return _of_result(event, delivered)
+            return _of_result(event, envelope)
         case _:
             return None
 
@@ -95,12 +94,12 @@ def whole(standings: Mapping[Place, Standing]) -> Mapping[Place, Standing]:
     return {place: merged((found, *shared)) or found for place, found in named.items()}
 
 
-def _of_delivery(event: DeliveryUpdated, delivered: Delivered) -> Sighting | None:
+def _of_delivery(event: DeliveryUpdated, envelope: Envelope) -> Sighting | None:
     message_id = clean(event.message_id)
     if not message_id:
         return None
     note = replace(
-        _note(event, message_id, event.to, delivered),
+        _note(event, message_id, event.to, envelope),
         status=clean(event.status),
         provider_status=_optional(event.provider_status),
         failure_class=_optional(event.failure_class),
@@ -127,12 +126,12 @@ _ENDS = {
 """A request that ended so makes no more messages; every other state of it says nothing about one of them."""
 
 
-def _of_request(event: RequestUpdated, delivered: Delivered) -> Sighting | None:
+def _of_request(event: RequestUpdated, envelope: Envelope) -> Sighting | None:
     request_id = clean(event.request_id)
     if not request_id:
         return None
     note = replace(
-        _note(event, request_id, None, delivered),
+        _note(event, request_id, None, envelope),
         status=clean(event.status),
         provider_status=_optional(event.provider_status),
         code=_optional(next((error.code for error in event.errors if error.code), None)),
@@ -144,13 +143,13 @@ def _of_request(event: RequestUpdated, delivered: Delivered) -> Sighting | None:
     return Sighting(note, event.provider, event.tenant, {Place(note.account, request_id, ""): told})
 
 
-def _of_result(event: SendCompleted, delivered: Delivered) -> Sighting | None:
+def _of_result(event: SendCompleted, envelope: Envelope) -> Sighting | None:
     """Return the first trace of a message of ours: the provider took it, and nothing is known of its way."""
     message_id = clean(event.message_id)
     if not message_id:
         return None
     note = replace(
-        _note(event, message_id, event.to, delivered),
+        _note(event, message_id, event.to, envelope),
         status=clean(event.outcome),
         # The webhook is that of the inbound message which was answered, if any.
         ingress=None,
@@ -163,8 +162,7 @@ def _of_result(event: SendCompleted, delivered: Delivered) -> Sighting | None:
     return Sighting(note, event.provider, event.tenant, {Place(note.account, message_id, note.recipient): told})
 
 
-def _note(event: Event, message_id: str, recipient: str | None, delivered: Delivered) -> EventNote:
-    envelope = delivered.envelope
+def _note(event: Event, message_id: str, recipient: str | None, envelope: Envelope) -> EventNote:
     pushed = Ingress.PUSH.value if envelope.webhook_id else None
     return EventNote(
         account=clean(event.account),

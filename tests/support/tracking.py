@@ -13,7 +13,7 @@ from consumers.state.database import Database
 from consumers.state.schema import messages
 from consumers.track import table
 from consumers.track.consumer import Tracker
-from consumers.track.places import Place
+from consumers.track.places import Place, Sighting, sighting_of
 from consumers.track.settings import TrackSettings
 from consumers.track.states import StateRow, row_of
 from schemas.envelope import Delivered, event_to_record, read_event
@@ -72,6 +72,12 @@ def told(event: Event, *, webhook_id: str | None = "w1", ingress: str | None = N
     record = event_to_record(event, webhook_id=webhook_id, ingress=ingress)
     stored = StoredRecord(record.topic, 0, 0, record.timestamp, record.key, record.value, record.headers)
     return read_event(stored)
+
+
+def sighted(event: Event) -> Sighting | None:
+    """Return what an event tells."""
+    delivered = told(event)
+    return sighting_of(delivered.event, delivered.envelope)
 
 
 def tracker_of(database: Database, log: Log, **settings: Any) -> Tracker:

@@ -13,11 +13,10 @@ from prometheus_client import CollectorRegistry
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.track.consumer import Tracker
-from consumers.track.places import Sighting, sighting_of
 from consumers.track.settings import TrackSettings
 from schemas.events import Event
 from tests.support.consumed_log import MemoryLog
-from tests.support.tracking import NOW, news, rows_in, rows_on, told
+from tests.support.tracking import NOW, news, rows_in, rows_on, sighted
 
 OPERATIONS = 3
 """Note, append, look again: what one event costs where nobody else is there."""
@@ -78,8 +77,8 @@ class Member:
 
     async def live(self, event: Event) -> bool:
         """Handle an event; False where this died of it."""
-        sighting = sighting_of(told(event))
-        assert isinstance(sighting, Sighting)
+        sighting = sighted(event)
+        assert sighting is not None
         try:
             await self.tracker.take([sighting])
         except CrashError:

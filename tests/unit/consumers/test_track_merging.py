@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.track.merging import FINAL, NO_MOMENT, Standing, merged, standing, word_of
-from consumers.track.places import Place, sighting_of, whole
+from consumers.track.places import Place, whole
 from schemas.vocabulary import DeliveryStatus
-from tests.support.tracking import OTHER, PERSON, news, request_news, taken, told
+from tests.support.tracking import OTHER, PERSON, news, request_news, sighted, taken
 
 words = st.sampled_from([*(word.value for word in DeliveryStatus), "teleported"])
 # Few values each, so that much of it is alike.
@@ -86,18 +86,18 @@ def test_what_is_final() -> None:
 
 def test_a_result_is_the_first_trace_of_a_message() -> None:
     """The provider took it: queued, which every other news but `unknown` comes before."""
-    found = sighting_of(told(taken()))
+    found = sighted(taken())
     assert found is not None
     assert [(place, each.status) for place, each in found.standings.items()] == [
         (Place("main", "m1", PERSON), "queued")
     ]
     assert (found.note.command_id, found.note.in_reply_to, found.note.ingress) == ("c1", "inbound-1", None)
-    assert sighting_of(told(taken(message=None))) is None
+    assert sighted(taken(message=None)) is None
 
 
 def test_news_of_a_requests_message_are_news_of_the_request() -> None:
     """Our own sending knows the request's id alone."""
-    found = sighting_of(told(news("sent", message="m1", request_id="r1")))
+    found = sighted(news("sent", message="m1", request_id="r1"))
     assert found is not None
     assert {place: (each.status, each.through) for place, each in found.standings.items()} == {
         Place("main", "m1", PERSON): ("sent", ""),
@@ -107,7 +107,7 @@ def test_news_of_a_requests_message_are_news_of_the_request() -> None:
 
 def test_a_request_that_was_rejected_ends_all_its_messages() -> None:
     """While every other state of a request says nothing about a message."""
-    ended, going = sighting_of(told(request_news("rejected"))), sighting_of(told(request_news("completed")))
+    ended, going = sighted(request_news("rejected")), sighted(request_news("completed"))
     assert ended is not None
     assert going is not None
     assert [each.status for each in ended.standings.values()] == ["rejected"]
@@ -128,6 +128,6 @@ def test_what_is_said_of_all_recipients_counts_for_each() -> None:
 def test_any_words_make_texts_that_a_database_takes(word: str, to: str) -> None:
     """No NUL and no half of a character, whatever a provider sends."""
     event = news("sent", provider_status=word.replace("\ud800", "") + "\0", to=to.encode("utf-8", "replace").decode())
-    found = sighting_of(told(event))
+    found = sighted(event)
     assert found is not None
     assert "\0" not in (found.note.provider_status or "") + found.note.recipient
