@@ -14,13 +14,17 @@ from schemas.urls import sqlite_path
 @asynccontextmanager
 async def open_state(config: Config, *, made: bool = False) -> AsyncGenerator[Database]:
     """Give the open state. Raises CommandError where there is none yet, unless it may be `made`; StateError."""
-    url = config.consumers.state
-    path = sqlite_path(url)
-    if path is not None and not made and not await asyncio.to_thread(path.exists):
-        raise CommandError(f"there is no state at {path} yet; `{command('run')}` or `hookline consume` makes it")
-    database = Database(url)
+    if not made:
+        await asyncio.to_thread(_check, config)
+    database = Database(config.consumers.state)
     await database.open()
     try:
         yield database
     finally:
         await database.close()
+
+
+def _check(config: Config) -> None:
+    path = sqlite_path(config.consumers.state)
+    if path is not None and not path.exists():
+        raise CommandError(f"there is no state at {path} yet; `{command('run')}` or `hookline consume` makes it")
