@@ -20,7 +20,7 @@ from broker.log import Log
 from consumers.catalogue import TRACK
 from consumers.consumer import Consumer, TryLater
 from consumers.metrics import ConsumerMetrics, TrackOutcome
-from consumers.state.batching import MOST, Batcher
+from consumers.state.batching import Batcher
 from consumers.state.database import Database, StateError
 from consumers.track import table
 from consumers.track.places import Place, Sighting, sighting_of
@@ -33,6 +33,9 @@ APPEND_WAIT = 10.0
 """Seconds that the states of a batch may take to be stored."""
 
 STATE_PAUSE = 5.0
+BATCH = 250
+"""Events that one transaction takes at most. As many again gather meanwhile."""
+
 LOOKS = 5
 """How often the table is looked at again in one batch: others may change it for as long as they like."""
 
@@ -57,7 +60,7 @@ class Tracker:
         self._log = log
         self._counters = metrics.tracked()
         self._clock = clock
-        self._batcher = Batcher(self.take)
+        self._batcher = Batcher(self.take, most=BATCH)
         self._pruned_at = float("-inf")
 
     async def handle(self, delivered: Delivered) -> None:
@@ -121,7 +124,7 @@ class Tracker:
 def track(tracker: Tracker) -> Consumer:
     """Return the consumer that keeps the states."""
     # A batch that is to fill needs as many events in hand.
-    return Consumer(TRACK.name, TRACK.topics, tracker.handle, has_effects=True, concurrency=2 * MOST)
+    return Consumer(TRACK.name, TRACK.topics, tracker.handle, has_effects=True, concurrency=2 * BATCH)
 
 
 def _tally(sightings: Sequence[Sighting], noted: table.Noted) -> Mapping[TrackOutcome, int]:
