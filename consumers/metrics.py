@@ -83,6 +83,13 @@ class ConsentOutcome(StrEnum):
     COUNTS = "counts"
     TOLD_AGAIN = "told_again"
     WRITTEN = "written"
+class TrackOutcome(StrEnum):
+    """What an event did to the state of its message. NO_MESSAGE: it names none, or is about none."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    REPEATED = "repeated"
+    NO_MESSAGE = "no_message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,7 @@ class ConsumerMetrics:
             "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
         )
         self._consents = counter("consents", "Statements about consent by what became of them", "outcome")
+        self._tracked = counter("tracked", "News of messages by what they did to the state", "outcome")
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
 
     def loop(self, consumer: str) -> LoopMetrics:
@@ -192,3 +200,7 @@ class ConsumerMetrics:
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""
         return {outcome: self._sends.labels(outcome) for outcome in CallOutcome}
+
+    def tracked(self) -> Mapping[TrackOutcome, Counter]:
+        """Return a counter for each thing that news do to a state."""
+        return {outcome: self._tracked.labels(outcome) for outcome in TrackOutcome}

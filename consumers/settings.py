@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.consent.settings import ConsentSettings
 from consumers.auto_reply.settings import AutoReplySettings
+from consumers.track.settings import TrackSettings
 from schemas.settings import setting
 
 
@@ -46,3 +47,4 @@ class ConsumersSettings:
     send: SendSettings = field(default_factory=SendSettings)
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
     consent: ConsentSettings = field(default_factory=ConsentSettings)
+    track: TrackSettings = field(default_factory=TrackSettings)

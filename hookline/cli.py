@@ -46,6 +46,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("erase", "hookline.commands.erase", "forget a person"),
     Command("topics", "hookline.commands.topics", "make the topics as they should be"),
     Command("simulate", "hookline.simulator.command", "send a provider's traffic to any receiver"),
+    Command("message", "hookline.commands.message", "print the life of a message, as its sources told it"),
+    Command("reconcile", "hookline.commands.reconcile", "ask providers about messages whose end nobody told us"),
+    Command("rebuild", "hookline.commands.rebuild", "fill the state anew from the log"),
     Command("version", "hookline.commands.version", "print the version"),
 )
 
@@ -97,7 +100,7 @@ def _dispatch(argv: list[str]) -> int:
     if command.serves:
         _end_at_once_on_signals()
     parser, module = command_parser(command)
-    # Options such as `--from -15m` begin with a dash; argparse takes them only when joined by `=`.
+    # Values such as that of `--from -15m` begin with a dash; argparse takes them only when joined by `=`.
     arguments = parser.parse_args(_join_negative(chosen.arguments))
     _quiet_logs()
     status: int = module.run(arguments)
@@ -125,7 +128,7 @@ def _quiet_logs() -> None:
 def _join_negative(arguments: Sequence[str]) -> list[str]:
     joined: list[str] = []
     for word in arguments:
-        if joined and joined[-1] in {"--from", "--at"} and word.startswith("-") and word[1:2].isdigit():
+        if joined and joined[-1] in {"--from", "--at", "--since"} and word.startswith("-") and word[1:2].isdigit():
             joined[-1] += f"={word}"
         else:
             joined.append(word)

@@ -9,6 +9,7 @@ nothing is asked for: it would overtake them (P4), and waits well where it is.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import SystemRandom
 
 import structlog
@@ -56,6 +57,21 @@ class PolledAccount:
     account: Account
     provider: Provider
     poll: Poll
+
+
+def webhook_of(account: Account, item: Polled, received_at: datetime) -> Webhook:
+    """Return the raw record of what we asked a provider for."""
+    return Webhook(
+        provider=account.provider,
+        account=account.name,
+        tenant=account.tenant,
+        method="GET",
+        target=item.target,
+        headers=_HEADERS,
+        body=item.body,
+        received_at=received_at,
+        ingress=Ingress.POLL,
+    )
 
 
 class Poller:
@@ -154,17 +170,7 @@ class Poller:
         return True
 
     async def _store_one(self, item: Polled) -> bool:
-        webhook = Webhook(
-            provider=self._provider.name,
-            account=self._account.name,
-            tenant=self._account.tenant,
-            method="GET",
-            target=item.target,
-            headers=_HEADERS,
-            body=item.body,
-            received_at=from_clock(self._clock),
-            ingress=Ingress.POLL,
-        )
+        webhook = webhook_of(self._account, item, from_clock(self._clock))
         webhook_id = webhook.id
         events = events_of(self._provider, self._account, webhook, webhook_id, self._metrics)
         outcome = await self._publisher.publish(webhook, events, STORE_WAIT, webhook_id=webhook_id)

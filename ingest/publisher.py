@@ -97,6 +97,10 @@ def unrecognized(webhook: Webhook, webhook_id: str, reason: str) -> WebhookUnrec
     )
 
 
+def _event_record(event: Event, webhook: Webhook, webhook_id: str) -> Record:
+    return event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent, ingress=webhook.ingress)
+
+
 class Publisher:
     """Appends webhooks to a log. `refused` tells that the log refused the last raw record for good."""
 
@@ -177,7 +181,7 @@ class Publisher:
         self, webhook: Webhook, raw: Record, webhook_id: str, reason: SetAside, wait: float
     ) -> PublishOutcome:
         event = unrecognized(webhook, webhook_id, reason)
-        record = event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent)
+        record = _event_record(event, webhook, webhook_id)
         try:
             await self._target.append((raw, record), wait)
         except RecordRefusedError:
@@ -194,7 +198,7 @@ class Publisher:
         room = MAX_EVENT_BYTES
         try:
             for event in events:
-                records.append(event_to_record(event, webhook_id=webhook_id, traceparent=webhook.traceparent))
+                records.append(_event_record(event, webhook, webhook_id))
                 room -= records[-1].size
                 if room < 0:
                     return SetAside.TOO_LARGE_TOGETHER

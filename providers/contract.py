@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from providers.roles import Confirmer, Corroborator, Poll, Setup, SetupRequest
+from providers.roles import Confirmer, Corroborator, Lookup, Poll, Setup, SetupRequest
 from schemas.errors import HooklineError
 from schemas.events import Event, InboundMessage, ProviderError, SendRequested
 from schemas.vocabulary import Consent, DeliveryStatus, FailureClass, RequestStatus
@@ -292,8 +292,9 @@ class Provider:
     """Everything about one provider, as data and pure functions.
 
     `verifier` raises AccountError for an account that could prove nobody. `normalize` never raises and never
-    returns nothing; it is given the account's settings. `sender`, `client`, `polls`, `confirmer`, `corroborator` and
-    `setup` raise AccountError where a credential is missing; None or nothing says that the account wants none.
+    returns nothing; it is given the account's settings. `sender`, `client`, `polls`, `confirmer`, `corroborator`,
+    `lookup` and `setup` raise AccountError where a credential is missing; None or nothing says that the account wants
+    none.
     `client` makes the client whose operations `hookline call` offers. `reach` is the URL whose answer
     proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
     itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
@@ -322,6 +323,7 @@ class Provider:
     polls: Callable[[Account], Sequence[Poll]] = _no_polls
     confirmer: Callable[[Account], Confirmer | None] = _nothing
     corroborator: Callable[[Account], Corroborator | None] = _nothing
+    lookup: Callable[[Account], Lookup | None] = _nothing
     answered_words: frozenset[str] = frozenset()
     chooses_number: bool = False
     message_polls: frozenset[str] = frozenset()

@@ -118,6 +118,23 @@ class Confirmer(Protocol):
         ...
 
 
+class Lookup(Protocol):
+    """Asks a provider how one message of ours stands now, where its news may have been lost."""
+
+    async def look_up(self, message_id: str) -> Sequence[Polled] | None:
+        """Return what the provider says of the message, as items that are normalized like those of a poll.
+
+        Their events have the ids that a push of the same news has, or where the push has an id of the provider's own,
+        one of message, recipient and state: to look up twice gives the same events. None says that the provider has no
+        such message, or has it no more. Raises ApiError; LimitError for what is no id of this provider's.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
 class StepKind(StrEnum):
     """What a step of a setup does at the provider. MANUAL is for the operator, who reads why."""
 

@@ -12,14 +12,17 @@ from schemas.events import EVENT_CLASSES, Event
 from schemas.records import Headers, Record, StoredRecord
 from schemas.times import format_time, parse_time, to_millis
 from schemas.topics import TOPIC_OF, partition_key, subject_of
-from schemas.vocabulary import EventType
+from schemas.vocabulary import EventType, Ingress
 
 JSON_CONTENT_TYPE = b"application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """The CloudEvents attributes of one event. `replay_id` is set on what a replay wrote."""
+    """The CloudEvents attributes of one event. `replay_id` is set on what a replay wrote.
+
+    `ingress` is `poll` where we asked the provider for it, None where it was pushed to us, or is an event of our own.
+    """
 
     id: str
     type: str
@@ -31,6 +34,7 @@ class Envelope:
     webhook_id: str | None = None
     traceparent: str | None = None
     replay_id: str | None = None
+    ingress: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,18 @@ def schema_uri(event_type: EventType) -> str:
     return f"urn:hookline:schema:{event_type}:1"
 
 
-def event_to_record(event: Event, *, webhook_id: str | None = None, traceparent: str | None = None) -> Record:
-    """Return the record that carries the event on the topic of its type."""
+def event_to_record(
+    event: Event, *, webhook_id: str | None = None, traceparent: str | None = None, ingress: str | None = None
+) -> Record:
+    """Return the record that carries the event on the topic of its type.
+
+    `ingress` says how its raw record came; the usual way, a push, needs no header.
+    """
     return Record(
         topic=TOPIC_OF[event.TYPE].name,
         key=partition_key(event),
         value=encode_event(event),
-        headers=_headers(event, webhook_id, traceparent),
+        headers=_headers(event, webhook_id, traceparent, None if ingress == Ingress.PUSH else ingress),
         timestamp=to_millis(event.received_at),
     )
 
@@ -78,6 +87,7 @@ def read_envelope(record: StoredRecord) -> Envelope:
         webhook_id=record.text_header("ce_webhookid"),
         traceparent=record.text_header("traceparent"),
         replay_id=record.text_header("ce_replayid"),
+        ingress=record.text_header("ce_ingress"),
     )
 
 
@@ -100,7 +110,7 @@ def _class_of(kind: str) -> type[Event] | None:
         return None
 
 
-def _headers(event: Event, webhook_id: str | None, traceparent: str | None) -> Headers:
+def _headers(event: Event, webhook_id: str | None, traceparent: str | None, ingress: str | None) -> Headers:
     source, names = _of_account(event.TYPE, event.provider, event.account, event.tenant)
     return (
         ("ce_specversion", b"1.0"),
@@ -110,6 +120,7 @@ def _headers(event: Event, webhook_id: str | None, traceparent: str | None) -> H
         ("ce_subject", _bytes(subject_of(event))),
         *names,
         *((("ce_webhookid", _bytes(webhook_id)),) if webhook_id is not None else ()),
+        *((("ce_ingress", _bytes(ingress)),) if ingress is not None else ()),
         *((("traceparent", _bytes(traceparent)),) if traceparent is not None else ()),
         ("content-type", JSON_CONTENT_TYPE),
     )

@@ -216,13 +216,26 @@ class WebhookUnrecognized(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged(Event):
-    """The merged state of one message to one recipient."""
+    """The merged state of one message to one recipient; without `to` it counts for every recipient of the message.
+
+    Of several records of a key the last one holds, and no state goes back. `status_event_id` is the event that made
+    the state, `occurred_at` its time; `provider_status` and `failure_class` are its own. `rank` is the place of the
+    status in the order that decides, `final` says that the provider has nothing more to tell, `first_at` is when we
+    heard of the message first. `status_message_id` is the message whose news it is, where `message_id` is a message
+    request (Syniverse).
+    """
 
     TYPE = EventType.STATE_CHANGED
 
     status: str
     to: str | None = None
     status_event_id: str | None = None
+    provider_status: str | None = None
+    failure_class: str | None = None
+    rank: int | None = None
+    final: bool | None = None
+    first_at: datetime | None = None
+    status_message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,14 +78,18 @@ messages = Table(
     Column("rank", Integer, nullable=False),
     Column("moment_ms", BigInteger, nullable=False),
     Column("event_id", Text, nullable=False),
+    Column("provider_status", Text, nullable=False),
+    Column("failure_class", Text, nullable=False),
+    Column("through", Text, nullable=False),
     Column("final", Boolean, nullable=False),
     Column("first_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
     Index("messages_by_id", "message_id"),
     Index("messages_by_recipient", "recipient"),
     Index("messages_open", "final", "first_ms"),
+    Index("messages_by_age", "changed_ms"),
 )
-"""The merged state of each message to each recipient."""
+"""The merged state of each message to each recipient; an empty recipient is what was said of all. See `track/`."""
 
 message_events = Table(
     "message_events",
@@ -98,10 +102,18 @@ message_events = Table(
     Column("status", Text),
     Column("provider_status", Text),
     Column("failure_class", Text),
+    Column("code", Text),
     Column("occurred_ms", BigInteger),
     Column("received_ms", BigInteger, nullable=False),
+    Column("attempt", Integer),
+    Column("ingress", Text),
     Column("webhook_id", Text),
+    Column("request_id", Text),
+    Column("command_id", Text),
+    Column("in_reply_to", Text),
     Index("message_events_by_age", "received_ms"),
+    Index("message_events_by_message", "message_id"),
+    Index("message_events_by_request", "request_id"),
     Index("message_events_by_recipient", "recipient"),
 )
 """What came about a message: its life, in the words of its sources."""

@@ -5,6 +5,7 @@ consumers:
   send        carries commands out through the provider's API
   consent     keeps the book of who may be texted, from what providers, people and ourselves say
   confirm     marks delivery reports and messages at the provider as received, once they are stored
+  track       keeps the state of each message, in a table and on its compacted topic
 """
 
 import argparse

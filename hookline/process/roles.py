@@ -6,6 +6,7 @@ from consumers.catalogue import AUTO_REPLY as _AUTO_REPLY
 from consumers.catalogue import CONFIRM as _CONFIRM
 from consumers.catalogue import CONSENT as _CONSENT
 from consumers.catalogue import SEND as _SEND
+from consumers.catalogue import TRACK as _TRACK
 
 
 class Role(StrEnum):
@@ -16,3 +17,4 @@ class Role(StrEnum):
     SEND = _SEND.name
     CONFIRM = _CONFIRM.name
     CONSENT = _CONSENT.name
+    TRACK = _TRACK.name

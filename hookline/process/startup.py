@@ -1,6 +1,6 @@
 """What has to be true before a role starts: accounts that can prove a sender, accounts that can send."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hookline.called import command
@@ -10,7 +10,7 @@ from ingest.polls import PolledAccount
 from ingest.server import Endpoint
 from providers.contract import Account, AccountError, Sender
 from providers.registry import provider
-from providers.roles import Confirmer
+from providers.roles import Confirmer, Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,21 @@ def confirmers_of(config: Config) -> tuple[Mapping[str, Confirmer], tuple[Unable
         elif reason is not None:
             unable.append(reason)
     return confirmers, tuple(unable)
+
+
+def lookups_of(config: Config, accounts: Iterable[Account]) -> tuple[Mapping[str, Lookup], tuple[Unable, ...]]:
+    """Return the accounts whose messages can be asked about, and those whose cannot, and why."""
+    lookups: dict[str, Lookup] = {}
+    unable: list[Unable] = []
+    for account in accounts:
+        make = provider(account.provider).lookup
+        reason = _tried(account, make, _credentials_missing(config, account))
+        lookup = make(account) if reason is None else None
+        if lookup is not None:
+            lookups[account.name] = lookup
+        else:
+            unable.append(reason or Unable(account.name, f"{account.provider} cannot be asked about a message"))
+    return lookups, tuple(unable)
 
 
 def unable_to_send(config: Config, account: Account) -> Unable | None:

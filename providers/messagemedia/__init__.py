@@ -7,6 +7,7 @@ from providers.messagemedia.client import DEFAULT_BASE_URL
 from providers.messagemedia.confirming import confirmer
 from providers.messagemedia.consent import ANSWERED_WORDS, CONSENTS, scope_of_message
 from providers.messagemedia.failures import FAILURES
+from providers.messagemedia.looking_up import lookup
 from providers.messagemedia.normalize import normalize
 from providers.messagemedia.policy import POLICY
 from providers.messagemedia.polls import POLLS, polls
@@ -108,6 +109,7 @@ PROVIDER = Provider(
     ),
     setup=setup,
     polls=polls,
+    lookup=lookup,
     confirmer=confirmer,
     answered_words=ANSWERED_WORDS,
     chooses_number=True,

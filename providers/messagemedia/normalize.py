@@ -65,7 +65,20 @@ def _delivery(reading: Reading) -> Events:
     if message_id is None and own_id is None:
         return _unrecognized(reading, Unreadable.MALFORMED_PAYLOAD)
     # Inverted: the source of a report is who the message went to.
-    recipient = members.number("source_number")
+    return _news(reading, message_id, members.number("source_number"), members.number("destination_number"))
+
+
+def _looked_up(reading: Reading) -> Events:
+    """Return how a message stands that we asked about. It is as it was sent: its source is ours."""
+    members = reading.members
+    message_id = members.text("message_id")
+    if message_id is None or members.code("status") is None:
+        return _unrecognized(reading, Unreadable.MALFORMED_PAYLOAD)
+    return _news(reading, message_id, members.number("destination_number"), members.number("source_number"))
+
+
+def _news(reading: Reading, message_id: str | None, recipient: str | None, ours: str | None) -> Events:
+    members = reading.members
     said = members.code("status")
     code = members.code("error_code") or (said if said is not None and is_code(said) else None)
     status = status_of(said, code)
@@ -81,7 +94,7 @@ def _delivery(reading: Reading) -> Events:
         provider_status=said,
         failure_class=failure_class_of(code) if failed else None,
         errors=(ProviderError(code=code),) if wrong and code is not None else (),
-        from_=members.number("destination_number"),
+        from_=ours,
         to=recipient,
         channel=_channel(reading),
         direction=Direction.OUTBOUND,
@@ -204,4 +217,5 @@ _HANDLERS: Mapping[Kind, Callable[[Reading], Events]] = {
     Kind.REPLY: _reply,
     Kind.OPT_OUT: _opt_out,
     Kind.LISTING: _listing,
+    Kind.MESSAGE: _looked_up,
 }

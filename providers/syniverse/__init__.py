@@ -10,6 +10,7 @@ from providers.syniverse.client import DEFAULT_BASE_URL
 from providers.syniverse.confirming import confirmer
 from providers.syniverse.consent import CONSENTS, MANAGERS, USER, scope_of_message
 from providers.syniverse.failures import FAILURES
+from providers.syniverse.looking_up import lookup
 from providers.syniverse.normalize import normalize
 from providers.syniverse.policy import POLICY
 from providers.syniverse.polls import NAMES, polls
@@ -141,6 +142,7 @@ PROVIDER = Provider(
     reach=base_url_of,
     setup=setup,
     polls=polls,
+    lookup=lookup,
     message_polls=frozenset({"inbound"}),
     confirmer=confirmer,
     corroborator=corroborator,

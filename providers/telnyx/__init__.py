@@ -6,6 +6,7 @@ from providers.telnyx.access import DEFAULT_BASE_URL, base_url_of
 from providers.telnyx.client import client
 from providers.telnyx.consent import scope_of_message
 from providers.telnyx.failures import FAILURES
+from providers.telnyx.looking_up import lookup
 from providers.telnyx.normalize import normalize
 from providers.telnyx.numbers import BULK_UPDATES
 from providers.telnyx.optout import ANSWERED_WORDS, CONSENTS
@@ -60,6 +61,7 @@ PROVIDER = Provider(
     client=client,
     setup=setup,
     polls=polls,
+    lookup=lookup,
     reach=base_url_of,
     answered_words=ANSWERED_WORDS,
     portal_steps=(

@@ -23,6 +23,18 @@ def identify_each(reading: Reading, kind: EventType, recipients: Iterable[str | 
     return [event_id(reading.webhook.account, kind, found, name) for name in _distinct(recipients)]
 
 
+def identify_states(
+    reading: Reading, kind: EventType, message_id: str, states: Sequence[tuple[str | None, str | None]]
+) -> Sequence[str]:
+    """Return an id for each recipient and state of a message that was looked up: it has no event, so no event's id."""
+    names = _distinct([recipient for recipient, _ in states])
+    account = reading.webhook.account
+    return [
+        event_id(account, kind, digest_id(message_id, (state or "").strip().lower()), name)
+        for name, (_, state) in zip(names, states, strict=True)
+    ]
+
+
 def identify_click(reading: Reading, click: Json) -> str:
     """Return the id of a link click. One without `data.id` is message, URL, recipient and moment."""
     parts = (text(click, "message_id"), text(click, "url"), address(click.get("to")), text(click, "time_clicked"))

@@ -22,10 +22,10 @@ from providers.fields import (
 from providers.telnyx.consent import is_hidden, listed, said, time_of
 from providers.telnyx.content import content_of
 from providers.telnyx.failures import errors_of_each, failure_class_of
-from providers.telnyx.identity import identify, identify_click, identify_each, provider_id
+from providers.telnyx.identity import identify, identify_click, identify_each, identify_states, provider_id
 from providers.telnyx.numbers import OPT_OUTS
 from providers.telnyx.optout import autoresponse_of, statement_of
-from providers.telnyx.reading import Reading, Unreadable, read
+from providers.telnyx.reading import MESSAGES, Reading, Unreadable, read
 from providers.telnyx.statuses import FAILED, status_of
 from schemas.events import (
     DeliveryUpdated,
@@ -54,6 +54,8 @@ def normalize(webhook: Webhook, settings: Settings = NO_SETTINGS) -> Events:
         return _unrecognized(reading, reading.failure)
     if webhook.ingress == Ingress.POLL and webhook.target.partition("?")[0] == OPT_OUTS:
         return _opt_out(reading)
+    if webhook.ingress == Ingress.POLL and webhook.target.startswith(MESSAGES):
+        return _looked_up(reading)
     handler = _HANDLERS.get(reading.event_type or "") or _by_shape(reading)
     return handler(reading) if handler is not None else _unrecognized(reading, Unreadable.UNKNOWN_EVENT)
 
@@ -79,10 +81,31 @@ def _delivery(reading: Reading) -> Events:
     return tuple(_delivery_to(reading, *parts, shared) for parts in zip(entries, ids, errors, strict=True))
 
 
+def _looked_up(reading: Reading) -> Events:
+    """Return how a message stands that we asked about: the object that events have as payload, without an event."""
+    message = reading.data
+    if word(message, "direction") == Direction.INBOUND:
+        return _unrecognized(reading, Unreadable.UNEXPECTED_DIRECTION)
+    message_id, entries = _message_id(message), items(message, "to")
+    if message_id is None or not entries or too_long(message, "to"):
+        return _unrecognized(reading, Unreadable.MALFORMED_PAYLOAD)
+    states = [(address(entry), _word_of(entry)) for entry in entries]
+    ids = identify_states(reading, EventType.DELIVERY_UPDATED, message_id, states)
+    times = (message.get(name) for name in ("completed_at", "sent_at"))
+    moment = next((found for found in map(parse_time, times) if found is not None), None)
+    shared = {**_delivery_fields(reading, message), "occurred_at": moment, "provider_event_id": None}
+    errors = errors_of_each(message, len(entries))
+    return tuple(_delivery_to(reading, *parts, shared) for parts in zip(entries, ids, errors, strict=True))
+
+
+def _word_of(entry: object) -> str | None:
+    return text(entry, "status") if isinstance(entry, dict) else None
+
+
 def _delivery_to(
     reading: Reading, entry: object, event_id: str, errors: tuple[ProviderError, ...], shared: Mapping[str, Any]
 ) -> DeliveryUpdated:
-    provider_status = text(entry, "status") if isinstance(entry, dict) else None
+    provider_status = _word_of(entry)
     status = status_of(provider_status, reading.event_type)
     return DeliveryUpdated(
         id=event_id,

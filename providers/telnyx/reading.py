@@ -9,6 +9,9 @@ from providers.fields import EMPTY, Json, text
 from schemas.json_text import JsonText
 from schemas.webhook import Webhook
 
+MESSAGES = "/messages/"
+"""The path of one message, up to its id: what was looked up there is a message and no event."""
+
 
 class Unreadable(StrEnum):
     """Why a body is no event of ours, in one word, besides the words of NotAnObject."""

@@ -68,7 +68,8 @@ def webhook_of(provider: str, request: Request, ingress: str = Ingress.PUSH) -> 
 def polled(provider: str, target: str, item: object) -> Webhook:
     """Return the raw record of an item that a poll found."""
     headers = (("content-type", "application/json"),)
-    return webhook_of(provider, Request("GET", target, headers, json.dumps(item).encode()), Ingress.POLL)
+    body = item if isinstance(item, bytes) else json.dumps(item).encode()
+    return webhook_of(provider, Request("GET", target, headers, body), Ingress.POLL)
 
 
 def account_of(cloud: Cloud, base_url: str = "http://127.0.0.1:1", **changes: Any) -> Account:

@@ -18,6 +18,8 @@ _IDS_OF: Mapping[Kind | None, Sequence[str]] = {
     Kind.DELIVERY_REPORT: ("delivery_report_id",),
     Kind.REPLY: ("reply_id",),
     Kind.OPT_OUT: ("notification_id", "reply_id"),
+    # It is a message and no news of one: whatever stands in it, it has no id of its own.
+    Kind.MESSAGE: (),
 }
 
 _LARGEST_SORTED = 256 * 1024

@@ -16,6 +16,8 @@ from schemas.webhook import Webhook
 DELIVERY_REPORTS_PATH = "/v1/delivery_reports"
 REPLIES_PATH = "/v1/replies"
 BLACKLIST_PATH = "/v1/number_authorisation/mt/blacklist"
+MESSAGE_PATH = "/v1/messages/"
+"""The path of one message, up to its id."""
 
 
 class Kind(StrEnum):
@@ -25,6 +27,7 @@ class Kind(StrEnum):
     REPLY = "reply"
     OPT_OUT = "opt_out"
     LISTING = "listing"
+    MESSAGE = "message"
 
 
 # The literals of our own templates, then the provider's names of its events, for templates that use them.
@@ -89,7 +92,8 @@ def read(webhook: Webhook, settings: Settings = NO_SETTINGS) -> Reading:
 
 
 def _polled(webhook: Webhook) -> Kind | None:
-    return _BY_POLL.get(webhook.target.partition("?")[0])
+    path = webhook.target.partition("?")[0]
+    return Kind.MESSAGE if path.startswith(MESSAGE_PATH) else _BY_POLL.get(path)
 
 
 def _pushed(webhook: Webhook, members: Members) -> Kind | None:

@@ -1,0 +1,139 @@
+"""Track: delivery news in, one state for each message and recipient out: a table, and the compacted topic.
+
+**Table and topic agree**, whatever dies between the two. The table is written first, then the topic, then the table is
+read again; what it says by then, if it is something else, is written to the topic too. Only after that is the event
+done. So the last record of a key says what the table says: whoever wrote it saw so afterwards, or died before; then its
+event was not done, comes again, is known already, and its row is written once more. Two members that meet in a
+rebalance, or a late result beside a report, are no exception: the last writer of the topic looks again.
+
+What is written is the row as it is, never the event: an older event that comes late changes nothing and writes nothing.
+
+**Speed**: events of different messages are noted together (`state.batching`): one transaction, one append.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from broker.log import Log
+from consumers.catalogue import TRACK
+from consumers.consumer import Consumer, TryLater
+from consumers.metrics import ConsumerMetrics, TrackOutcome
+from consumers.state.batching import Batcher
+from consumers.state.database import Database, StateError
+from consumers.track import table
+from consumers.track.places import Place, Sighting, sighting_of
+from consumers.track.settings import TrackSettings
+from consumers.track.states import StateRow, record_of
+from schemas.envelope import Delivered
+from schemas.times import Clock
+
+APPEND_WAIT = 10.0
+"""Seconds that the states of a batch may take to be stored."""
+
+STATE_PAUSE = 5.0
+BATCH = 250
+"""Events that one transaction takes at most. As many again gather meanwhile."""
+
+LOOKS = 5
+"""How often the table is looked at again in one batch: others may change it for as long as they like."""
+
+PRUNE_EVERY = 600.0
+PRUNED_MOST = 20
+"""Bounded pieces that one pruning forgets; the rest has its turn with the next."""
+
+_DAY_MS = 86_400_000
+
+_log = structlog.get_logger(__name__)
+
+
+class Tracker:
+    """Notes sightings and publishes the states that they change."""
+
+    def __init__(
+        self, settings: TrackSettings, database: Database, log: Log, metrics: ConsumerMetrics, clock: Clock
+    ) -> None:
+        """Use the database, which somebody else opens and closes."""
+        self._settings = settings
+        self._database = database
+        self._log = log
+        self._counters = metrics.tracked()
+        self._clock = clock
+        self._batcher = Batcher(self.take, most=BATCH)
+        self._pruned_at = float("-inf")
+
+    async def handle(self, delivered: Delivered) -> None:
+        """Note one event, together with others. Raises TryLater, LogError; the event is then not done."""
+        sighting = sighting_of(delivered.event, delivered.envelope)
+        if sighting is None:
+            self._counters[TrackOutcome.NO_MESSAGE].inc()
+            return
+        try:
+            await self._batcher.do(sighting)
+        except StateError as error:
+            _log.error("state_failed", consumer=TRACK.name, error=str(error))
+            raise TryLater(STATE_PAUSE, "state_unavailable") from error
+
+    async def take(self, sightings: Sequence[Sighting]) -> Sequence[None]:
+        """Note a batch and publish what it changed. Raises StateError, LogError."""
+        await self._prune_when_due()
+        noted = await self.note(sightings)
+        for outcome, count in _tally(sightings, noted).items():
+            self._counters[outcome].inc(count)
+        return [None] * len(sightings)
+
+    async def note(self, sightings: Sequence[Sighting]) -> table.Noted:
+        """Do the same and return what changed; old states are not forgotten meanwhile. Raises StateError, LogError."""
+        noted = await self._database.run(lambda connection: table.note(connection, sightings))
+        await self.publish(noted.to_publish)
+        return noted
+
+    async def publish(self, rows: Mapping[Place, StateRow]) -> None:
+        """Write rows to the topic until it says what the table says. Raises StateError, LogError."""
+        for _ in range(LOOKS):
+            if not rows:
+                return
+            await self._log.append([record_of(row) for row in rows.values()], APPEND_WAIT)
+            rows = await self._otherwise(rows)
+        if rows:
+            raise StateError("others change the same states too quickly")
+
+    async def _otherwise(self, rows: Mapping[Place, StateRow]) -> Mapping[Place, StateRow]:
+        """Return what the table says by now of those places, as far as it is something else."""
+        now = await self._database.run(lambda connection: table.rows_of(connection, rows))
+        return {place: row for place, row in now.items() if row != rows[place]}
+
+    async def close(self) -> None:
+        """Give up what is under way; it comes again."""
+        await self._batcher.close()
+
+    async def _prune_when_due(self) -> None:
+        now = self._clock()
+        if now - self._pruned_at < PRUNE_EVERY:
+            return
+        self._pruned_at = now
+        events, states = (
+            int(now * 1000 - days * _DAY_MS) for days in (self._settings.keep_events, self._settings.keep_states)
+        )
+        for _ in range(PRUNED_MOST):
+            if not await self._database.run(lambda connection: table.prune(connection, events, states)):
+                return
+
+
+def track(tracker: Tracker) -> Consumer:
+    """Return the consumer that keeps the states."""
+    # A batch that is to fill needs as many events in hand.
+    return Consumer(TRACK.name, TRACK.topics, tracker.handle, has_effects=True, concurrency=2 * BATCH)
+
+
+def _tally(sightings: Sequence[Sighting], noted: table.Noted) -> Mapping[TrackOutcome, int]:
+    found: Tally[TrackOutcome] = Tally()
+    for sighting in sightings:
+        if sighting.note.key in noted.repeated:
+            found[TrackOutcome.REPEATED] += 1
+        elif noted.changed.isdisjoint(sighting.standings):
+            found[TrackOutcome.UNCHANGED] += 1
+        else:
+            found[TrackOutcome.CHANGED] += 1
+    return found

@@ -1,0 +1,251 @@
+"""The tables of the message states. Everything here is SQL in one transaction, and safe to run twice.
+
+Rows that race are made with `insert ... on conflict do nothing` and then taken with `for update`, in the order of their
+keys, so that two members wait for each other and never for each other's turn. The greater standing wins in Python:
+how a database compares texts depends on its locale.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, tuple_
+
+from consumers.state.schema import message_events, messages
+from consumers.state.upsert import insert_into
+from consumers.track.merging import Standing
+from consumers.track.places import EventNote, Place, Sighting
+from consumers.track.states import StateRow
+
+_AT_ONCE = 500
+"""Ids that one query names: databases bound the parameters of a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a batch of sightings did. `to_publish` are the rows whose record has to be written, as they are now.
+
+    That is each row that the batch changed, and each row of an event that was known before: whoever noted it may have
+    died before its record was written.
+    """
+
+    to_publish: Mapping[Place, StateRow]
+    changed: frozenset[Place]
+    repeated: frozenset[tuple[str, str, str]]
+
+
+def note(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
+    """Note events and merge what they tell into the states."""
+    known = _known(connection, (sighting.note for sighting in sightings))
+    fresh = {sighting.note.key: sighting.note for sighting in sightings if sighting.note.key not in known}
+    if fresh:
+        connection.execute(
+            insert_into(connection, message_events).on_conflict_do_nothing(), [_event_columns(one) for one in fresh.values()]
+        )
+    told = _told(sightings)
+    rows, changed = merge(connection, told)
+    again = {place for sighting in sightings if sighting.note.key in known for place in sighting.standings}
+    wanted = changed | again
+    return Noted({place: row for place, row in rows.items() if place in wanted}, changed, known)
+
+
+def merge(connection: Connection, told: Mapping[Place, StateRow]) -> tuple[Mapping[Place, StateRow], frozenset[Place]]:
+    """Merge rows into the table; return them as they are now, and which of them changed."""
+    if not told:
+        return {}, frozenset()
+    before = rows_of(connection, told)
+    missing = sorted(told.keys() - before.keys())
+    if missing:
+        insert = insert_into(connection, messages).on_conflict_do_nothing()
+        connection.execute(insert, [_columns(told[place]) for place in missing])
+    found = rows_of(connection, told, lock=True)
+    better = {
+        place: replace(found[place], standing=row.standing, changed_ms=row.changed_ms)
+        for place, row in told.items()
+        if row.standing > found[place].standing
+    }
+    if better:
+        connection.execute(_UPDATE, [_columns(row, _KEY) for row in better.values()])
+    return {**found, **better}, frozenset(better) | frozenset(missing)
+
+
+def rows_of(connection: Connection, places: Iterable[Place], *, lock: bool = False) -> Mapping[Place, StateRow]:
+    """Return the rows of those places that are there; with `lock` they are ours until the transaction ends."""
+    wanted = frozenset(places)
+    found: dict[Place, StateRow] = {}
+    for account, ids in _ids(wanted):
+        query = select(messages).where(messages.c.account == account, messages.c.message_id.in_(ids))
+        query = query.order_by(messages.c.account, messages.c.message_id, messages.c.recipient)
+        for row in connection.execute(query.with_for_update() if lock else query):
+            state = _row(row)
+            if state.place in wanted:
+                found[state.place] = state
+    return found
+
+
+def events_of(connection: Connection, ids: Sequence[str], account: str | None = None) -> Sequence[EventNote]:
+    """Return the events about messages or requests of those ids, and about the messages of those requests."""
+    table = message_events
+    query = select(table).where(table.c.message_id.in_(ids) | table.c.request_id.in_(ids))
+    query = query if account is None else query.where(table.c.account == account)
+    return [EventNote(**row) for row in connection.execute(query.limit(_MOST_SHOWN)).mappings()]
+
+
+def states_of(connection: Connection, ids: Sequence[str], account: str | None = None) -> Sequence[StateRow]:
+    """Return the states of messages or requests of those ids."""
+    query = select(messages).where(messages.c.message_id.in_(ids))
+    query = query if account is None else query.where(messages.c.account == account)
+    return [_row(row) for row in connection.execute(query.limit(_MOST_SHOWN))]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """Where a walk through open messages stands."""
+
+    first_ms: int
+    account: str = ""
+    message_id: str = ""
+
+
+def open_messages(
+    connection: Connection, after: Mark, before_ms: int, account: str | None = None, limit: int = _AT_ONCE
+) -> Sequence[Mark]:
+    """Return the next messages with a state that is not final, first heard of before `before_ms`; oldest first.
+
+    A request whose messages have told of themselves is left out: they are asked about. Whether a message is open as a
+    whole is for `whole` to say.
+    """
+    table = messages.c
+    first = func.min(table.first_ms)
+    query = (
+        select(first, table.account, table.message_id)
+        .where(table.final.is_(False), table.through == "", table.first_ms >= after.first_ms)
+        .where(table.first_ms < before_ms)
+        .group_by(table.account, table.message_id)
+    )
+    query = query if account is None else query.where(table.account == account)
+    past = (
+        (first > after.first_ms)
+        | ((first == after.first_ms) & (table.account > after.account))
+        | ((first == after.first_ms) & (table.account == after.account) & (table.message_id > after.message_id))
+    )
+    query = query.having(past).order_by(first, table.account, table.message_id).limit(limit)
+    return [Mark(*row) for row in connection.execute(query)]
+
+
+def prune(connection: Connection, events_before_ms: int, states_before_ms: int) -> int:
+    """Forget a bounded number of old events and states; return how many, for who wants to go on."""
+    gone = 0
+    for table, moment, before in (
+        (message_events, message_events.c.received_ms, events_before_ms),
+        (messages, messages.c.changed_ms, states_before_ms),
+    ):
+        keys = list(table.primary_key)
+        old = select(*keys).where(moment < before).limit(_PRUNED_AT_ONCE)
+        found = [tuple(row) for row in connection.execute(old)]
+        if found:
+            connection.execute(delete(table).where(tuple_(*keys).in_(found), moment < before))
+        gone += len(found)
+    return gone
+
+
+_PRUNED_AT_ONCE = 1000
+_MOST_SHOWN = 10_000
+_EVENT_COLUMNS = tuple(each.name for each in fields(EventNote))
+_KEY = "key_"
+_UPDATE = (
+    messages.update()
+    .where(*(column == bindparam(f"{_KEY}{column.name}") for column in messages.primary_key))
+    .values({column.name: bindparam(column.name) for column in messages.columns if not column.primary_key})
+)
+
+
+def _known(connection: Connection, notes: Iterable[EventNote]) -> frozenset[tuple[str, str, str]]:
+    """Return the keys of the events that are noted already."""
+    keys = {one.key for one in notes}
+    table = message_events.c
+    found: set[tuple[str, str, str]] = set()
+    for account, ids in _ids(keys):
+        query = select(table.account, table.message_id, table.event_id)
+        rows = connection.execute(query.where(table.account == account, table.message_id.in_(ids)))
+        found |= {(row.account, row.message_id, row.event_id) for row in rows}
+    return frozenset(found & keys)
+
+
+def _told(sightings: Sequence[Sighting]) -> Mapping[Place, StateRow]:
+    """Return the greatest standing of each place that the sightings tell of, as a row of its own."""
+    found: dict[Place, StateRow] = {}
+    for sighting in sightings:
+        received = sighting.note.received_ms
+        for place, told in sighting.standings.items():
+            best = found.get(place)
+            if best is None or told > best.standing:
+                first = received if best is None else best.first_ms
+                found[place] = StateRow(
+                    place=place,
+                    standing=told,
+                    provider=sighting.provider,
+                    tenant=sighting.tenant,
+                    first_ms=first,
+                    changed_ms=received,
+                )
+    return found
+
+
+def _ids(keys: Iterable[Place | tuple[str, str, str]]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield accounts with the message ids of the keys, a bounded number at a time."""
+    by_account: defaultdict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        account, message_id = (key.account, key.message_id) if isinstance(key, Place) else key[:2]
+        by_account[account].add(message_id)
+    for account in sorted(by_account):
+        ids = sorted(by_account[account])
+        for at in range(0, len(ids), _AT_ONCE):
+            yield account, ids[at : at + _AT_ONCE]
+
+
+def _columns(row: StateRow, prefix: str = "") -> Mapping[str, Any]:
+    """Return the row's columns; those of its key are named with a prefix."""
+    place, told = row.place, row.standing
+    return {
+        f"{prefix}account": place.account,
+        f"{prefix}message_id": place.message_id,
+        f"{prefix}recipient": place.recipient,
+        "provider": row.provider,
+        "tenant": row.tenant,
+        "status": told.status,
+        "rank": told.rank,
+        "moment_ms": told.moment,
+        "event_id": told.event_id,
+        "provider_status": told.provider_status,
+        "failure_class": told.failure_class,
+        "through": told.through,
+        "final": told.final,
+        "first_ms": row.first_ms,
+        "changed_ms": row.changed_ms,
+    }
+
+
+def _event_columns(note: EventNote) -> Mapping[str, Any]:
+    # `asdict` copies every value, which costs more than all else here.
+    return {name: getattr(note, name) for name in _EVENT_COLUMNS}
+
+
+def _row(row: Row[Any]) -> StateRow:
+    return StateRow(
+        place=Place(row.account, row.message_id, row.recipient),
+        standing=Standing(
+            rank=row.rank,
+            moment=row.moment_ms,
+            event_id=row.event_id,
+            status=row.status,
+            provider_status=row.provider_status,
+            failure_class=row.failure_class,
+            through=row.through,
+        ),
+        provider=row.provider,
+        tenant=row.tenant,
+        first_ms=row.first_ms,
+        changed_ms=row.changed_ms,
+    )

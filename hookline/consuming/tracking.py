@@ -1,0 +1,10 @@
+"""Wires track."""
+
+from consumers.track.consumer import Tracker, track
+from hookline.consuming.parts import CrewParts, Made
+
+
+def make(parts: CrewParts) -> Made:
+    """Return the consumer that keeps the state of each message."""
+    tracker = Tracker(parts.config.consumers.track, parts.database, parts.log, parts.metrics, parts.clock)
+    return Made(track(tracker), needs_state=True, close=tracker.close)

@@ -1,0 +1,188 @@
+"""Track: one state for each message and recipient, in the table and on the compacted topic alike."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from broker.log import LogUnavailableError
+from consumers.consumer import TryLater
+from consumers.state.database import Database
+from consumers.track import table
+from consumers.track.consumer import track
+from schemas.events import Event
+from schemas.topics import STATES
+from tests.support.consumed_log import MemoryLog
+from tests.support.consumers import Bench, inbound, until
+from tests.support.tracking import NOW, OTHER, PERSON, news, rows_in, rows_on, statuses, taken, told, tracker_of
+
+LIFE = (news("queued", 0), news("sent", 1), news("delivered", 2), news("read", 3), news("failed", 4, to=OTHER))
+
+
+async def test_one_state_for_each_message_and_recipient(database: Database) -> None:
+    """Table and topic say the same of it."""
+    log = MemoryLog()
+    tracker = tracker_of(database, log)
+    for event in (*LIFE, news("sent", 1, message="m2")):
+        await tracker.handle(told(event))
+    rows = await rows_in(database)
+    assert statuses(rows) == {("m1", PERSON): "read", ("m1", OTHER): "failed", ("m2", PERSON): "sent"}
+    assert rows_on(log) == rows
+
+
+async def test_every_order_ends_in_one_state_in_table_and_topic(database: Database) -> None:
+    """All permutations of a life, each of another message, with a duplicate at its end."""
+    log = MemoryLog()
+    tracker = tracker_of(database, log)
+    orders = list(itertools.permutations((("queued", 0), ("sent", 1), ("delivered", 2), ("read", 3))))
+    for number, order in enumerate(orders):
+        life = [news(status, at, message=f"m{number}") for status, at in order]
+        for event in (*life, life[0]):
+            await tracker.handle(told(event))
+    rows = await rows_in(database)
+    assert statuses(rows) == {(f"m{number}", PERSON): "read" for number in range(len(orders))}
+    assert rows_on(log) == rows
+
+
+async def test_news_without_a_recipient_have_a_state_of_their_own(database: Database) -> None:
+    """It counts for every recipient when it is read; each row depends on its own news alone."""
+    tracker = tracker_of(database, MemoryLog())
+    for event in (news("delivered", 2, to=None), news("sent", 1)):
+        await tracker.handle(told(event))
+    assert statuses(await rows_in(database)) == {("m1", ""): "delivered", ("m1", PERSON): "sent"}
+
+
+async def test_a_late_event_changes_nothing_and_writes_nothing(database: Database) -> None:
+    """The compacted topic gets a record for a change alone."""
+    log = MemoryLog()
+    tracker = tracker_of(database, log)
+    await tracker.handle(told(news("delivered", 2)))
+    written = _written(log)
+    await tracker.handle(told(news("sent", 1)))
+    assert _written(log) == written == 1
+
+
+async def test_an_event_that_comes_again_writes_the_row_as_it_is(database: Database) -> None:
+    """Whoever noted it first may have died before the topic had it."""
+    log = MemoryLog()
+    tracker = tracker_of(database, log)
+    for event in (news("sent", 1), news("delivered", 2), news("sent", 1)):
+        await tracker.handle(told(event))
+    assert _written(log) == 3
+    assert rows_on(log) == await rows_in(database)
+
+
+async def test_of_the_same_event_with_another_time_the_later_counts(database: Database) -> None:
+    """A push has the envelope's time, its poll the message's: one id, and one state in either order."""
+    push, poll = news("delivered", 2), news("delivered", 2, occurred_at=None)
+    for number, order in enumerate(((push, poll), (poll, push))):
+        tracker = tracker_of(database, MemoryLog())
+        for event in order:
+            await tracker.handle(told(_of(event, f"m{number}")))
+    rows = {place.message_id: row.standing for place, row in (await rows_in(database)).items()}
+    assert rows["m0"] == rows["m1"]
+    assert rows["m0"].moment == int(NOW.timestamp() * 1000) + 2000
+
+
+def _of(event: Event, message: str) -> Event:
+    return news("delivered", 2, message=message, occurred_at=event.occurred_at)
+
+
+async def test_a_result_opens_the_state_of_a_message(database: Database) -> None:
+    """So a message whose reports never come is known, and can be asked about."""
+    tracker = tracker_of(database, MemoryLog())
+    await tracker.handle(told(taken()))
+    marks = await database.run(lambda connection: table.open_messages(connection, table.Mark(0), 1 << 50))
+    assert [(mark.account, mark.message_id) for mark in marks] == [("main", "m1")]
+
+
+async def test_what_is_final_is_not_open(database: Database) -> None:
+    """Nor is a request whose message has told of itself: that one is."""
+    tracker = tracker_of(database, MemoryLog())
+    for event in (
+        news("delivered", message="done"),
+        taken("r1"),
+        news("sent", message="m9", request_id="r1"),
+        news("unconfirmed", 5, message="m5"),
+    ):
+        await tracker.handle(told(event))
+    marks = await database.run(lambda connection: table.open_messages(connection, table.Mark(0), 1 << 50))
+    assert [mark.message_id for mark in marks] == ["m9", "m5"]
+    rest = await database.run(lambda connection: table.open_messages(connection, marks[0], 1 << 50))
+    assert [mark.message_id for mark in rest] == ["m5"]
+
+
+async def test_a_log_that_is_away_leaves_the_event_undone(database: Database) -> None:
+    """It comes again, and then the topic has its state."""
+    log = MemoryLog()
+    tracker = tracker_of(database, log)
+    log.away = True
+    with pytest.raises(LogUnavailableError):
+        await tracker.handle(told(news("sent", 1)))
+    log.away = False
+    await tracker.handle(told(news("sent", 1)))
+    assert rows_on(log) == await rows_in(database) != {}
+
+
+async def test_a_state_that_is_away_asks_for_later(database: Database) -> None:
+    """No try of the event is used up."""
+    tracker = tracker_of(database, MemoryLog())
+    await database.close()
+    with pytest.raises(TryLater):
+        await tracker.handle(told(news("sent", 1)))
+
+
+async def test_a_message_that_a_person_wrote_has_no_state(database: Database) -> None:
+    """Nor has a report that names no message."""
+    tracker = tracker_of(database, MemoryLog())
+    for event in (inbound(), news("sent", 1, message=None)):
+        await tracker.handle(told(event))
+    assert await rows_in(database) == {}
+
+
+async def test_old_states_and_events_are_forgotten(database: Database) -> None:
+    """By the last change of a state, and by the receipt of an event."""
+    tracker = tracker_of(database, MemoryLog(), keep_states=10.0, keep_events=5.0)
+    days = 86_400
+    for number, age in enumerate((1, 7, 11)):
+        await tracker.handle(told(news("sent", -age * days, message=f"m{number}")))
+    later = tracker_of(database, MemoryLog(), keep_states=10.0, keep_events=5.0)
+    await later.handle(told(news("sent", 0, message="now")))
+    assert {place.message_id for place in await rows_in(database)} == {"m0", "m1", "now"}
+    events = await database.run(lambda connection: table.events_of(connection, ["m0", "m1", "m2", "now"]))
+    assert {one.message_id for one in events} == {"m0", "now"}
+
+
+async def test_events_of_many_messages_are_noted_together(bench: Bench, database: Database) -> None:
+    """In one loop, on the topic: fewer transactions than events, and every state right."""
+    calls: list[int] = []
+    tracker = tracker_of(database, bench.log)
+    take = tracker.take
+
+    async def counted(sightings: object) -> object:
+        calls.append(1)
+        return await take(sightings)  # type: ignore[arg-type]
+
+    tracker._batcher._work = counted  # type: ignore[assignment]
+    bench.fill(*(news(status, at, message=f"m{n}") for n in range(200) for at, status in enumerate(("sent", "read"))))
+    bench.run(track(tracker))
+    await until(lambda: bench.count("records_total", consumer="track", outcome="handled") == 400)
+    assert len(calls) < 100
+    rows = await rows_in(database)
+    assert set(statuses(rows).values()) == {"read"}
+    assert rows_on(bench.log) == rows
+
+
+def _written(log: MemoryLog) -> int:
+    return sum(len(records) for partition, records in log.records.items() if partition.topic == STATES.name)
+
+
+async def test_two_trackers_side_by_side_agree_with_the_topic(database: Database) -> None:
+    """Two members may have one message for a moment: the last of them to write looks at the table again."""
+    log = MemoryLog()
+    one, other = tracker_of(database, log), tracker_of(database, log)
+    events = [news(status, at, message=f"m{n}") for n in range(20) for at, status in enumerate(("sent", "read"))]
+    await asyncio.gather(*(each.handle(told(event)) for event in events for each in (one, other)))
+    rows = await rows_in(database)
+    assert set(statuses(rows).values()) == {"read"}
+    assert rows_on(log) == rows
