@@ -41,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("setup", "hookline.commands.setup", "prepare a provider to push to us"),
     Command("call", "hookline.commands.call", "call an operation of a provider and print JSON"),
     Command("spool", "hookline.commands.spool", "look at, check, write out or drain what waits on this host's disk"),
+    Command("dlq", "hookline.commands.dlq", "look at what consumers could not process, and deal with it"),
     Command("topics", "hookline.commands.topics", "make the topics as they should be"),
     Command("simulate", "hookline.simulator.command", "send a provider's traffic to any receiver"),
     Command("version", "hookline.commands.version", "print the version"),
@@ -122,7 +123,12 @@ def _quiet_logs() -> None:
 def _join_negative(arguments: Sequence[str]) -> list[str]:
     joined: list[str] = []
     for word in arguments:
-        if joined and joined[-1] in {"--from", "--at"} and word.startswith("-") and word[1:2].isdigit():
+        if (
+            joined
+            and joined[-1] in {"--from", "--at", "--since", "--until"}
+            and word.startswith("-")
+            and word[1:2].isdigit()
+        ):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
