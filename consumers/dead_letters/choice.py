@@ -28,12 +28,12 @@ class Choice:
     def takes(self, letter: Letter) -> bool:
         """Tell whether the letter is meant."""
         words = (
-            (self.reasons, letter.reason),
-            (self.types, letter.event_type),
-            (self.topics, letter.box.origin.name),
-            (self.accounts, letter.account),
+            (self.reasons, letter.reasons),
+            (self.types, {letter.event_type}),
+            (self.topics, {letter.box.origin.name}),
+            (self.accounts, {letter.account}),
         )
-        if any(wanted and found not in wanted for wanted, found in words):
+        if any(wanted and wanted.isdisjoint(found) for wanted, found in words):
             return False
         died_at = letter.died_at
         return (self.since is None or died_at >= self.since) and (self.until is None or died_at < self.until)

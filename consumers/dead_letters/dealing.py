@@ -6,7 +6,7 @@ the same time each passes over what the other has marked; what both have in hand
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from broker.log import Log, Partition, Position
 from consumers.dead_letters.letters import Letter, Resolution, marker, redriven
@@ -46,7 +46,7 @@ class Dealer:
         self._seen = dict(seen or {})
         self._dealt: dict[Partition, set[int]] = {}
 
-    async def deal(self, letters: AsyncIterator[Letter]) -> AsyncIterator[int]:
+    async def deal(self, letters: AsyncIterator[Letter]) -> AsyncGenerator[int]:
         """Deal with the open ones among the letters; yield after each batch how many were done in it.
 
         Raises LogError; what was yielded is done.

@@ -17,8 +17,14 @@ RESOLVED = "messaging.deadletter.resolved"
 """The `ce_type` of a marker."""
 
 RESOLUTION, LETTER_OFFSET = "ce_dlqresolution", "ce_dlqoffset"
+TRIES = "ce_dlqattempt"
+"""How often an event was tried before it became a letter."""
+
 OTHER = "other"
 """Stands for a reason that does not begin with a word of its own: whoever wrote it may quote the event."""
+
+REJECTED = "rejected"
+"""The word for what the handler itself has given up; what follows quotes nothing of the event, see `Reject`."""
 
 # A sentence could begin with a name or a number; a word that stands alone or before a colon is a reason's.
 _WORD = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,63})\s*(?::|$)", re.ASCII)
@@ -56,9 +62,20 @@ class Letter:
 
     @property
     def reason(self) -> str:
-        """The first word of why it is here, which quotes nothing of the event."""
+        """The first word of why it is here, which quotes nothing of the event.
+
+        What a handler rejects with a word of its own has both: `rejected:refused_404`.
+        """
         found = _WORD.match(self.told)
-        return found[1] if found else OTHER
+        if found is None:
+            return OTHER
+        more = _WORD.fullmatch(self.told[found.end() :].strip())
+        return f"{found[1]}:{more[1]}" if found[1] == REJECTED and more else found[1]
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """The words by which its reason can be asked for."""
+        return frozenset((self.reason, *self.reason.split(":")))
 
     @property
     def told(self) -> str:
@@ -97,8 +114,8 @@ class Letter:
 
     @property
     def attempts(self) -> int | None:
-        """How often it was tried through the retry topic, where that is said."""
-        found = self.record.text_header(ATTEMPT) or ""
+        """How often it was tried, where that is said."""
+        found = self.record.text_header(TRIES) or self.record.text_header(ATTEMPT) or ""
         return int(found) if _NUMBER.fullmatch(found) else None
 
 
@@ -143,7 +160,8 @@ def redriven(letter: Letter, now: int) -> Record:
     received stands in its value, and for a raw webhook in `ce_time`.
     """
     record = retry_record(letter.record, letter.box.retries, attempt=0, due=now, reason=Resolution.REDRIVEN)
-    return replace(record, timestamp=now)
+    kept = tuple((name, value) for name, value in record.headers if name != TRIES)
+    return replace(record, headers=kept, timestamp=now)
 
 
 def _millis(text: str | None, otherwise: int) -> int:

@@ -2,8 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.log import Log, Partition
@@ -36,7 +35,7 @@ async def stretches(log: Log, boxes: Iterable[Box]) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
-async def letters(log: Log, found: Sequence[Stretch]) -> AsyncIterator[Letter]:
+async def letters(log: Log, found: Sequence[Stretch]) -> AsyncGenerator[Letter]:
     """Yield every letter, those dealt with too, by the time when they came, in order within a partition.
 
     Letters that come later are not read. Holds of each partition what its markers say, and one letter.
@@ -64,8 +63,9 @@ async def letter_at(log: Log, place: Place) -> Letter | None:
     for stretch in await stretches(log, [box]):
         if stretch.at == place.at and stretch.first <= place.offset < stretch.end:
             one = Stretch(box, place.at, place.offset, place.offset + 1)
-            async with aclosing(_letters(log, one, stretch.end)) as stream:
-                return await anext(stream, None)
+            # To its end, though there is one alone: a reading that is left in the middle stays open for a while.
+            found = [letter async for letter in _letters(log, one, stretch.end)]
+            return found[0] if found else None
     return None
 
 
@@ -79,7 +79,7 @@ async def markers(log: Log, at: Partition, first: int, end: int) -> Mapping[int,
     return found
 
 
-async def _letters(log: Log, stretch: Stretch, end: int | None = None) -> AsyncIterator[Letter]:
+async def _letters(log: Log, stretch: Stretch, end: int | None = None) -> AsyncGenerator[Letter]:
     """Yield the letters of a stretch, with what the markers up to `end` say of them."""
     dealt = await markers(log, stretch.at, stretch.first, stretch.end if end is None else end)
     async for record in log.read(stretch.at, stretch.first, stretch.end):

@@ -30,9 +30,8 @@ from hookline.tailing import parse_start
 
 _LIST = """\
 Print one line for each open letter, by time: its place, when it came there, the first word of the reason (`other` where
-it does not begin with one), the event's type and id, where the event stood first, and how often it was tried through
-the retry topic; `-` where that is not known. Shows no text and no number of a person. Changes nothing; works beside
-running consumers.
+it does not begin with one), the event's type and id, where the event stood first, and how often it was tried; `-` where
+that is not known. Shows no text and no number of a person. Changes nothing; works beside running consumers.
 """
 _SHOW = """\
 Print all of one letter: headers, the whole reason, the digest of the traceback, the value, and what was done with it.

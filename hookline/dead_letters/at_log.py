@@ -24,7 +24,7 @@ _WAIT = 20.0
 async def opened(config: Config) -> AsyncGenerator[Log]:
     """Give the open log. Raises CommandError where it is not there or does not answer, also later."""
     if not await asyncio.to_thread(log_exists, config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `{command('run')}` makes it")
+        raise CommandError(f"there is no log at {config.broker.url} yet; `{await called('run')}` makes it")
     log = open_log(config.broker, ingesting=False)
     try:
         async with asyncio.timeout(_START_WAIT):
@@ -33,12 +33,17 @@ async def opened(config: Config) -> AsyncGenerator[Log]:
         yield log
     except (LogError, TimeoutError) as error:
         why = str(error) or "no answer in time"
-        advice = f"`{command('doctor')}` says more"
+        advice = f"`{await called('doctor')}` says more"
         raise CommandError(f"the log at {config.broker.url} does not answer: {why}; {advice}") from error
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_WAIT):
                 await log.stop()
+
+
+async def called(*words: str) -> str:
+    """Return a command line of ours; to find our own name the disk is asked."""
+    return await asyncio.to_thread(command, *words)
 
 
 async def make_retry_topics(config: Config, log: Log, boxes: Iterable[Box]) -> None:
@@ -51,7 +56,7 @@ async def make_retry_topics(config: Config, log: Log, boxes: Iterable[Box]) -> N
         return
     if sqlite_path(config.broker.url) is None:
         names = ", ".join(line.spec.name for line in plan)
-        advice = f"`{command('topics', 'apply')}` makes those of our own consumers; then run this again"
+        advice = f"`{await called('topics', 'apply')}` makes those of our own consumers; then run this again"
         raise CommandError(f"there is no topic {names}, so nothing was redriven; {advice}")
     async with asyncio.timeout(_WAIT):
         await log.apply_topics(plan)

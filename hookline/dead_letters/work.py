@@ -1,7 +1,7 @@
 """What `hookline dlq` does with the log open: look, count, and deal with letters."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -11,9 +11,8 @@ from consumers.dead_letters.dealing import Dealer
 from consumers.dead_letters.letters import Letter, Resolution
 from consumers.dead_letters.places import Place, boxes_of
 from consumers.dead_letters.reading import Stretch, letter_at, letters, stretches
-from hookline.called import command
 from hookline.configuration.config import Config
-from hookline.dead_letters.at_log import make_retry_topics, opened
+from hookline.dead_letters.at_log import called, make_retry_topics, opened
 from hookline.dead_letters.words import Heap, heap_of, many
 from hookline.errors import CommandError
 from schemas.times import Clock
@@ -94,12 +93,12 @@ async def carry_out(config: Config, wanted: Wanted, plan: Plan, order: Order) ->
                 async for count in batches:
                     done += count
         except LogError as error:
-            again = f"run it again for the rest, `{command('doctor')}` says what the log lacks"
+            again = f"run it again for the rest, `{await called('doctor')}` says what the log lacks"
             raise CommandError(f"{order.how} {many(done)} of {plan.counts.total()}, then: {error}; {again}") from error
     return done
 
 
-async def _open(log: Log, there: Sequence[Stretch], choice: Choice) -> AsyncIterator[Letter]:
+async def _open(log: Log, there: Sequence[Stretch], choice: Choice) -> AsyncGenerator[Letter]:
     async with aclosing(letters(log, there)) as stream:
         async for letter in stream:
             if letter.dealt is None and choice.takes(letter):

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from consumers.loop.origin import ATTEMPT, DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, Origin, origin_headers
+from consumers.dead_letters.letters import TRIES
+from consumers.loop.origin import DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC
 from schemas.envelope import event_to_record
 from schemas.records import Record
 from schemas.times import format_time, from_millis
@@ -27,14 +28,16 @@ def letter(
     """Return a dead letter of an inbound message, which stood at offset `number` of partition 3."""
     record = event_to_record(inbound(number, **({} if key is None else {"key": key}), **fields))
     added = {
+        ORIGIN_TOPIC: INBOUND.name,
+        ORIGIN_PARTITION: "3",
+        ORIGIN_OFFSET: str(number),
         DLQ_REASON: reason,
         DLQ_TIME: format_time(from_millis(died_at)),
         DLQ_TRACEBACK: "0123abcd",
-        ATTEMPT: "2",
+        TRIES: "2",
     }
     headers = (
         *record.headers,
-        *origin_headers(Origin(INBOUND.name, 3, number)),
         *((name, text.encode()) for name, text in added.items()),
     )
     return replace(record, topic=topic, headers=headers)
