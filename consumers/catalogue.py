@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.topics import COMMANDS, DELIVERY, INBOUND, Topic
+from schemas.topics import COMMANDS, DELIVERY, INBOUND, WEBHOOKS, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +16,5 @@ class Listed:
 AUTO_REPLY = Listed("auto-reply", (INBOUND,))
 SEND = Listed("send", (COMMANDS,))
 CONFIRM = Listed("confirm", (DELIVERY, INBOUND))
-CONSUMERS = (AUTO_REPLY, SEND, CONFIRM)
+MIRROR = Listed("mirror", (WEBHOOKS,))
+CONSUMERS = (AUTO_REPLY, SEND, CONFIRM, MIRROR)

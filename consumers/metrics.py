@@ -42,6 +42,20 @@ class ConfirmOutcome(StrEnum):
     GIVEN_UP = "given_up"
 
 
+class MirrorOutcome(StrEnum):
+    """What became of a raw webhook at an old handler.
+
+    NOT_PUSHED: it came by a poll. GIVEN_UP: the handler failed on this one for too long, while others went well.
+    """
+
+    POSTED = "posted"
+    REFUSED = "refused"
+    POSTPONED = "postponed"
+    GIVEN_UP = "given_up"
+    TOO_OLD = "too_old"
+    NOT_PUSHED = "not_pushed"
+
+
 @dataclass(frozen=True, slots=True)
 class LoopMetrics:
     """The figures of one consumer's loop."""
@@ -72,6 +86,7 @@ class ConsumerMetrics:
         self._confirmations = counter(
             "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
         )
+        self._mirrored = counter("mirrored", "Raw webhooks for old handlers by what came of them", "target", "outcome")
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
 
     def loop(self, consumer: str) -> LoopMetrics:
@@ -91,6 +106,10 @@ class ConsumerMetrics:
     def confirmations(self, account: str) -> Mapping[ConfirmOutcome, Counter]:
         """Return a counter for each outcome of an account's confirmations."""
         return {outcome: self._confirmations.labels(account, outcome) for outcome in ConfirmOutcome}
+
+    def mirrored(self, target: str) -> Mapping[MirrorOutcome, Counter]:
+        """Return a counter for each outcome of a target's webhooks."""
+        return {outcome: self._mirrored.labels(target, outcome) for outcome in MirrorOutcome}
 
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from consumers.mirror.settings import MirrorSettings
 from schemas.settings import setting
 
 
@@ -58,3 +59,4 @@ class ConsumersSettings:
     auto_reply: AutoReplySettings = field(default_factory=AutoReplySettings)
     send: SendSettings = field(default_factory=SendSettings)
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+    mirror: MirrorSettings = field(default_factory=MirrorSettings)

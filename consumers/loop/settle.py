@@ -19,9 +19,10 @@ from schemas.envelope import Delivered, read_event
 from schemas.events import EVENT_CLASSES
 from schemas.records import StoredRecord
 from schemas.topics import Topic, dead_letter_topic
+from schemas.vocabulary import EventType
 
 _log = structlog.get_logger()
-_KNOWN_TYPES = frozenset(str(kind) for kind in EVENT_CLASSES)
+_KNOWN_TYPES = frozenset(map(str, (*EVENT_CLASSES, EventType.WEBHOOK_RECEIVED)))
 Place = tuple[str, int, int]
 
 

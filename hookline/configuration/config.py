@@ -12,6 +12,7 @@ from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
 from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
+from hookline.configuration.mirror import Place, finish_mirror
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.tables import load_table, note_unknown
@@ -124,7 +125,8 @@ class _Finish:
             for name in rule.accounts:
                 if name not in accounts:
                     self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
-        return replace(consumers, state=self._url(consumers.state, ("consumers", "state")))
+        mirror = finish_mirror(consumers.mirror, accounts, Place(self.folder, self.environment), self.problems)
+        return replace(consumers, state=self._url(consumers.state, ("consumers", "state")), mirror=mirror)
 
     def _url(self, url: str, path: KeyPath, *, kafka: bool = False) -> str:
         at_kafka = kafka and is_kafka_url(url)

@@ -84,6 +84,8 @@ def _value(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Pro
         origin = get_origin(hint)
     if origin is tuple:
         return _items(item, get_args(hint)[0], value, path, problems)
+    if origin is Mapping:
+        return _named(item, get_args(hint)[1], value, path, problems)
     if isinstance(hint, type) and is_dataclass(hint):
         nested: type = hint
         return load_table(nested, value, path, problems)
@@ -98,6 +100,14 @@ def _items(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Pro
         problems.add(path, f"{name_of(path)}: expected a list in square brackets, found {kind_of(value)}")
         return ()
     return tuple(_value(item, hint, entry, (*path, index), problems) for index, entry in enumerate(value))
+
+
+def _named(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Problems) -> Mapping[str, Any]:
+    """Return what stands under names that the operator chooses."""
+    if not isinstance(value, dict):
+        problems.add(path, f"{name_of(path)}: expected a table, found {kind_of(value)}")
+        return {}
+    return {name: _value(item, hint, entry, (*path, name), problems) for name, entry in value.items()}
 
 
 def _check_range(item: Field[Any], value: object, path: KeyPath, problems: Problems) -> None:

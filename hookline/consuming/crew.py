@@ -12,7 +12,7 @@ from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from hookline.configuration.config import Config
-from hookline.consuming import confirming, replying, sending
+from hookline.consuming import confirming, mirroring, replying, sending
 from hookline.consuming.parts import CrewParts, Made, Maker
 from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
@@ -25,6 +25,7 @@ logger: Any = structlog.get_logger()
 _MAKERS: Mapping[Role, Maker] = {
     Role.AUTO_REPLY: replying.make,
     Role.CONFIRM: confirming.make,
+    Role.MIRROR: mirroring.make,
     Role.SEND: sending.make,
 }
 

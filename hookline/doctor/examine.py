@@ -7,6 +7,7 @@ from pathlib import Path
 from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.doctor.accounts import check_accounts
 from hookline.doctor.log import check_ledger, check_log
+from hookline.doctor.mirror import check_mirror
 from hookline.doctor.place import check_addresses, check_disks
 from hookline.doctor.reach import check_reach
 from hookline.doctor.report import Check, fail, ok
@@ -34,4 +35,5 @@ async def examine(config: Config, clock: Clock = time.time) -> list[Check]:
         *await check_log(config),
         *await check_ledger(config),
         *await check_reach(config, clock),
+        *await check_mirror(config),
     ]
