@@ -23,6 +23,8 @@ from consumers.catalogue import CONSUMERS
 from consumers.confirm.consumer import confirm
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
+from consumers.mirror.client import OldHandlers
+from consumers.mirror.consumer import mirror
 from consumers.send.consumer import send
 from consumers.state.ledger import Ledger
 from hookline.configuration.addresses import Address, AddressError, parse_address
@@ -133,8 +135,9 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(config.consumers.state), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
+    mirroring = mirror(config.consumers.mirror, OldHandlers(1), metrics, time.time)
     assert [(item.name, item.topics) for item in CONSUMERS] == [
-        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming)
+        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming, mirroring)
     ]
 
 
