@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from schemas.topics import COMMANDS, DELIVERY, INBOUND, Topic
+from schemas.topics import COMMANDS, DELIVERY, INBOUND, RESULTS, WEBHOOKS, Topic
 from schemas.topics import CONSENT as CONSENT_TOPIC
-from schemas.topics import COMMANDS, DELIVERY, INBOUND, RESULTS, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +18,6 @@ AUTO_REPLY = Listed("auto-reply", (INBOUND,))
 SEND = Listed("send", (COMMANDS,))
 CONFIRM = Listed("confirm", (DELIVERY, INBOUND))
 CONSENT = Listed("consent", (CONSENT_TOPIC, INBOUND))
-CONSUMERS = (AUTO_REPLY, SEND, CONFIRM, CONSENT)
 TRACK = Listed("track", (DELIVERY, RESULTS))
-CONSUMERS = (AUTO_REPLY, SEND, CONFIRM, TRACK)
+MIRROR = Listed("mirror", (WEBHOOKS,))
+CONSUMERS = (AUTO_REPLY, SEND, CONFIRM, CONSENT, TRACK, MIRROR)

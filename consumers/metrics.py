@@ -83,6 +83,8 @@ class ConsentOutcome(StrEnum):
     COUNTS = "counts"
     TOLD_AGAIN = "told_again"
     WRITTEN = "written"
+
+
 class TrackOutcome(StrEnum):
     """What an event did to the state of its message. NO_MESSAGE: it names none, or is about none."""
 
@@ -90,6 +92,20 @@ class TrackOutcome(StrEnum):
     UNCHANGED = "unchanged"
     REPEATED = "repeated"
     NO_MESSAGE = "no_message"
+
+
+class MirrorOutcome(StrEnum):
+    """What became of a raw webhook at an old handler.
+
+    NOT_PUSHED: it came by a poll. GIVEN_UP: the handler failed on this one for too long, while others went well.
+    """
+
+    POSTED = "posted"
+    REFUSED = "refused"
+    POSTPONED = "postponed"
+    GIVEN_UP = "given_up"
+    TOO_OLD = "too_old"
+    NOT_PUSHED = "not_pushed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +185,7 @@ class ConsumerMetrics:
         )
         self._consents = counter("consents", "Statements about consent by what became of them", "outcome")
         self._tracked = counter("tracked", "News of messages by what they did to the state", "outcome")
+        self._mirrored = counter("mirrored", "Raw webhooks for old handlers by what came of them", "target", "outcome")
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
 
     def loop(self, consumer: str) -> LoopMetrics:
@@ -196,6 +213,10 @@ class ConsumerMetrics:
     def consents(self) -> Mapping[ConsentOutcome, Counter]:
         """Return a counter for each outcome of a statement about consent."""
         return {outcome: self._consents.labels(outcome) for outcome in ConsentOutcome}
+
+    def mirrored(self, target: str) -> Mapping[MirrorOutcome, Counter]:
+        """Return a counter for each outcome of a target's webhooks."""
+        return {outcome: self._mirrored.labels(target, outcome) for outcome in MirrorOutcome}
 
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""

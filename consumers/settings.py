@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from consumers.loop.settings import FloodSettings, RetrySettings
-from consumers.consent.settings import ConsentSettings
 from consumers.auto_reply.settings import AutoReplySettings
+from consumers.consent.settings import ConsentSettings
+from consumers.loop.settings import FloodSettings, RetrySettings
+from consumers.mirror.settings import MirrorSettings
 from consumers.track.settings import TrackSettings
 from schemas.settings import setting
 
@@ -48,3 +49,4 @@ class ConsumersSettings:
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
     consent: ConsentSettings = field(default_factory=ConsentSettings)
     track: TrackSettings = field(default_factory=TrackSettings)
+    mirror: MirrorSettings = field(default_factory=MirrorSettings)

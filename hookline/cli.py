@@ -44,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("spool", "hookline.commands.spool", "look at, check, write out or drain what waits on this host's disk"),
     Command("consent", "hookline.commands.consent", "show whether a person may be texted, or say so"),
     Command("erase", "hookline.commands.erase", "forget a person"),
+    Command("dlq", "hookline.commands.dlq", "look at what consumers could not process, and deal with it"),
     Command("topics", "hookline.commands.topics", "make the topics as they should be"),
     Command("simulate", "hookline.simulator.command", "send a provider's traffic to any receiver"),
     Command("message", "hookline.commands.message", "print the life of a message, as its sources told it"),
@@ -51,6 +52,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("rebuild", "hookline.commands.rebuild", "fill the state anew from the log"),
     Command("version", "hookline.commands.version", "print the version"),
 )
+
+
+_TIMES = frozenset({"--from", "--at", "--since", "--until"})
+"""Options whose value may begin with a dash, as `-15m` does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -128,7 +133,7 @@ def _quiet_logs() -> None:
 def _join_negative(arguments: Sequence[str]) -> list[str]:
     joined: list[str] = []
     for word in arguments:
-        if joined and joined[-1] in {"--from", "--at", "--since"} and word.startswith("-") and word[1:2].isdigit():
+        if joined and joined[-1] in _TIMES and word.startswith("-") and word[1:2].isdigit():
             joined[-1] += f"={word}"
         else:
             joined.append(word)

@@ -13,6 +13,7 @@ from schemas.records import Headers, Record, StoredRecord
 from schemas.times import format_time, parse_time, to_millis
 from schemas.topics import TOPIC_OF, partition_key, subject_of
 from schemas.vocabulary import EventType, Ingress
+from schemas.webhook import NotAWebhookError, WebhookReceived, webhook_from_record
 
 JSON_CONTENT_TYPE = b"application/json"
 
@@ -97,10 +98,27 @@ def read_event(record: StoredRecord) -> Delivered:
     Raises CodecError where the record holds none, or one of a type that this version does not know.
     """
     envelope = read_envelope(record)
+    if envelope.type == EventType.WEBHOOK_RECEIVED:
+        return Delivered(envelope, _raw(envelope.id, record), record)
     cls = _class_of(envelope.type)
     if cls is None:
         raise CodecError(f"event type {envelope.type!r} has no class here")
     return Delivered(envelope, decode_event(cls, envelope.id, record.value or b""), record)
+
+
+def _raw(event_id: str, record: StoredRecord) -> WebhookReceived:
+    try:
+        webhook = webhook_from_record(record)
+    except (NotAWebhookError, OverflowError) as error:
+        raise CodecError(f"not a raw webhook: {error}") from error
+    return WebhookReceived(
+        id=event_id,
+        provider=webhook.provider,
+        account=webhook.account,
+        tenant=webhook.tenant,
+        received_at=webhook.received_at,
+        webhook=webhook,
+    )
 
 
 def _class_of(kind: str) -> type[Event] | None:

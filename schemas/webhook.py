@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
+from schemas.events import Event
 from schemas.ids import digest_id
 from schemas.records import Headers, Record, StoredRecord
-from schemas.times import format_time, from_millis, to_millis
+from schemas.times import format_time, from_millis, parse_time, to_millis
 from schemas.topics import WEBHOOKS
 from schemas.vocabulary import EventType, Ingress
 
@@ -57,6 +58,15 @@ class Webhook:
         return next((value for key, value in self.headers if key == name), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookReceived(Event):
+    """A raw record as consumers get it. It has no JSON: its value is the body alone."""
+
+    TYPE = EventType.WEBHOOK_RECEIVED
+
+    webhook: Webhook
+
+
 def webhook_to_record(webhook: Webhook, webhook_id: str) -> Record:
     """Return the record of the raw topic that holds this webhook."""
     return Record(
@@ -85,7 +95,8 @@ def webhook_from_record(record: StoredRecord | Record) -> Webhook:
             target=first["http_target"],
             headers=_http_headers(record.headers),
             body=record.value or b"",
-            received_at=from_millis(record.timestamp),
+            # A record that was passed on, as from the dead letters, has a timestamp of its own.
+            received_at=parse_time(first.get("ce_time")) or from_millis(record.timestamp),
             peer=first.get("ce_peer"),
             verified_key=first.get("ce_verifiedkey"),
             ingress=first.get("ce_ingress", Ingress.PUSH),

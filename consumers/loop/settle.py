@@ -18,8 +18,9 @@ from schemas.envelope import Delivered, read_event
 from schemas.events import EVENT_CLASSES
 from schemas.records import StoredRecord
 from schemas.times import to_millis
+from schemas.vocabulary import EventType
 
-_KNOWN_TYPES = frozenset(str(kind) for kind in EVENT_CLASSES)
+_KNOWN_TYPES = frozenset(map(str, (*EVENT_CLASSES, EventType.WEBHOOK_RECEIVED)))
 
 
 class Settler:

@@ -6,12 +6,14 @@ consumers:
   consent     keeps the book of who may be texted, from what providers, people and ourselves say
   confirm     marks delivery reports and messages at the provider as received, once they are stored
   track       keeps the state of each message, in a table and on its compacted topic
+  mirror      posts each raw webhook to an old handler, as it came
 """
 
 import argparse
 
 from consumers.catalogue import CONSUMERS
 from hookline.commands.options import add_addresses, add_config, configured_to_serve
+from hookline.configuration.problems import ConfigError
 
 NAMES = tuple(consumer.name for consumer in CONSUMERS)
 
@@ -30,7 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     from hookline.process.application import Role
     from hookline.process.serving import serve
 
-    return serve(configured_to_serve(arguments), frozenset(Role(name) for name in arguments.names))
+    config = configured_to_serve(arguments)
+    if Role.MIRROR in arguments.names and not config.consumers.mirror.targets:
+        raise ConfigError(f"{config.path}: mirror has no target: add a table [consumers.mirror.targets.NAME]")
+    return serve(config, frozenset(Role(name) for name in arguments.names))
 
 
 def _name(word: str) -> str:

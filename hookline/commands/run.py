@@ -13,7 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    from hookline.process.application import Role
+    from hookline.process.roles import roles_with_work
     from hookline.process.serving import serve
 
-    return serve(configured_to_serve(arguments), frozenset(Role))
+    config = configured_to_serve(arguments)
+    return serve(config, roles_with_work(config.consumers))

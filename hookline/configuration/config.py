@@ -12,6 +12,7 @@ from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
 from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
+from hookline.configuration.mirror import Place, finish_mirror
 from hookline.configuration.problems import ConfigError, Problems, name_of
 from hookline.configuration.reply_checks import check_replies
 from hookline.configuration.settings import LoggingSettings
@@ -122,7 +123,9 @@ class _Finish:
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
         check_replies(consumers.auto_reply, accounts, self.problems)
-        return replace(consumers, state=read_state(consumers.state, self.folder, self.environment, self.problems))
+        mirror = finish_mirror(consumers.mirror, accounts, Place(self.folder, self.environment), self.problems)
+        state = read_state(consumers.state, self.folder, self.environment, self.problems)
+        return replace(consumers, state=state, mirror=mirror)
 
     def _log_url(self, url: str) -> str:
         path: KeyPath = ("broker", "url")

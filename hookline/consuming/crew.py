@@ -12,8 +12,7 @@ from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from hookline.configuration.config import Config
-from hookline.consuming import confirming, consenting, replying, sending
-from hookline.consuming import confirming, replying, sending, tracking
+from hookline.consuming import confirming, consenting, mirroring, replying, sending, tracking
 from hookline.consuming.parts import CrewParts, Made, Maker
 from hookline.consuming.tidying import Tidying
 from hookline.consuming.with_state import WithState
@@ -27,6 +26,7 @@ _MAKERS: Mapping[Role, Maker] = {
     Role.AUTO_REPLY: replying.make,
     Role.CONFIRM: confirming.make,
     Role.CONSENT: consenting.make,
+    Role.MIRROR: mirroring.make,
     Role.SEND: sending.make,
     Role.TRACK: tracking.make,
 }

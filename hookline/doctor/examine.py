@@ -7,6 +7,7 @@ from pathlib import Path
 from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.doctor.accounts import check_accounts
 from hookline.doctor.log import check_log
+from hookline.doctor.mirror import check_mirror
 from hookline.doctor.place import check_addresses, check_disks
 from hookline.doctor.reach import check_reach
 from hookline.doctor.report import Check, fail, ok
@@ -35,4 +36,5 @@ async def examine(config: Config, clock: Clock = time.time) -> list[Check]:
         *await check_log(config),
         *await check_state(config),
         *await check_reach(config, clock),
+        *await check_mirror(config),
     ]

@@ -13,6 +13,7 @@ from broker.embedded.subscription import EmbeddedSubscription
 from broker.log import Log, Partition, Subscription, TopicSpec
 from broker.settings import BrokerSettings, EmbeddedSettings
 from schemas.records import Headers, Record, StoredRecord
+from schemas.topics import Topic
 
 PATIENCE = 30.0
 """Seconds that a test waits for what must happen; a group on Kafka needs some to form."""
@@ -84,6 +85,12 @@ async def make_topic(log: Log, partitions: int = 1) -> str:
     await log.apply_topics(await log.plan_topics([spec]))
     await until(lambda: _has_partitions(log, name, partitions))
     return name
+
+
+async def make_topics(log: Log, topics: Sequence[Topic]) -> None:
+    """Create topics of the contract, or of a group."""
+    specs = [TopicSpec(topic.name, topic.partitions, topic.retention_ms) for topic in topics]
+    await log.apply_topics(await log.plan_topics(specs))
 
 
 async def _has_partitions(log: Log, name: str, count: int) -> bool:

@@ -105,12 +105,16 @@ class Process:
 
 @dataclass
 class Site:
-    """A folder with a config, the processes that were started from it, and the cloud beside it."""
+    """A folder with a config, the processes that were started from it, and the cloud beside it.
+
+    `more` are lines at the end of the config.
+    """
 
     folder: Path
     broker_url: str
     provider: Provider
     prefix: str = ""
+    more: tuple[str, ...] = ()
     processes: list[Process] = field(default_factory=list[Process])
 
     @property
@@ -148,6 +152,7 @@ class Site:
                 'reply = "Open 9 to 17."',
                 "[consumers.auto_reply]",
                 'default_reply = "Thanks, we will call you back."',
+                *self.more,
                 "",
             )
         )

@@ -24,6 +24,8 @@ from consumers.consent.book import ConsentBook
 from consumers.consent.consumer import consent
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
+from consumers.mirror.client import OldHandlers
+from consumers.mirror.consumer import mirror
 from consumers.send.consumer import send
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
@@ -77,7 +79,7 @@ async def test_health_shows_every_consumer(desk: Desk) -> None:
         async def both_run() -> bool:
             _, body = await ask(application.admin_address, "/healthz")
             shown = orjson.loads(body)["consumers"]
-            assert shown.keys() == {"auto-reply", "send", "confirm"}
+            assert shown.keys() == ALL - {Role.INGEST}
             return all(consumer["running"] for consumer in shown.values())
 
         await until(both_run)
@@ -138,8 +140,9 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     confirming = confirm(config.consumers.confirm, {}, metrics)
     book = ConsentBook(Database(config.consumers.state))
     consenting = consent(config.consumers.consent, log, book, {}, metrics)
+    mirroring = mirror(config.consumers.mirror, OldHandlers(1), metrics, time.time)
     assert [(item.name, item.topics) for item in CONSUMERS] == [
-        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming, consenting)
+        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming, consenting, mirroring)
     ]
 
 

@@ -1,0 +1,1 @@
+"""Mirror: each raw webhook, as it came, to an old handler. See docs/mirror.md."""

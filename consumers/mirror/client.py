@@ -1,0 +1,86 @@
+"""Calls to old handlers: bounded connections, a deadline on each call, no redirect followed, no cookie kept."""
+
+import asyncio
+import io
+import time
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from consumers.mirror.posting import Posting
+from providers.rest.answers import pause_of
+from schemas.times import Clock
+
+_CONNECT_WAIT = 5.0
+_ANSWER_BYTES = 64 * 1024
+"""What is read of an answer, so that its connection can be used again; nobody wants to know what it says."""
+
+# Fields that the client would add where the webhook has none.
+_NOT_OURS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status, and the seconds that it asks to wait."""
+
+    status: int
+    wish: float | None = None
+
+
+class UnreachableError(Exception):
+    """No answer came: no connection, a broken one, or none in time. Whether the webhook arrived is not known."""
+
+
+class UnsendableError(Exception):
+    """The request cannot be sent at all, to nobody and at no time."""
+
+
+class OldHandlers:
+    """One session for all targets, opened by the first call."""
+
+    def __init__(self, connections: int, clock: Clock = time.time) -> None:
+        self._connections = connections
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, posting: Posting, timeout: float) -> Answer:
+        """Return the answer. Raises UnreachableError, UnsendableError."""
+        try:
+            call = self._open().request(
+                posting.method,
+                URL(posting.url, encoded=True),
+                # A large body as plain bytes would hold the loop, and the client warns of it.
+                data=io.BytesIO(posting.body) if posting.body else None,
+                headers=posting.headers,
+                skip_auto_headers=_NOT_OURS,
+                allow_redirects=False,
+            )
+            async with asyncio.timeout(timeout), call as answer:
+                await answer.content.read(_ANSWER_BYTES)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status, pause_of(answer.status, headers, self._clock()))
+        except TimeoutError as error:
+            raise UnreachableError("timeout") from error
+        except aiohttp.InvalidURL as error:
+            raise UnsendableError(type(error).__name__) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnreachableError(type(error).__name__) from error
+        except ValueError as error:
+            raise UnsendableError(type(error).__name__) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_WAIT, sock_connect=_CONNECT_WAIT),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        return self._session

@@ -1,0 +1,182 @@
+"""Mirror: posts each raw webhook to an old handler, as it came. See docs/mirror.md for what it cannot do.
+
+A webhook that the old handler does not take now (5xx, 408, 425, 429, no answer) waits and is posted again; its offset
+is not committed meanwhile, so nothing is lost by a crash, and some come twice. One that it refuses is counted, and
+kept as a dead letter or skipped. What came by a poll never was a webhook, and is not posted; nor is a replay.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from consumers.catalogue import MIRROR
+from consumers.consumer import Consumer, Reject, TryLater
+from consumers.metrics import ConsumerMetrics, MirrorOutcome
+from consumers.mirror.client import Answer, OldHandlers, UnreachableError, UnsendableError
+from consumers.mirror.pacing import BEHIND, Pacing
+from consumers.mirror.posting import posting_of
+from consumers.mirror.settings import MirrorSettings, MirrorTarget
+from consumers.mirror.turns import Turns
+from providers.credentials import is_reference
+from schemas.envelope import Delivered
+from schemas.times import Clock, to_millis
+from schemas.vocabulary import Ingress
+from schemas.webhook import WebhookReceived
+
+NOT_CONFIGURED_WAIT = 60.0
+_NOT_NOW = frozenset({408, 425, 429})
+# It is not this webhook's fault that there are too many, or that the handler is being restarted.
+_OF_THE_TARGET = frozenset({425, 429, 503})
+_MARGIN = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+def mirror(settings: MirrorSettings, handlers: OldHandlers, metrics: ConsumerMetrics, clock: Clock) -> Consumer:
+    """Return the consumer that posts raw webhooks; without a target it passes over all of them."""
+    targets = {
+        name: _Target(name, target, settings.give_up_after, handlers, metrics, clock)
+        for name, target in settings.targets.items()
+    }
+    # One that waits for its turn waits for as many calls as there are handlers, at most.
+    calls = settings.connections + 1 if any(target.in_order for target in settings.targets.values()) else 1
+    slowest = max((target.timeout for target in settings.targets.values()), default=0.0)
+    return Consumer(
+        MIRROR.name,
+        MIRROR.topics,
+        _Mirror(settings, targets).handle,
+        has_effects=True,
+        concurrency=settings.connections,
+        deadline=slowest * calls + _MARGIN,
+    )
+
+
+class _Mirror:
+    def __init__(self, settings: MirrorSettings, targets: "Mapping[str, _Target]") -> None:
+        self._settings = settings
+        self._targets = targets
+
+    async def handle(self, delivered: Delivered) -> None:
+        """Post one webhook. Raises TryLater, Reject."""
+        event = delivered.event
+        if not isinstance(event, WebhookReceived):
+            return
+        name = self._settings.target_of(event.account)
+        if name is not None:
+            await self._targets[name].take(event)
+
+
+class _Target:
+    """One old handler, and how it fares."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
+        self,
+        name: str,
+        settings: MirrorTarget,
+        give_up_after: float,
+        handlers: OldHandlers,
+        metrics: ConsumerMetrics,
+        clock: Clock,
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._give_up_after = give_up_after
+        self._handlers = handlers
+        self._clock = clock
+        self._counters = metrics.mirrored(name)
+        self._pacing = Pacing()
+        # Accounts come from the configuration, so they are few.
+        self._turns: dict[str, Turns] = {}
+
+    async def take(self, event: WebhookReceived) -> None:
+        """Bring a webhook to its end. Raises TryLater, Reject."""
+        if event.webhook.ingress != Ingress.PUSH:
+            self._counters[MirrorOutcome.NOT_PUSHED].inc()
+        elif not self._settings.in_order:
+            await self._post(event)
+        else:
+            turns = self._turns.setdefault(event.account, Turns())
+            async with turns.turn(_rank(event)):
+                await self._post(event)
+
+    async def _post(self, event: WebhookReceived) -> None:
+        if self._is_too_old(event):
+            self._pacing.forget(event.account, event.id)
+            self._counters[MirrorOutcome.TOO_OLD].inc()
+            _log.warning("mirror_too_old", target=self._name, webhook_id=event.id)
+            return
+        self._check_readiness(event)
+        posting = posting_of(event.webhook, self._settings.url, self._settings.headers)
+        try:
+            answer = await self._handlers.post(posting, self._settings.timeout)
+        except UnreachableError as error:
+            raise self._later(event, "target_unreachable", None, what=str(error)) from error
+        except UnsendableError as error:
+            self._pacing.forget(event.account, event.id)
+            raise Reject("unsendable") from error
+        self._judge(event, answer)
+
+    def _check_readiness(self, event: WebhookReceived) -> None:
+        """Raise TryLater where the target is not to be asked now."""
+        if any(is_reference(value) for value in self._settings.headers.values()):
+            raise TryLater(NOT_CONFIGURED_WAIT, "target_secret_missing")
+        now, rank = _now(), _rank(event)
+        if pause := self._pacing.pause(now):
+            raise self._postponed(event, pause, "target_unwell")
+        if self._settings.in_order and self._pacing.is_behind(event.account, event.id, rank, now):
+            raise self._postponed(event, BEHIND, "behind_another")
+
+    def _postponed(self, event: WebhookReceived, pause: float, reason: str) -> TryLater:
+        if self._settings.in_order:
+            self._pacing.keep_place(event.account, event.id, _rank(event), _now() + pause)
+        return TryLater(pause, reason)
+
+    def _judge(self, event: WebhookReceived, answer: Answer) -> None:
+        """Count what the answer means. Raises TryLater, Reject."""
+        status = answer.status
+        if status >= 500 or status in _NOT_NOW:
+            raise self._not_taken(event, answer)
+        self._pacing.went_well(event.account, event.id, _now())
+        if 200 <= status < 300:
+            self._counters[MirrorOutcome.POSTED].inc()
+            return
+        self._counters[MirrorOutcome.REFUSED].inc()
+        _log.warning("mirror_refused", target=self._name, webhook_id=event.id, status=status)
+        if self._settings.refused == "keep":
+            raise Reject(f"refused_{status}")
+
+    def _not_taken(self, event: WebhookReceived, answer: Answer) -> TryLater | Reject:
+        """Return that the webhook is posted again, or that it is given up as the one to blame."""
+        whole = answer.status in _OF_THE_TARGET
+        alone = self._settings.in_order
+        if not whole and self._pacing.is_hopeless(event.id, self._give_up_after, _now(), alone=alone):
+            self._pacing.forget(event.account, event.id)
+            self._counters[MirrorOutcome.GIVEN_UP].inc()
+            return Reject(f"failed_{answer.status}")
+        what = f"status {answer.status}"
+        return self._later(event, "target_unwell", answer.wish, what=what, whole=whole)
+
+    def _later(
+        self, event: WebhookReceived, reason: str, wish: float | None, *, what: str, whole: bool = True
+    ) -> TryLater:
+        pause = self._pacing.failed(event.id, wish, _now(), whole=whole)
+        self._counters[MirrorOutcome.POSTPONED].inc()
+        failures = self._pacing.failures
+        # Once for each doubling: while a handler is away it is asked for hours.
+        if failures & (failures - 1) == 0:
+            fields = {"webhook_id": event.id, "what": what, "failures": failures, "seconds": round(pause, 1)}
+            _log.warning("mirror_postponed", target=self._name, **fields)
+        return self._postponed(event, pause, reason)
+
+    def _is_too_old(self, event: WebhookReceived) -> bool:
+        limit = self._settings.max_age
+        return 0 < limit < self._clock() - event.received_at.timestamp()
+
+
+def _rank(event: WebhookReceived) -> int:
+    return to_millis(event.received_at)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,92 @@
+"""When a target is asked again: its own wish, how long it has been unwell, and who waits for whom. Pure.
+
+All times are of one monotonic clock, in seconds.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from consumers.loop.tempo import Tempo
+
+REMEMBERED = 10_000
+"""Webhooks of one target that failed and are to come again; older ones are counted from anew."""
+
+SUSPECT_AFTER = 3
+"""Failures in a row after which all of a target's webhooks wait, and not the failed one alone."""
+
+BEHIND = 0.2
+"""Seconds after which a webhook that waits for another one asks again."""
+
+MISSED_AFTER = 10.0
+"""Seconds by which a webhook may be late until nobody waits for it: it has gone to another member of the group."""
+
+_PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
+
+
+@dataclass(slots=True)
+class _Failing:
+    since: float
+    times: int = 0
+
+
+class Pacing:
+    """What one target's past says about its next call."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._resume_at = 0.0
+        self._went_well_at = float("-inf")
+        self._failing: OrderedDict[str, _Failing] = OrderedDict()
+        # By account those that are to come again: their rank, and until when others wait for them.
+        self._waiting: dict[str, dict[str, tuple[int, float]]] = {}
+
+    def pause(self, now: float) -> float:
+        """Return the seconds that all webhooks of the target wait, 0 where it can be asked."""
+        return max(0.0, self._resume_at - now)
+
+    def is_behind(self, account: str, webhook_id: str, rank: int, now: float) -> bool:
+        """Tell whether another webhook of the account comes first: one of a lower rank that is to come again."""
+        waiting = self._waiting.get(account)
+        if not waiting:
+            return False
+        for other in [other for other, (_, until) in waiting.items() if until <= now]:
+            del waiting[other]
+        return any((other_rank, other) < (rank, webhook_id) for other, (other_rank, _) in waiting.items())
+
+    def keep_place(self, account: str, webhook_id: str, rank: int, back_at: float) -> None:
+        """Let those of a higher rank wait for this one, which is to come again at `back_at`."""
+        self._waiting.setdefault(account, {})[webhook_id] = (rank, back_at + MISSED_AFTER)
+
+    def went_well(self, account: str, webhook_id: str, now: float) -> None:
+        """Note a webhook that was taken, or refused: the target works."""
+        self.failures = 0
+        self._went_well_at = now
+        self.forget(account, webhook_id)
+
+    def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool) -> float:
+        """Note a failure and return the seconds until the webhook's next try; `whole`: of the target, not of one."""
+        self.failures += 1
+        failing = self._failing.setdefault(webhook_id, _Failing(now))
+        failing.times += 1
+        while len(self._failing) > REMEMBERED:
+            self._failing.popitem(last=False)
+        all_wait = whole or self.failures >= SUSPECT_AFTER
+        pause = _PAUSES.pause(self.failures if all_wait else failing.times) if wish is None else wish
+        if all_wait:
+            self._resume_at = max(self._resume_at, now + pause)
+        return pause
+
+    def is_hopeless(self, webhook_id: str, give_up_after: float, now: float, *, alone: bool) -> bool:
+        """Tell whether a webhook has failed for so long that it is to blame: others went well since.
+
+        `alone`: none of the others was tried, since all wait for it.
+        """
+        failing = self._failing.get(webhook_id)
+        if failing is None or now - failing.since < give_up_after:
+            return False
+        return alone or self._went_well_at > failing.since
+
+    def forget(self, account: str, webhook_id: str) -> None:
+        """Let nobody wait for a webhook any more."""
+        self._failing.pop(webhook_id, None)
+        self._waiting.get(account, {}).pop(webhook_id, None)

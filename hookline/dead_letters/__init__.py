@@ -1,0 +1,1 @@
+"""Dead letters as `hookline dlq` shows them and deals with them."""

@@ -1,0 +1,158 @@
+"""The pure parts of mirror: the request, the turns, and when a target is asked again."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.mirror.pacing import MISSED_AFTER, SUSPECT_AFTER, Pacing
+from consumers.mirror.posting import posting_of
+from consumers.mirror.settings import MirrorSettings, MirrorTarget
+from consumers.mirror.turns import Turns
+from tests.support.telnyx import webhook_of
+
+URL = "https://old.example.com/hook"
+names = st.sampled_from(["x-sign", "connection", "host", "te", "x-odd", "content-length", "bad name", "", "x-sign2"])
+values = st.text(max_size=20)
+
+
+@given(st.lists(st.tuples(names, values)), st.binary(max_size=50), st.text(max_size=20))
+def test_body_and_signature_go_on_whatever_else_is_there(
+    headers: list[tuple[str, str]], body: bytes, query: str
+) -> None:
+    """Any fields, any bytes: what HTTP can carry stays in its order, the connection's own fields go."""
+    webhook = replace(webhook_of(body, target=f"/webhooks/main?{query}"), headers=tuple(headers))
+    posting = posting_of(webhook, URL, {})
+    assert (posting.body, posting.url) == (body, f"{URL}?{query}")
+    signs = [(name, value) for name, value in posting.headers if name == "x-sign"]
+    plain = [pair for pair in headers if pair[0] == "x-sign" and pair[1].isprintable() and pair[1].isascii()]
+    named = {word.strip().lower() for name, value in headers if name == "connection" for word in value.split(",")}
+    assert "x-sign" in named or [pair for pair in signs if pair in plain] == plain
+    assert not {name for name, _ in posting.headers} & {"connection", "host", "te", "content-length", "bad name", ""}
+
+
+def test_fields_that_the_sender_named_as_the_connection_s_own_are_not_passed_on() -> None:
+    """RFC 9110, 7.6.1."""
+    headers = (("connection", "close, X-Hop"), ("x-hop", "1"), ("x-sign", "2"))
+    assert posting_of(replace(webhook_of(b""), headers=headers), URL, {}).headers == (("x-sign", "2"),)
+
+
+def test_a_target_without_a_query_stays_without() -> None:
+    """Not even a question mark is added."""
+    assert posting_of(webhook_of(b""), URL, {}).url == URL
+
+
+@pytest.mark.parametrize(
+    ("targets", "account", "found"),
+    [
+        ({}, "main", None),
+        ({"a": ()}, "main", "a"),
+        ({"a": ("main",), "b": ()}, "main", "a"),
+        ({"b": (), "a": ("main",)}, "main", "a"),
+        ({"b": (), "a": ("main",)}, "other", "b"),
+        ({"a": ("main",)}, "other", None),
+    ],
+)
+def test_a_webhook_goes_to_the_target_that_names_its_account(
+    targets: dict[str, tuple[str, ...]], account: str, found: str | None
+) -> None:
+    """Else to the one that names none."""
+    made = {name: MirrorTarget(url=URL, accounts=accounts) for name, accounts in targets.items()}
+    assert MirrorSettings(targets=made).target_of(account) == found
+
+
+def test_a_pause_grows_with_the_failures_of_a_webhook() -> None:
+    """Up to a minute."""
+    pacing = Pacing()
+    pauses = [pacing.failed("a", None, 0.0, whole=False) for _ in range(12)]
+    assert 0.5 <= pauses[0] <= 1.0
+    assert 30.0 <= pauses[-1] <= 60.0
+
+
+def test_a_target_that_fails_several_times_in_a_row_rests() -> None:
+    """A success ends that."""
+    pacing = Pacing()
+    for number in range(SUSPECT_AFTER):
+        assert pacing.pause(0.0) == 0.0
+        pacing.failed(f"webhook-{number}", None, 0.0, whole=False)
+    assert pacing.pause(0.0) > 0.0
+    pacing.went_well("main", "other", 100.0)
+    pacing.failed("a", None, 100.0, whole=False)
+    assert pacing.pause(100.0) == 0.0
+
+
+def test_a_wish_is_for_the_whole_target_where_the_answer_is() -> None:
+    """Too many requests are no webhook's fault."""
+    pacing = Pacing()
+    assert pacing.failed("a", 17.0, 0.0, whole=True) == 17.0
+    assert pacing.pause(5.0) == 12.0
+    assert pacing.pause(17.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("others_at", "alone", "hopeless"), [(50.0, False, True), (None, False, False), (None, True, True)]
+)
+def test_a_webhook_is_hopeless_when_others_went_well(others_at: float | None, *, alone: bool, hopeless: bool) -> None:
+    """While all fail it is the target; in order nobody else can have been tried."""
+    pacing = Pacing()
+    pacing.failed("bad", None, 0.0, whole=False)
+    if others_at is not None:
+        pacing.went_well("main", "good", others_at)
+    assert not pacing.is_hopeless("bad", 100.0, 99.0, alone=alone)
+    assert pacing.is_hopeless("bad", 100.0, 100.0, alone=alone) is hopeless
+
+
+def test_a_webhook_that_does_not_come_again_keeps_nobody_waiting_for_ever() -> None:
+    """Its partition may have gone to another member."""
+    pacing = Pacing()
+    pacing.keep_place("main", "a", 1, 5.0)
+    assert pacing.is_behind("main", "b", 2, 5.0 + MISSED_AFTER - 0.1)
+    assert not pacing.is_behind("main", "b", 2, 5.0 + MISSED_AFTER)
+
+
+def test_only_those_of_a_higher_rank_and_the_same_account_wait() -> None:
+    """And never a webhook for itself."""
+    pacing = Pacing()
+    pacing.keep_place("main", "b", 2, 5.0)
+    assert not pacing.is_behind("main", "b", 2, 0.0)
+    assert not pacing.is_behind("main", "a", 1, 0.0)
+    assert not pacing.is_behind("other", "c", 3, 0.0)
+    assert pacing.is_behind("main", "c", 3, 0.0)
+    pacing.forget("main", "b")
+    assert not pacing.is_behind("main", "c", 3, 0.0)
+
+
+async def test_the_lowest_rank_that_waits_has_the_next_turn() -> None:
+    """Whoever asked first among equals."""
+    turns, order = Turns(), list[int]()
+
+    async def work(rank: int) -> None:
+        async with turns.turn(rank):
+            order.append(rank)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work(rank) for rank in (5, 9, 1, 7)))
+    assert order == [5, 1, 7, 9]
+
+
+async def test_who_is_cancelled_while_waiting_costs_nobody_a_turn() -> None:
+    """Also where the turn came at the same moment."""
+    turns, order = Turns(), list[int]()
+
+    async def work(rank: int) -> None:
+        async with turns.turn(rank):
+            order.append(rank)
+
+    async with turns.turn(0):
+        tasks = [asyncio.create_task(work(rank)) for rank in (1, 2, 3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+    # The first has its turn by now, and does not know it yet.
+    tasks[0].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert order == [3]
+    async with asyncio.timeout(5), turns.turn(4):
+        order.append(4)
+    assert order == [3, 4]
