@@ -320,5 +320,5 @@ async def test_a_drain_leaves_what_waits_for_its_time(seen: Seen) -> None:
     await until(lambda: loop.health().waiting == 1)
     started = asyncio.get_running_loop().time()
     await bench.stop()
-    assert asyncio.get_running_loop().time() - started < 1.0
+    assert asyncio.get_running_loop().time() - started < 5.0
     assert bench.log.offsets.get(("group", ONLY_RETRY)) is None
