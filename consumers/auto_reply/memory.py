@@ -4,6 +4,8 @@ A message is noted once, by the id of the one command that may answer it, before
 stays: after a crash, or when the message comes again, the same command is given, or none.
 """
 
+import asyncio
+from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import Connection, and_, delete, func, select
@@ -12,6 +14,7 @@ from consumers.auto_reply.deciding import Decision, ReplyOutcome
 from consumers.auto_reply.guarding import Answer, Conversation, Judge, Noted, Settled, digest_of
 from consumers.consent.numbers import canonical
 from consumers.state.database import Database
+from consumers.state.errors import StateError
 from consumers.state.schema import replies
 from consumers.state.upsert import insert_into
 from schemas.times import from_millis
@@ -23,6 +26,7 @@ KEPT_MS = 60 * 86_400_000
 _PRUNE_EVERY_MS = 3_600_000
 _MOST_ANSWERS = 1000
 _LONGEST_KEY = 200
+_BATCH = 64
 
 
 class Memory(Protocol):
@@ -36,28 +40,76 @@ class Memory(Protocol):
         ...
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A decision that waits to be noted, and then what came of it."""
+
+    note: Noted
+    decision: Decision
+    judge: Judge
+    settled: Settled | None = None
+    error: StateError | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing came of it yet."""
+        return self.settled is None and self.error is None
+
+
 class ReplyMemory:
-    """The memory in the table `replies`. `horizon` is for how many seconds the answers of a conversation matter."""
+    """The memory in the table `replies`. `horizon` is for how many seconds the answers of a conversation matter.
+
+    A transaction costs a write to the disk: those that wait while one is under way share the next one.
+    """
 
     def __init__(self, database: Database, horizon: float) -> None:
         self._database = database
         self._horizon_ms = int(horizon * 1000)
         self._pruned_ms = 0
+        self._waiting: list[_Asked] = []
+        self._turn = asyncio.Lock()
 
     async def settle(self, note: Noted, decision: Decision, judge: Judge) -> Settled:
         """Note a decision, as Memory tells."""
-        if note.now_ms - self._pruned_ms > _PRUNE_EVERY_MS:
-            self._pruned_ms = note.now_ms
-            await self._database.run(lambda connection: _prune(connection, note.now_ms - KEPT_MS))
-        return await self._database.run(lambda connection: self._settle(connection, note, decision, judge))
+        asked = _Asked(note, decision, judge)
+        self._waiting.append(asked)
+        try:
+            async with self._turn:
+                while asked.waits:
+                    await self._note_batch()
+        finally:
+            self._waiting = [one for one in self._waiting if one is not asked]
+        if asked.settled is None:
+            raise StateError(str(asked.error)) from asked.error
+        return asked.settled
 
-    def _settle(self, connection: Connection, note: Noted, decision: Decision, judge: Judge) -> Settled:
+    async def _note_batch(self) -> None:
+        """Note those that have waited longest. Cut off, it leaves them waiting: noting twice is noting once."""
+        batch = tuple(self._waiting[:_BATCH])
+        try:
+            found = await self._database.run(lambda connection: [self._settle(connection, one) for one in batch])
+            await self._prune(batch[-1].note.now_ms)
+        except StateError as error:
+            for one in batch:
+                one.error = error
+        else:
+            for one, settled in zip(batch, found, strict=True):
+                one.settled = settled
+        self._waiting = [one for one in self._waiting if one.waits]
+
+    async def _prune(self, now_ms: int) -> None:
+        if now_ms - self._pruned_ms > _PRUNE_EVERY_MS:
+            self._pruned_ms = now_ms
+            await self._database.run(lambda connection: _prune(connection, now_ms - KEPT_MS))
+
+    def _settle(self, connection: Connection, asked: _Asked) -> Settled:
+        note, decision = asked.note, asked.decision
         before = _noted(connection, note)
         if before is not None:
             return before
         outcome = decision.outcome
         if outcome is ReplyOutcome.REPLY:
-            outcome = judge(_conversation(connection, note, note.now_ms - self._horizon_ms))
+            outcome = asked.judge(_conversation(connection, note, note.now_ms - self._horizon_ms))
         values = _row(note, decision, outcome)
         statement = insert_into(connection, replies).values(values).on_conflict_do_nothing()
         written = connection.execute(statement.returning(replies.c.command_id)).one_or_none()

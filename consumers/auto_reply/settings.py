@@ -31,14 +31,18 @@ class Rule:
     name: str = field(metadata={"doc": "names the rule in events, metrics and logs"})
     keywords: tuple[str, ...] = setting((), "the text is one of these, whatever its case, spaces and end")
     families: tuple[str, ...] = setting(
-        (), "the text is a word of opting out, of opting in, or a call for help", choices=("stop", "start", "help")
+        (),
+        "`stop`, `start`, `help`: the text is a word of opting out, of opting in, or a call for help",
+        choices=("stop", "start", "help"),
     )
     pattern: str | None = setting(None, "a regular expression that fits a part of the text, whatever its case")
     from_: tuple[str, ...] = setting((), "numbers of people, or how they begin: `+1555*`")
     to: tuple[str, ...] = setting((), "numbers of ours, or how they begin")
     accounts: tuple[str, ...] = setting((), "these accounts alone; all where it is absent")
     hours: str | None = setting(None, "the name of opening hours")
-    when: str = setting("open", "what those must be when the message is written", choices=("open", "closed"))
+    when: str = setting(
+        "open", "`open` or `closed`: what those must be when the message is written", choices=("open", "closed")
+    )
     reply: str | None = setting(None, "the answer, a template; the empty text is silence")
     silent: bool = setting(default=False, doc="give no answer, and try no later rule")
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, select
 from broker.log import LogUnavailableError
 from consumers.auto_reply.consumer import ReplyParts, auto_reply
 from consumers.auto_reply.deciding import Decision, ReplyOutcome
-from consumers.auto_reply.guarding import Conversation, Noted, horizon_of
+from consumers.auto_reply.guarding import Conversation, Noted, Settled, horizon_of
 from consumers.auto_reply.memory import KEPT_MS, ReplyMemory
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import TryLater
@@ -20,7 +21,7 @@ from consumers.state.schema import replies
 from schemas.envelope import read_event
 from schemas.events import MessageReceived, SendRequested
 from schemas.topics import COMMANDS
-from tests.support.consumers import NOW, PERSON, Bench, delivered, inbound
+from tests.support.consumers import NOW, PERSON, Bench, delivered, inbound, until
 from tests.support.replying import WrittenConsents
 
 SETTINGS = AutoReplySettings(
@@ -183,18 +184,58 @@ async def test_an_echo_and_a_machine_that_repeats_itself_end(desk: Desk) -> None
 
 async def test_two_members_that_decide_at_once_note_one_decision(desk: Desk) -> None:
     """The second is told what the first noted."""
-    memory = ReplyMemory(desk.database, 3600)
-    note = Noted(
-        account="main", command_id="c", ours="o", theirs="t", family=None, now_ms=2, written_ms=1, text="hours"
-    )
-
-    def passes(_said: Conversation) -> ReplyOutcome:
-        return ReplyOutcome.REPLY
-
+    memories = [ReplyMemory(desk.database, 3600) for _ in range(6)]
+    note = some_note(1)
     decision = Decision(ReplyOutcome.REPLY, "hours", "Open.")
-    found = await asyncio.gather(*(memory.settle(replace(note, now_ms=n), decision, passes) for n in range(2, 8)))
+    found = await asyncio.gather(
+        *(memory.settle(replace(note, now_ms=n), decision, passes) for n, memory in enumerate(memories))
+    )
     assert sorted(settled.first for settled in found) == [False] * 5 + [True]
     assert len({settled.at for settled in found}) == 1
+
+
+class Counting(Database):
+    """A state that counts its transactions, and can hold one."""
+
+    runs = 0
+    hold: asyncio.Event | None = None
+
+    async def run(self, work: Any, undo: Any = None) -> Any:
+        """Do the work when it is let go."""
+        self.runs += 1
+        if self.hold is not None:
+            await self.hold.wait()
+        return await super().run(work, undo)
+
+
+def passes(_said: Conversation) -> ReplyOutcome:
+    """Let every answer go out."""
+    return ReplyOutcome.REPLY
+
+
+def some_note(number: int) -> Noted:
+    """Return a message of one person."""
+    return Noted(
+        account="main", command_id=f"c{number}", ours="o", theirs="t", family=None, now_ms=number, written_ms=1
+    )
+
+
+async def test_those_that_wait_share_a_transaction(tmp_path: Path) -> None:
+    """One of whom the first gives up in the middle of it: the others do not notice."""
+    database = Counting(f"sqlite:///{tmp_path / 'state.db'}")
+    await database.open()
+    memory, decision = ReplyMemory(database, 3600), Decision(ReplyOutcome.REPLY, "hours", "Open.")
+    database.hold = asyncio.Event()
+    tasks = [asyncio.create_task(memory.settle(some_note(number), decision, passes)) for number in range(40)]
+    await until(lambda: database.runs == 1)
+    tasks[0].cancel()
+    await until(lambda: database.runs == 2)
+    database.hold.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert [one.outcome for one in found[1:] if isinstance(one, Settled)] == [ReplyOutcome.REPLY] * 39
+    assert database.runs == 2
+    await database.close()
 
 
 async def test_a_number_that_no_database_takes_is_noted_all_the_same(desk: Desk) -> None:
