@@ -24,7 +24,9 @@ from consumers.confirm.consumer import confirm
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
+from consumers.state.database import Database
 from consumers.state.ledger import Ledger
+from consumers.track.consumer import Tracker, track
 from hookline.configuration.addresses import Address, AddressError, parse_address
 from hookline.configuration.config import load_config
 from hookline.configuration.settings import LoggingSettings
@@ -133,8 +135,10 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(config.consumers.state), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
+    database = Database(config.consumers.state)
+    tracking = track(Tracker(config.consumers.track, database, log, metrics, time.time))
     assert [(item.name, item.topics) for item in CONSUMERS] == [
-        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming)
+        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming, tracking)
     ]
 
 
