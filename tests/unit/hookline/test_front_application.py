@@ -29,6 +29,7 @@ from consumers.mirror.consumer import mirror
 from consumers.send.consumer import send
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
+from consumers.track.consumer import Tracker, track
 from hookline.configuration.addresses import Address, AddressError, parse_address
 from hookline.configuration.config import load_config
 from hookline.configuration.settings import LoggingSettings
@@ -138,12 +139,12 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     replying = answering(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(Database(config.consumers.state)), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
-    book = ConsentBook(Database(config.consumers.state))
-    consenting = consent(config.consumers.consent, log, book, {}, metrics)
+    database = Database(config.consumers.state)
+    consenting = consent(config.consumers.consent, log, ConsentBook(database), {}, metrics)
+    tracking = track(Tracker(config.consumers.track, database, log, metrics, time.time))
     mirroring = mirror(config.consumers.mirror, OldHandlers(1), metrics, time.time)
-    assert [(item.name, item.topics) for item in CONSUMERS] == [
-        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming, consenting, mirroring)
-    ]
+    made = (replying, sending, confirming, consenting, tracking, mirroring)
+    assert [(item.name, item.topics) for item in CONSUMERS] == [(consumer.name, consumer.topics) for consumer in made]
 
 
 async def test_a_taken_receiver_address_leaves_nothing_running(desk: Desk) -> None:
