@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 _AGES = (0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
@@ -28,6 +28,19 @@ class CallOutcome(StrEnum):
     EXPIRED = "expired"
     REPEATED = "repeated"
     POSTPONED = "postponed"
+
+
+class DoubtOutcome(StrEnum):
+    """What was done about a call that may have had its effect.
+
+    REPEATED: the provider knows the id again. FOUND, NOT_FOUND: it was asked. SKIPPED, RESENT: the setting decided.
+    """
+
+    REPEATED = "repeated"
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    SKIPPED = "skipped"
+    RESENT = "resent"
 
 
 class ConfirmOutcome(StrEnum):
@@ -73,6 +86,16 @@ class ConsumerMetrics:
             "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
         )
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
+        self._doubts = counter(
+            "sends_in_doubt", "Calls that may have had their effect, by what was done about them", "account", "choice"
+        )
+        self._waits = counter("send_waits", "Times that a command was told to wait, by why", "account", "reason")
+        self._paused = Gauge(
+            "hookline_consumer_send_paused_until_seconds",
+            "Until when the provider last asked an account to wait, in Unix seconds",
+            ("account",),
+            registry=registry,
+        )
 
     def loop(self, consumer: str) -> LoopMetrics:
         """Return the figures of one consumer's loop."""
@@ -95,3 +118,15 @@ class ConsumerMetrics:
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""
         return {outcome: self._sends.labels(outcome) for outcome in CallOutcome}
+
+    def doubts(self, account: str) -> Mapping[DoubtOutcome, Counter]:
+        """Return a counter for each thing that is done about a call in doubt."""
+        return {outcome: self._doubts.labels(account, outcome) for outcome in DoubtOutcome}
+
+    def send_waits(self, account: str, reason: str) -> Counter:
+        """Return the counter of one reason to wait; reasons are words of a fixed list."""
+        return self._waits.labels(account, reason)
+
+    def send_paused(self, account: str) -> Gauge:
+        """Return the gauge of until when an account is to wait."""
+        return self._paused.labels(account)

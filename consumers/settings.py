@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from consumers.send.settings import SendSettings
 from schemas.settings import setting
 
 
@@ -29,16 +30,6 @@ class AutoReplySettings:
         " machine that answers it",
     )
     max_age: float = setting(900.0, "seconds after which a message is too old to be answered")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendSettings:
-    """`[consumers.send]`: carrying out of commands."""
-
-    attempts: int = setting(
-        5, "calls that one command may cost; one with an expiry is asked again until then if the provider says to wait"
-    )
-    timeout: float = setting(20.0, "seconds that one call may take")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,14 @@ class SendOutcome(StrEnum):
     EXPIRED = "expired"
 
 
+class SendPurpose(StrEnum):
+    """What a command answers that is answered also to a person who opted out."""
+
+    OPT_OUT_CONFIRMATION = "opt_out_confirmation"
+    OPT_IN_CONFIRMATION = "opt_in_confirmation"
+    HELP = "help"
+
+
 class Ingress(StrEnum):
     """How a raw webhook came in."""
 

@@ -16,7 +16,8 @@ from consumers.consumer import Consumer
 from consumers.loop import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
-from consumers.settings import AutoReplySettings, ConsumersSettings, Rule, SendSettings
+from consumers.send.settings import SendSettings
+from consumers.settings import AutoReplySettings, ConsumersSettings, Rule
 from consumers.state.ledger import Ledger
 from schemas.envelope import Delivered, event_to_record, read_event
 from schemas.events import SendCompleted

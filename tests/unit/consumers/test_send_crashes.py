@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from consumers.consumer import TryLater
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
-from consumers.settings import SendSettings
+from consumers.send.settings import SendSettings
 from consumers.state.ledger import Ledger
 from providers.contract import SendReceipt, SendStatus
 from schemas.envelope import read_event
