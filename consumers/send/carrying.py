@@ -137,11 +137,13 @@ class Carrier:
 
         A provider that tells repeats apart may be asked beside a call that is under way; another may not.
         """
-        sender = None if office is None else office.sender
-        if sender is not None and sender.idempotent:
+        least = self._parts.call_time + CALL_MARGIN
+        if office is None:
+            return least
+        if office.sender.idempotent:
             return 0.0
-        settles = sender.settles if isinstance(sender, LooksUp) else 0.0
-        return self._parts.call_time + max(CALL_MARGIN, settles)
+        settles = office.sender.settles if isinstance(office.sender, LooksUp) else 0.0
+        return max(least, self._parts.call_time + settles)
 
     async def _cleared_up(self, command: SendRequested, claim: Claim, office: Office, refusal: Ending | None) -> Ending:
         """Return how a command ends whose call may have had its effect."""
