@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.topics import COMMANDS, DELIVERY, INBOUND, Topic
+from schemas.topics import CONSENT as CONSENT_TOPIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +17,5 @@ class Listed:
 AUTO_REPLY = Listed("auto-reply", (INBOUND,))
 SEND = Listed("send", (COMMANDS,))
 CONFIRM = Listed("confirm", (DELIVERY, INBOUND))
-CONSUMERS = (AUTO_REPLY, SEND, CONFIRM)
+CONSENT = Listed("consent", (CONSENT_TOPIC, INBOUND))
+CONSUMERS = (AUTO_REPLY, SEND, CONFIRM, CONSENT)

@@ -55,6 +55,18 @@ class ConfirmOutcome(StrEnum):
     GIVEN_UP = "given_up"
 
 
+class ConsentOutcome(StrEnum):
+    """What became of a statement about consent.
+
+    COUNTS: it is what counts now. TOLD_AGAIN: another counts, or its record did not say it as the book does, so the
+    one that counts was published behind it. WRITTEN: a statement was made of what a person wrote.
+    """
+
+    COUNTS = "counts"
+    TOLD_AGAIN = "told_again"
+    WRITTEN = "written"
+
+
 @dataclass(frozen=True, slots=True)
 class LoopMetrics:
     """The figures of one consumer's loop."""
@@ -85,6 +97,7 @@ class ConsumerMetrics:
         self._confirmations = counter(
             "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
         )
+        self._consents = counter("consents", "Statements about consent by what became of them", "outcome")
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
         self._doubts = counter(
             "sends_in_doubt", "Calls that may have had their effect, by what was done about them", "account", "choice"
@@ -114,6 +127,10 @@ class ConsumerMetrics:
     def confirmations(self, account: str) -> Mapping[ConfirmOutcome, Counter]:
         """Return a counter for each outcome of an account's confirmations."""
         return {outcome: self._confirmations.labels(account, outcome) for outcome in ConfirmOutcome}
+
+    def consents(self) -> Mapping[ConsentOutcome, Counter]:
+        """Return a counter for each outcome of a statement about consent."""
+        return {outcome: self._consents.labels(outcome) for outcome in ConsentOutcome}
 
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from consumers.consent.settings import ConsentSettings
 from consumers.send.settings import SendSettings
 from schemas.settings import setting
 
@@ -49,3 +50,4 @@ class ConsumersSettings:
     auto_reply: AutoReplySettings = field(default_factory=AutoReplySettings)
     send: SendSettings = field(default_factory=SendSettings)
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)
+    consent: ConsentSettings = field(default_factory=ConsentSettings)

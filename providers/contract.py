@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from providers.roles import Confirmer, Corroborator, Poll, Setup, SetupRequest
 from schemas.errors import HooklineError
-from schemas.events import Event, ProviderError, SendRequested
+from schemas.events import Event, InboundMessage, ProviderError, SendRequested
 from schemas.vocabulary import Consent, DeliveryStatus, FailureClass, RequestStatus
 from schemas.webhook import HttpHeaders, Webhook
 
@@ -288,6 +288,10 @@ def _nothing(_account: Account) -> None:
     return None
 
 
+def _no_scope(_event: InboundMessage, _settings: Settings) -> str | None:
+    return None
+
+
 def _no_client(account: Account) -> ApiClient:
     raise AccountError(f"account {account.name!r}: no client")
 
@@ -316,6 +320,9 @@ class Provider:
     itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
     `message_polls` names the polls that bring what people wrote, under the provider's ids, beside pushes of the same.
 
+    `scope_of` returns the scope, as `ConsentChanged` words it, of the number of ours that a message came to: what a
+    consent has to hold for so that it counts for that number. None where the event does not tell. It never raises.
+
     `content` returns what of a webhook's body counts when it is compared with one that is stored: the body without
     what changes with each attempt, None where every byte counts. It never raises. Two bodies with the same content must
     normalize to the same events, `attempt` and `provider_data` aside: the second is answered and not stored.
@@ -339,4 +346,5 @@ class Provider:
     answered_words: frozenset[str] = frozenset()
     chooses_number: bool = False
     message_polls: frozenset[str] = frozenset()
+    scope_of: Callable[[InboundMessage, Settings], str | None] = _no_scope
     content: Callable[[bytes], bytes | None] = _every_byte

@@ -3,6 +3,7 @@
 consumers:
   auto-reply  answers inbound messages by the rules of the configuration; gives commands, sends nothing itself
   send        carries commands out through the provider's API
+  consent     keeps the book of who may be texted, from what providers, people and ourselves say
   confirm     marks delivery reports and messages at the provider as received, once they are stored
 """
 

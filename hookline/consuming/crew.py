@@ -12,19 +12,19 @@ from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from hookline.configuration.config import Config
-from hookline.consuming import confirming, replying, sending
+from hookline.consuming import confirming, consenting, replying, sending
 from hookline.consuming.parts import CrewParts, Made, Maker
 from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
 from hookline.process.roles import Role
 from schemas.times import Clock
-from schemas.urls import sqlite_path
 
 logger: Any = structlog.get_logger()
 
 _MAKERS: Mapping[Role, Maker] = {
     Role.AUTO_REPLY: replying.make,
     Role.CONFIRM: confirming.make,
+    Role.CONSENT: consenting.make,
     Role.SEND: sending.make,
 }
 
@@ -35,9 +35,9 @@ class Crew:
     def __init__(
         self, config: Config, roles: frozenset[Role], log: Log, metrics: ConsumerMetrics, clock: Clock
     ) -> None:
-        state = config.consumers.state
+        database = Database(config.consumers.state)
         self._parts = CrewParts(
-            config=config, log=log, metrics=metrics, clock=clock, database=Database(state), ledger=Ledger(state)
+            config=config, log=log, metrics=metrics, clock=clock, database=database, ledger=Ledger(database)
         )
         self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
         self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
@@ -54,7 +54,6 @@ class Crew:
     async def close(self) -> None:
         """Cancel what still runs, close the state and the connections."""
         await self.drain(0)
-        await self._parts.ledger.close()
         await self._parts.database.close()
         for made in self._made.values():
             await made.close()
@@ -64,4 +63,4 @@ class Crew:
         loop = ConsumeLoop(parts.log, made.consumer, parts.config.consumers, parts.metrics, parts.clock)
         if not made.needs_state:
             return loop
-        return WithState(loop, parts.ledger, sqlite_path(parts.config.consumers.state))
+        return WithState(loop, parts.database)

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -21,6 +20,11 @@ logger: Any = structlog.get_logger()
 class Opens(Protocol):
     """What has to be open first."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        ...
+
     async def open(self) -> None:
         """Open it; does nothing where it is open. Raises StateError."""
         ...
@@ -29,10 +33,9 @@ class Opens(Protocol):
 class WithState:
     """Runs the loop once the state is open. Until then the consumer is down, and says why."""
 
-    def __init__(self, loop: Loop, state: Opens, path: Path | None, tempo: Tempo | None = None) -> None:
+    def __init__(self, loop: Loop, state: Opens, tempo: Tempo | None = None) -> None:
         self._loop = loop
         self._state = state
-        self._path = path
         self._tempo = tempo or Tempo(first_pause=1.0)
         self._stopping = asyncio.Event()
         self._down = False
@@ -68,7 +71,7 @@ class WithState:
             "consumer_down",
             consumer=self.health().name,
             reason=REASON,
-            path=str(self._path),
+            state=self._state.place,
             error=trouble.what,
             advice=trouble.advice,
             next_try=round(seconds, 1),

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from consumers.catalogue import AUTO_REPLY as _AUTO_REPLY
 from consumers.catalogue import CONFIRM as _CONFIRM
+from consumers.catalogue import CONSENT as _CONSENT
 from consumers.catalogue import SEND as _SEND
 
 
@@ -14,3 +15,4 @@ class Role(StrEnum):
     AUTO_REPLY = _AUTO_REPLY.name
     SEND = _SEND.name
     CONFIRM = _CONFIRM.name
+    CONSENT = _CONSENT.name

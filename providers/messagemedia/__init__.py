@@ -5,7 +5,7 @@ from providers.messagemedia.access import base_url_of, client
 from providers.messagemedia.api.authorization import Authentication
 from providers.messagemedia.client import DEFAULT_BASE_URL
 from providers.messagemedia.confirming import confirmer
-from providers.messagemedia.consent import ANSWERED_WORDS, CONSENTS
+from providers.messagemedia.consent import ANSWERED_WORDS, CONSENTS, scope_of_message
 from providers.messagemedia.failures import FAILURES
 from providers.messagemedia.normalize import normalize
 from providers.messagemedia.policy import POLICY
@@ -92,6 +92,7 @@ PROVIDER = Provider(
     settings=(*_PROOFS, *_CALLS),
     verifier=verifier,
     normalize=normalize,
+    scope_of=scope_of_message,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS),
     sender=sender,
     client=client,

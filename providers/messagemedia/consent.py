@@ -5,7 +5,9 @@ Source: README of this folder, "Opt-out".
 
 from collections.abc import Mapping
 
+from providers.contract import Settings
 from providers.keywords import START_WORDS, STOP_WORDS
+from schemas.events import InboundMessage
 from schemas.vocabulary import Autoresponse, Consent
 
 LISTED = "blacklisted"
@@ -24,6 +26,9 @@ CONSENTS: Mapping[str, Consent] = {
 ANSWERED_WORDS = STOP_WORDS
 """Texts that no rule of ours may answer: the platform blocks the writer, and whoever wants out wants no answer."""
 
+SCOPE = "account"
+"""What an opt-out holds for: the platform keeps one blacklist an account."""
+
 LONGEST_KEYWORD = 64
 """Characters; a longer text is no keyword, though the platform may still take it for an opt-out."""
 
@@ -41,3 +46,9 @@ def keyword_of(text: str | None) -> str | None:
 def autoresponse_of(consent: Consent | None) -> Autoresponse | None:
     """Return STOP where a message opts its writer out: the platform acts on that. START and HELP are left to us."""
     return Autoresponse.STOP if consent is Consent.OPTED_OUT else None
+
+
+def scope_of_message(event: InboundMessage, settings: Settings) -> str | None:
+    """Return the scope of our number that a message came to: it is the same for all."""
+    del event, settings
+    return SCOPE

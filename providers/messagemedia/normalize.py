@@ -7,7 +7,15 @@ from typing import Any
 
 from providers.contract import NO_SETTINGS, Settings
 from providers.fields import number, text
-from providers.messagemedia.consent import CONSENTS, LISTED, LONGEST_KEYWORD, NOT_LISTED, autoresponse_of, keyword_of
+from providers.messagemedia.consent import (
+    CONSENTS,
+    LISTED,
+    LONGEST_KEYWORD,
+    NOT_LISTED,
+    SCOPE,
+    autoresponse_of,
+    keyword_of,
+)
 from providers.messagemedia.events.bodies import Unreadable
 from providers.messagemedia.events.content import carried, media_of
 from providers.messagemedia.events.identity import (
@@ -35,8 +43,6 @@ from schemas.vocabulary import Channel, Consent, ConsentSource, DeliveryStatus, 
 from schemas.webhook import Webhook
 
 Events = tuple[Event, ...]
-SCOPE = "account"
-"""What an opt-out holds for: the platform keeps one blacklist an account."""
 
 UNITS = "billing_units"
 """The currency of a report's cost: MessageMedia tells units and no money."""

@@ -6,7 +6,9 @@ Sources: README, sections 12.6 and 12.10 to 12.14.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.contract import Settings
 from providers.keywords import CARRIER_STOP_WORDS, START_WORDS, STOP_WORDS
+from schemas.events import InboundMessage
 from schemas.vocabulary import Autoresponse, Consent, ConsentSource
 
 KEYWORDS: Mapping[str, Consent] = {
@@ -77,3 +79,9 @@ def autoresponse_of(statement: Statement | None, manager: object) -> Autorespons
 def scope_of(sender_id: str | None) -> str:
     """Return what a consent holds for: it is kept for each sender id; without one it holds for the account."""
     return f"sender:{sender_id}" if sender_id else "account"
+
+
+def scope_of_message(event: InboundMessage, settings: Settings) -> str | None:
+    """Return the scope of our number that a message came to, None where the event names no sender id."""
+    del settings  # The event says it, or nobody does.
+    return scope_of(event.sender_id) if event.sender_id else None

@@ -4,6 +4,7 @@ from providers.contract import Provider, Setting, Words
 from providers.polling import poll_settings
 from providers.telnyx.access import DEFAULT_BASE_URL, base_url_of
 from providers.telnyx.client import client
+from providers.telnyx.consent import scope_of_message
 from providers.telnyx.failures import FAILURES
 from providers.telnyx.normalize import normalize
 from providers.telnyx.numbers import BULK_UPDATES
@@ -53,6 +54,7 @@ PROVIDER = Provider(
     verifier=verifier,
     normalize=normalize,
     content=content,
+    scope_of=scope_of_message,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS),
     sender=sender,
     client=client,

@@ -10,20 +10,34 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from providers.fields import Json, address, text
+from providers.contract import Settings
+from providers.fields import EMPTY, Json, address, mapping, text
 from providers.telnyx.optout import CONSENTS, Statement
-from schemas.events import ConsentChanged
+from schemas.events import ConsentChanged, InboundMessage
 from schemas.ids import digest_id, event_id
 from schemas.times import format_time, parse_time
 from schemas.vocabulary import Consent, ConsentSource, EventType
 
 _HIDDEN = "*"
+_EVERYWHERE = "account"
 
 
 def scope_of(source: Json) -> str:
     """Return what a consent holds for: Telnyx blocks for a whole messaging profile."""
     profile = text(source, "messaging_profile_id")
-    return f"profile:{profile}" if profile else "account"
+    return f"profile:{profile}" if profile else _EVERYWHERE
+
+
+def scope_of_message(event: InboundMessage, settings: Settings) -> str | None:
+    """Return the scope of our number that a message came to: the profile that the webhook names. Never raises."""
+    del settings  # One Telnyx account may have many profiles: a setting would be a guess.
+    try:
+        root = event.provider_data.value() if event.provider_data is not None else None
+    except ValueError:
+        return None
+    data = mapping(root, "data") or root if isinstance(root, dict) else EMPTY
+    scope = scope_of(mapping(data, "payload"))
+    return scope if scope != _EVERYWHERE else None
 
 
 def said(

@@ -23,6 +23,7 @@ from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
 from consumers.send.settings import SendSettings
 from consumers.settings import AutoReplySettings, ConsumersSettings, Rule
+from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from providers.contract import Sender
 from providers.rest.transport import Transport
@@ -144,13 +145,14 @@ class Life:
     def __init__(self, world: World) -> None:
         self._world = world
         self._log = opened_log(world.folder)
-        self._ledger = Ledger(f"sqlite:///{world.folder / 'state.db'}")
+        self._database = Database(f"sqlite:///{world.folder / 'state.db'}")
+        self._ledger = Ledger(self._database)
         self._metrics = ConsumerMetrics(CollectorRegistry())
 
     async def run(self, fuse: Fuse) -> None:
         """Consume until everything is committed."""
         await self._log.start()
-        await self._ledger.open()
+        await self._database.open()
         loops = [ConsumeLoop(self._log, each, ConsumersSettings(), self._metrics, self._clock) for each in self._all()]
         fuse.armed = True
         tasks = [asyncio.create_task(loop.run()) for loop in loops]
@@ -162,7 +164,7 @@ class Life:
 
     async def close(self) -> None:
         """Close what has threads, as the end of a process does; nothing is given up or given back."""
-        await self._ledger.close()
+        await self._database.close()
         await self._log._writer.stop()
         await self._log._reader.stop()
 

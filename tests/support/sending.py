@@ -10,7 +10,7 @@ from consumers.consent.permission import Consents, Permission
 from consumers.consumer import Consumer, TryLater
 from consumers.send.consumer import send
 from consumers.send.settings import SendSettings
-from consumers.state.database import StateError
+from consumers.state.database import Database, StateError
 from consumers.state.ledger import Ledger
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, read_event
@@ -83,7 +83,8 @@ class Office:
         self.bench = Bench()
         self.url = url
         self.phone = Phone()
-        self.ledger = Ledger(url)
+        self.database = Database(url)
+        self.ledger = Ledger(self.database)
         self.sender = FakeSender(self.phone)
         self.settings = SendSettings(attempts=3, timeout=5.0)
         self.consents: Consents | None = None
@@ -122,8 +123,8 @@ class Office:
 async def opened_office(folder: Path) -> AsyncIterator[Office]:
     """Give an office with an open ledger."""
     made = Office(f"sqlite:///{folder / 'state.db'}")
-    await made.ledger.open()
+    await made.database.open()
     try:
         yield made
     finally:
-        await made.ledger.close()
+        await made.database.close()

@@ -1,6 +1,7 @@
 """From what a provider says to events: everything is an event that can be stored, and it is always the same one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from providers.contract import NO_SETTINGS
 from schemas.codec import decode_event, encode_event
 from schemas.envelope import event_to_record, read_event
-from schemas.events import Event
+from schemas.events import ConsentChanged, Event, InboundMessage
 from schemas.json_schema import schema_of
+from schemas.json_text import JsonText
 from schemas.records import StoredRecord
 from tests.support.conformance.base import OfProvider
 from tests.support.conformance.story import told_by
@@ -39,6 +42,25 @@ class ReadingOfBodies(OfProvider):
         skip_without(example)
         assert example is not None
         assert_sound(self.case, self.case.shown(example))
+
+    def test_our_number_is_in_the_scope_of_the_consent_that_came_to_it(self) -> None:
+        """Where the provider tells the scope of a number, an opt-out written to it blocks it; else every one does."""
+        told = self.case.events(self.case.story.stop)
+        messages = [event for event in told if isinstance(event, InboundMessage)]
+        scopes = {event.scope for event in told if isinstance(event, ConsentChanged)}
+        assert messages
+        assert scopes
+        assert {self.case.provider.scope_of(event, NO_SETTINGS) for event in messages} <= {*scopes, None}
+
+    def test_the_scope_of_our_number_is_read_of_anything(self, sample: Sample) -> None:
+        """Never an exception, never an empty scope, also of a message whose provider's object is not what it was."""
+        for event in self.case.events(sample):
+            if isinstance(event, InboundMessage):
+                changed = (
+                    replace(event, provider_data=JsonText(raw)) for raw in (b"[]", b"{", b'{"data":{"payload":1}}')
+                )
+                for each in (event, replace(event, provider_data=None), *changed):
+                    assert self.case.provider.scope_of(each, NO_SETTINGS) != ""
 
     def test_there_are_fixtures(self) -> None:
         """Without any, half of this suite would hold by saying nothing."""

@@ -1,12 +1,15 @@
-"""What the tests of the consume loop begin with."""
+"""What the tests of the consumers begin with: a loop's bench, and a state on either database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from consumers.state.database import Database
 from tests.support.consumers import Bench
 from tests.support.consumers_seen import Seen
+from tests.support.postgresql import postgresql_url
 from tests.support.sending import Office, opened_office
 
 
@@ -30,3 +33,23 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     """Give an office with an open ledger."""
     async with opened_office(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """Give the URL of a new, empty state, once on each database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'deep' / 'state.db'}"
+        return
+    given = postgresql_url()
+    yield await asyncio.to_thread(given.__enter__)
+    await asyncio.to_thread(given.__exit__, None, None, None)
+
+
+@pytest.fixture
+async def database(state_url: str) -> AsyncIterator[Database]:
+    """Give an open state, once on each database."""
+    made = Database(state_url)
+    await made.open()
+    yield made
+    await made.close()

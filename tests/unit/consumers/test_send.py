@@ -252,7 +252,7 @@ async def test_a_command_that_cannot_be_a_request_fails(office: Office, monkeypa
 
 async def test_a_ledger_that_fails_means_later_and_no_call(office: Office) -> None:
     """Without a claim nothing goes out, and the command is not a dead letter."""
-    await office.ledger.close()
+    await office.database.close()
     with pytest.raises(TryLater):
         await office.consumer().handle(delivered(command()))
     assert office.phone.calls == []

@@ -24,6 +24,7 @@ from consumers.confirm.consumer import confirm
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
+from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from hookline.configuration.addresses import Address, AddressError, parse_address
 from hookline.configuration.config import load_config
@@ -131,7 +132,7 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     log = EmbeddedLog(config.broker, ingesting=False, clock=time.time)
     metrics = ConsumerMetrics(CollectorRegistry())
     replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
-    sending = send(config.consumers.send, log, {}, Ledger(config.consumers.state), metrics, time.time)
+    sending = send(config.consumers.send, log, {}, Ledger(Database(config.consumers.state)), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
     assert [(item.name, item.topics) for item in CONSUMERS] == [
         (consumer.name, consumer.topics) for consumer in (replying, sending, confirming)

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from broker.embedded.schema import Store
-from consumers.state.ledger_table import LedgerTable
+from consumers.state.database import Database
 from hookline.configuration.config import Config, load_config
 from hookline.doctor.log import check_ledger, check_log
 from hookline.doctor.report import Check, Grade
@@ -46,9 +46,13 @@ def locked(path: Path) -> Generator[None]:
 
 def make_ledger(path: Path) -> None:
     """Make an empty ledger."""
-    table = LedgerTable(path)
-    table.open()
-    table.close()
+
+    async def make() -> None:
+        database = Database(f"sqlite:///{path}")
+        await database.open()
+        await database.close()
+
+    asyncio.run(make())
 
 
 async def state_of_send(application: Application, reason: str | None, *, running: bool) -> dict[str, Any]:
@@ -81,7 +85,7 @@ async def test_a_damaged_ledger_leaves_the_receiver_ready(desk: Desk) -> None:
     assert page["status"] == "degraded"
     assert (status, orjson.loads(ready)["ready"]) == (200, True)
     (down, *_) = [line for line in lines if line["event"] == "consumer_down"]
-    assert (down["log_level"], down["path"]) == ("error", str(ledger))
+    assert (down["log_level"], down["state"]) == ("error", str(ledger))
     assert "damaged" in down["error"]
     assert "move it away" in down["advice"]
 
