@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from random import SystemRandom
 from typing import Any, TypeVar
 
@@ -88,12 +89,14 @@ class Database:
                 raise
 
     async def close(self) -> None:
-        """Close the database; work that hangs is left behind."""
+        """Close the database once the work in hand is over; what hangs is left behind after CLOSE_WAIT seconds."""
         executor, engine, self._engine = self._executor, self._engine, None
         if executor is None:
             return
         try:
             if engine is not None:
+                # A connection that is in use outlives its pool.
+                await asyncio.to_thread(wait_for, tuple(self._waiting), CLOSE_WAIT)
                 await self._call(engine.dispose, wait=CLOSE_WAIT)
         except StateError as error:
             _log.warning("state_not_closed", reason=str(error))
@@ -148,6 +151,13 @@ class Database:
         except sqlite3.Error as error:
             raise StateError(f"cannot open the state: {self.place}: {words(error)}") from error
 
+    def _submit(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> "Future[T]":
+        future = executor.submit(work)
+        # What nobody waits for any more keeps its place until it is over: the bound is on the threads' work.
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+        return future
+
     async def _call(
         self, work: Callable[[], T], undo: Callable[[T], None] | None = None, wait: float | None = None
     ) -> T:
@@ -156,10 +166,7 @@ class Database:
             raise StateError("the state is not open")
         if len(self._waiting) >= WAITING_MOST:
             raise StateError("too many calls wait for the state")
-        future = executor.submit(work)
-        # What nobody waits for any more keeps its place until it is over: the bound is on the threads' work.
-        self._waiting.add(future)
-        future.add_done_callback(self._waiting.discard)
+        future = self._submit(executor, work)
         try:
             async with asyncio.timeout(CALL_WAIT if wait is None else wait):
                 return await asyncio.wrap_future(future)
@@ -167,7 +174,7 @@ class Database:
             if not future.cancel() and undo is not None:
                 # A state that was closed meanwhile cannot; then what was noted stays, as after a crash.
                 with contextlib.suppress(RuntimeError):
-                    executor.submit(lambda: undo(future.result()))
+                    self._submit(executor, lambda: undo(future.result()))
             if isinstance(error, TimeoutError):
                 raise StateError("the state took too long") from error
             raise

@@ -40,7 +40,7 @@ def migrate(connection: Connection) -> None:
     if found == HEAD:
         return
     if found is None:
-        _refuse_strangers(connection)
+        refuse_strangers(connection)
     _take_steps(connection)
 
 
@@ -64,7 +64,8 @@ def sqlite_mark(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
 
 
-def _refuse_strangers(connection: Connection) -> None:
+def refuse_strangers(connection: Connection) -> None:
+    """Raise StateError where a database without a version of ours has tables of another program."""
     tables = set(inspect(connection).get_table_names())
     if sqlite_mark(connection) in _LEDGERS:
         tables.discard("commands")
