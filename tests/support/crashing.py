@@ -19,7 +19,7 @@ from typing import Any
 NOT_COUNTED = frozenset({"keep_going", "_driven"})
 """Coroutines that watch the time, or the life itself: to be cut there is to be cut between two steps of another."""
 
-MOST_TIMES = 4
+MOST_TIMES = 3
 """Times that the same await is a point of its own; more are rounds of a loop that waits."""
 
 

@@ -108,6 +108,7 @@ class World:
         """Connect the line."""
         self.cloud = self.kind.cloud()
         self.line = Line(self.cloud, lambda: self.now)
+        self.metrics = ConsumerMetrics(CollectorRegistry())
 
     def live(self, at: Point | None = None) -> tuple[bool, Sequence[Point]]:
         """Live one life; tell whether it came to its end, and what points it passed. The next one is a while later."""
@@ -145,15 +146,16 @@ class Life:
     def __init__(self, world: World) -> None:
         self._world = world
         self._log = opened_log(world.folder)
-        self._database = Database(f"sqlite:///{world.folder / 'state.db'}")
+        self._database = state_of(world.folder)
         self._ledger = Ledger(self._database)
-        self._metrics = ConsumerMetrics(CollectorRegistry())
 
     async def run(self, fuse: Fuse) -> None:
         """Consume until everything is committed."""
         await self._log.start()
         await self._database.open()
-        loops = [ConsumeLoop(self._log, each, ConsumersSettings(), self._metrics, self._clock) for each in self._all()]
+        loops = [
+            ConsumeLoop(self._log, each, ConsumersSettings(), self._world.metrics, self._clock) for each in self._all()
+        ]
         fuse.armed = True
         tasks = [asyncio.create_task(loop.run()) for loop in loops]
         await until(self._is_done)
@@ -175,13 +177,13 @@ class Life:
         world = self._world
         sender = world.kind.sender(account_of(world.cloud))
         return [
-            auto_reply(RULES, self._log, self._metrics, self._clock),
+            auto_reply(RULES, self._log, self._world.metrics, self._clock),
             send(
                 world.settings,
                 self._log,
                 {"main": sender},
                 self._ledger,
-                self._metrics,
+                self._world.metrics,
                 self._clock,
                 consents=FakeConsents(),
             ),
@@ -208,8 +210,13 @@ def opened_log(folder: Path) -> EmbeddedLog:
     return EmbeddedLog(BrokerSettings(url=f"sqlite:///{folder / 'log.db'}"), ingesting=False, clock=lambda: 0.0)
 
 
+def state_of(folder: Path) -> Database:
+    """Return the state of a folder, not open yet."""
+    return Database(f"sqlite:///{folder / 'state.db'}")
+
+
 def prepared(folder: Path, kind: Kind) -> Path:
-    """Return a folder whose log has all topics, and one message to answer."""
+    """Return a folder with a log that has all topics and one message to answer, and with an empty state."""
 
     async def fill() -> None:
         log = opened_log(folder)
@@ -219,6 +226,9 @@ def prepared(folder: Path, kind: Kind) -> Path:
             await log.append([event_to_record(kind.inbound())], 10.0)
         finally:
             await log.stop()
+        state = state_of(folder)
+        await state.open()
+        await state.close()
 
     folder.mkdir()
     asyncio.run(fill())

@@ -51,7 +51,9 @@ class Commits(list[dict[Partition, int]]):
         for partition, offset in offsets.items():
             records = self._run.bench.log.records.get(partition, [])
             # What fails again where order is given up stands at the end of the retry topic once more.
-            waiting = self._run.on(RETRY) if partition.topic == INBOUND.name else {_id(each) for each in records[offset:]}
+            waiting = (
+                self._run.on(RETRY) if partition.topic == INBOUND.name else {_id(each) for each in records[offset:]}
+            )
             kept = self._run.settled | waiting
             self._run.wrong += [f"committed ahead: {_id(each)}" for each in records[:offset] if _id(each) not in kept]
         super().append(offsets)

@@ -163,9 +163,12 @@ async def test_lag_and_age_are_shown_for_each_partition(seen: Seen) -> None:
     await until(lambda: bench.count("lag", **place, partition="0") == 5)
     assert bench.count("oldest_seconds", **place) == 9
     assert loop.health().lag == 5
-    assert bench.registry.get_sample_value(
-        "hookline_consumer_lag", {"consumer": "group", "topic": RETRY, "partition": "0"}
-    ) == 0
+    assert (
+        bench.registry.get_sample_value(
+            "hookline_consumer_lag", {"consumer": "group", "topic": RETRY, "partition": "0"}
+        )
+        == 0
+    )
     seen.held["event-0"].set()
     await until(lambda: bench.count("lag", **place, partition="0") == 0)
     await bench.stop()
