@@ -63,12 +63,12 @@ class Run:
     """One story on a bench."""
 
     def __init__(self, story: Story, order: str) -> None:
-        tempo = replace(QUICK, idle_poll=0.01, first_pause=0.001, longest_pause=0.002)
-        self.bench = Bench(2, tempo, retry=RetrySettings(delays=(0.001, 0.002), order=order))
+        tempo = replace(QUICK, idle_poll=0.01, first_pause=0.001, longest_pause=0.002, records_per_slot=1)
+        self.bench = Bench(2, tempo, concurrency=2, retry=RetrySettings(delays=(0.001, 0.002), order=order))
         self.bench.log.commits = Commits(self)
         self.seen = Seen()
         self.wrong: list[str] = []
-        self.calls = 0
+        self.calls = self._enough = 0
         self._checks_order = order == "kept"
         self._story = story
         for n, often in story.failures.items():
@@ -97,8 +97,8 @@ class Run:
         self.bench.fill(*(inbound(n, key=KEYS[key]) for n, key in enumerate(self._story.keys)))
         for calls in self._story.kills:
             self.bench.start(self.handle)
-            begun = self.calls
-            await until(lambda enough=begun + calls: self.calls >= enough or self._is_over)
+            self._enough = self.calls + calls
+            await until(lambda: self.calls >= self._enough or self._is_over)
             await self.bench.kill()
         self.bench.start(self.handle)
         await until(lambda: self._is_over)
