@@ -167,6 +167,8 @@ class ConsumeLoop:
 
     def _ended(self, reason: Rebuild, error: Exception | None = None) -> str:
         kind = type(error).__name__ if error else None
+        # The log's own words name topics and groups, and what to do where one is missing.
+        self._detail = str(error) if isinstance(error, LogError) else None
         where = str(error) if isinstance(error, StalledError) else None
         self._parts.metrics.rebuilds[reason].inc()
         _log.warning("consumer_interrupted", consumer=self._consumer.name, reason=reason, error=kind, partition=where)

@@ -28,9 +28,10 @@ class Watch:
         self.lags: Mapping[Partition, int] = {}
 
     @property
-    def lag(self) -> int:
-        """How many records of the consumer's topics were not done at the last look."""
-        return sum(lag for at, lag in tuple(self.lags.items()) if not self._parts.routes.is_retry(at.topic))
+    def lag(self) -> int | None:
+        """How many records of the consumer's topics were not done at the last look; None before there was one."""
+        lags = tuple(self.lags.items())
+        return sum(lag for at, lag in lags if not self._parts.routes.is_retry(at.topic)) if lags else None
 
     async def run(self) -> None:
         """Look until cancelled. Raises StalledError."""
@@ -42,7 +43,8 @@ class Watch:
                 except (LogError, TimeoutError):
                     # That the log is away is for the pump to say; a suspicion needs a log that answers.
                     self._suspect_since = None
-                await asyncio.sleep(self._tempo.look_every)
+                # Without a partition there was nothing to see: soon there may be one.
+                await asyncio.sleep(self._tempo.look_every if self._session.assignment else self._tempo.idle_poll)
         finally:
             self._parts.metrics.behind.show({}, {})
 

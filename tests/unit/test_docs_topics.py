@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from consumers.loop.origin import OURS
+from hookline.topics import group_topics
 from schemas.codec import members_of
 from schemas.envelope import event_to_record
 from schemas.events import EVENT_CLASSES, Cost, Event, Media, ProviderError, ProviderNotified
 from schemas.times import from_millis
-from schemas.topics import CATALOGUE, PARTITIONS, Topic
+from schemas.topics import CATALOGUE, INBOUND, PARTITIONS, Topic
 from schemas.vocabulary import Autoresponse, DeliveryStatus, EventType, FailureClass, SendOutcome
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topics.md").read_text(encoding="utf-8")
@@ -24,6 +26,14 @@ def test_every_topic_is_documented(topic: Topic) -> None:
     assert kept in row
     assert ("compacted" in row) == topic.compacted
     assert topic.partitions == PARTITIONS
+
+
+@pytest.mark.parametrize("topic", group_topics("group", [INBOUND]), ids=lambda topic: topic.name)
+def test_every_topic_of_a_group_is_documented(topic: Topic) -> None:
+    """Its name as a pattern, and its time."""
+    pattern = topic.name.replace(INBOUND.name, "<topic>").replace("group", "<group>")
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{pattern}`")]
+    assert f"{(topic.retention_ms or 0) // 86_400_000} days" in row
 
 
 def test_the_partition_count_is_told() -> None:
@@ -53,3 +63,8 @@ def test_every_header_is_documented() -> None:
     event = ProviderNotified(id="i", provider="p", account="a", tenant="t", received_at=from_millis(0), notice="n")
     names = {name for name, _ in event_to_record(event, webhook_id="w", traceparent="t").headers}
     assert names - WORDS == set()
+
+
+def test_every_header_of_retries_and_dead_letters_is_documented() -> None:
+    """What a group adds to a record stands on the page too."""
+    assert OURS - WORDS == set()

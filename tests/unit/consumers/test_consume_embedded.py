@@ -14,6 +14,7 @@ from broker.log import Log, TopicSpec
 from consumers.auto_reply.consumer import auto_reply
 from consumers.consumer import Consumer
 from consumers.loop import ConsumeLoop
+from consumers.loop.settings import RetrySettings
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
 from consumers.send.settings import SendSettings
@@ -39,9 +40,9 @@ class Crew:
         self.metrics = ConsumerMetrics(CollectorRegistry())
         self.tasks: dict[ConsumeLoop, asyncio.Task[None]] = {}
 
-    def run(self, log: Log, consumer: Consumer) -> ConsumeLoop:
+    def run(self, log: Log, consumer: Consumer, settings: ConsumersSettings | None = None) -> ConsumeLoop:
         """Run a consumer."""
-        loop = ConsumeLoop(log, consumer, ConsumersSettings(), self.metrics, time.time)
+        loop = ConsumeLoop(log, consumer, settings or ConsumersSettings(), self.metrics, time.time)
         self.tasks[loop] = asyncio.create_task(loop.run())
         return loop
 
@@ -172,3 +173,30 @@ async def test_what_a_killed_member_had_in_hand_comes_again(crew: Crew) -> None:
 
     await until(all_committed)
     assert len(second.records) == 8
+
+
+async def test_the_order_of_a_key_holds_through_a_retry_and_another_owner(crew: Crew) -> None:
+    """What waits in the retry topic when its owner leaves is known to the next one, and ends first."""
+    first_log, second_log = await crew.factory.open(), await crew.factory.open()
+    settings = ConsumersSettings(attempts=1, retry=RetrySettings(delays=(3.0, 0.1)))
+    done: list[tuple[str, int]] = []
+
+    async def handle(event: Delivered) -> None:
+        if event.envelope.id == "event-0" and (event.record.topic == INBOUND.name or not done):
+            done.append(("failed", 0))
+            raise ValueError("not yet")
+        done.append(("done", int(event.envelope.id.removeprefix("event-"))))
+
+    await write(first_log, 5, people=False)
+    loop = crew.run(first_log, _watcher(handle), settings)
+
+    async def all_committed() -> bool:
+        return await committed(first_log, "watch") == 5
+
+    await until(all_committed)
+    await crew.stop(loop)
+    assert done == [("failed", 0)]
+    crew.run(second_log, _watcher(handle), settings)
+    await write(second_log, 1, people=False)
+    await until(lambda: len(done) == 7)
+    assert done[1:6] == [("done", n) for n in range(5)]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from broker.log import Bounds, Partition
 from schemas.envelope import event_to_record
 from tests.support.consumed_log import MemoryLog
 from tests.support.consumers import NOW, QUICK, Bench, inbound, until
@@ -58,6 +59,7 @@ async def test_a_log_that_goes_and_comes_back_loses_nothing(bench: Bench, seen: 
     bench.fill(inbound(1))
     await until(lambda: loop.health().reason == "log_unavailable")
     assert not loop.health().running
+    assert loop.health().detail == "away"
     bench.log.away = False
     await until(lambda: bench.log.done("group") == 2)
     assert loop.health().running
@@ -139,6 +141,34 @@ async def test_a_partition_that_comes_back_is_read_from_what_was_committed(bench
     bench.log.members[0].give(frozenset({ONLY}))
     await until(lambda: bench.log.done("group") == 2)
     assert seen.ids == ["event-0", "event-1"]
+
+
+async def test_a_partition_that_goes_while_we_learn_what_waits_is_left_alone(
+    bench: Bench, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was polled before another owner handled it is not handled again: it is read from that one's commit."""
+    asked, go = asyncio.Event(), asyncio.Event()
+    bounds = bench.log.bounds
+
+    async def slow(partition: Partition) -> Bounds:
+        if not go.is_set():
+            asked.set()
+            await go.wait()
+        return await bounds(partition)
+
+    monkeypatch.setattr(bench.log, "bounds", slow)
+    bench.fill(inbound(0))
+    bench.start(seen)
+    await asked.wait()
+    both = frozenset({ONLY, ONLY_RETRY})
+    await until(lambda: bench.log.members[0].polls > 0)
+    await bench.log.members[0].revoke(both)
+    bench.log.offsets["group", ONLY] = 1
+    bench.log.members[0].give(both)
+    go.set()
+    bench.fill(inbound(1))
+    await until(lambda: bench.log.done("group") == 2)
+    assert seen.ids == ["event-1"]
 
 
 async def test_records_of_a_poll_that_a_revocation_overtook_are_not_skipped(bench: Bench, seen: Seen) -> None:
