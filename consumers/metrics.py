@@ -61,6 +61,19 @@ class CallOutcome(StrEnum):
     POSTPONED = "postponed"
 
 
+class DoubtOutcome(StrEnum):
+    """What was done about a call that may have had its effect.
+
+    REPEATED: the provider knows the id again. FOUND, NOT_FOUND: it was asked. SKIPPED, RESENT: the setting decided.
+    """
+
+    REPEATED = "repeated"
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    SKIPPED = "skipped"
+    RESENT = "resent"
+
+
 class ConfirmOutcome(StrEnum):
     """What became of a confirmation; a postponed one is a whole batch that is tried again.
 
@@ -187,6 +200,16 @@ class ConsumerMetrics:
         self._tracked = counter("tracked", "News of messages by what they did to the state", "outcome")
         self._mirrored = counter("mirrored", "Raw webhooks for old handlers by what came of them", "target", "outcome")
         self._sends = counter("sends", "Commands to send by what came of them", "outcome")
+        self._doubts = counter(
+            "sends_in_doubt", "Calls that may have had their effect, by what was done about them", "account", "choice"
+        )
+        self._waits = counter("send_waits", "Times that a command was told to wait, by why", "account", "reason")
+        self._paused = Gauge(
+            "hookline_consumer_send_paused_until_seconds",
+            "Until when the provider last asked an account to wait, in Unix seconds",
+            ("account",),
+            registry=registry,
+        )
 
     def loop(self, consumer: str) -> LoopMetrics:
         """Return the figures of one consumer's loop."""
@@ -225,3 +248,15 @@ class ConsumerMetrics:
     def tracked(self) -> Mapping[TrackOutcome, Counter]:
         """Return a counter for each thing that news do to a state."""
         return {outcome: self._tracked.labels(outcome) for outcome in TrackOutcome}
+
+    def doubts(self, account: str) -> Mapping[DoubtOutcome, Counter]:
+        """Return a counter for each thing that is done about a call in doubt."""
+        return {outcome: self._doubts.labels(account, outcome) for outcome in DoubtOutcome}
+
+    def send_waits(self, account: str, reason: str) -> Counter:
+        """Return the counter of one reason to wait; reasons are words of a fixed list."""
+        return self._waits.labels(account, reason)
+
+    def send_paused(self, account: str) -> Gauge:
+        """Return the gauge of until when an account is to wait."""
+        return self._paused.labels(account)

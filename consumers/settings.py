@@ -6,18 +6,9 @@ from consumers.auto_reply.settings import AutoReplySettings
 from consumers.consent.settings import ConsentSettings
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.mirror.settings import MirrorSettings
+from consumers.send.settings import SendSettings
 from consumers.track.settings import TrackSettings
 from schemas.settings import setting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendSettings:
-    """`[consumers.send]`: carrying out of commands."""
-
-    attempts: int = setting(
-        5, "calls that one command may cost; one with an expiry is asked again until then if the provider says to wait"
-    )
-    timeout: float = setting(20.0, "seconds that one call may take")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

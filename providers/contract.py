@@ -7,7 +7,7 @@ log, or a clock that was not handed to it.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from providers.roles import Confirmer, Corroborator, Lookup, Poll, Setup, SetupRequest
 from schemas.errors import HooklineError
@@ -188,6 +188,27 @@ class Sender(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A sender that can find out what came of a call whose answer was lost; beside `Sender`, where a provider can.
+
+    It is for providers that send twice what is sent twice, and keep the command's id with what they were sent.
+    """
+
+    @property
+    def settles(self) -> float:
+        """Seconds after the end of a call before which not to be found says nothing."""
+        ...
+
+    async def look_up(self, command_id: str, body: bytes) -> SendReceipt | None:
+        """Return what the provider has under the command's id, None where it has nothing. Sends nothing.
+
+        `body` is what was sent. ACCEPTED with a message id: it is there. RETRY: the provider could not be asked now.
+        Never raises for what the provider or the network does.
+        """
         ...
 
 

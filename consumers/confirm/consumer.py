@@ -2,8 +2,9 @@
 
 It reads events from the log, so nothing is confirmed that is not stored, and it does so for pushes and polls alike.
 Events wait for each other: a call goes out when a batch is full or its first event has waited `max_age`. The event
-that opened a batch makes its call; the others wait for it. A record is done when its batch is confirmed, so a crash
-confirms again, which does no harm.
+that opened a batch makes its call; the others wait for it. While calls are under way the next batch fills, so that a
+backlog goes in full batches, one call after the other; what is beyond that batch comes again in its turn. A record is
+done when its batch is confirmed, so a crash confirms again, which does no harm.
 
 What the provider will not take is found by halving the batch; the one that is left is counted, logged and given up:
 to ask again would stop everything behind it.
@@ -55,7 +56,10 @@ CALL_WAIT = 90.0
 REMEMBERED = 10_000
 """Confirmations of one kind and account that are not made again, as when a push and a poll bring the same event."""
 
-_TURN = 0.2
+CALLS_AT_ONCE = 2
+"""Calls of one account and kind under way at once; one more batch may fill meanwhile, and no other holds places."""
+
+_TURN, _LONGEST_TURN = 0.2, 10.0
 _OF_THE_ITEM = frozenset({400, 422})
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
@@ -65,9 +69,9 @@ _log = structlog.get_logger(__name__)
 def confirm(settings: ConfirmSettings, confirmers: Mapping[str, Confirmer], metrics: ConsumerMetrics) -> Consumer:
     """Return the consumer that confirms; `confirmers` is by account, an account without one wants nothing confirmed."""
     handler = _Confirm(settings, confirmers, metrics)
-    # A batch that is to fill needs as many events in hand, of several accounts and kinds at once.
+    # Each account fills its batches of two kinds without a place of another.
     largest = max((each.batch_size for each in confirmers.values()), default=1)
-    concurrency = min(4 * largest * max(1, len(confirmers)), 2048)
+    concurrency = min(2 * (CALLS_AT_ONCE + 1) * largest * max(1, len(confirmers)), 2048)
     return Consumer(CONFIRM.name, CONFIRM.topics, handler.handle, has_effects=True, concurrency=concurrency)
 
 
@@ -87,6 +91,28 @@ class Batch:
             self.full.set()
 
 
+class Turns:
+    """When those come again who find no room: in their order, as fast as calls take them. `taken` is how many at once.
+
+    Whoever came again at once would find no room again, thousands of times a second in a backlog.
+    """
+
+    def __init__(self, taken: int) -> None:
+        self._taken = taken
+        self._behind = 0
+        self._seconds = _TURN
+
+    def next(self) -> float:
+        """Return the seconds to wait."""
+        self._behind += 1
+        return min(_LONGEST_TURN, max(_TURN, self._seconds * self._behind / self._taken))
+
+    def called(self, items: int, seconds: float) -> None:
+        """Note that a call has taken so many, and how long it took."""
+        self._behind = max(0, self._behind - items)
+        self._seconds = seconds
+
+
 class Batcher:
     """Gathers the confirmations of one account and kind."""
 
@@ -96,7 +122,8 @@ class Batcher:
         self._max_age = min(max_age, LONGEST_AGE)
         self._counters = metrics.confirmations(account)
         self._open: Batch | None = None
-        self._calling = 0
+        self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._turns = Turns(confirmer.batch_size * CALLS_AT_ONCE)
         self._seen: OrderedDict[str, None] = OrderedDict()
         # The items that wait for a provider in trouble, and since when it is.
         self._waiting: set[str] = set()
@@ -114,9 +141,9 @@ class Batcher:
             self._wait(item, pause)
             return
         batch = self._open
-        if (batch is None and self._calling) or (batch is not None and batch.full.is_set()):
-            # One call at a time: a slow provider must not hold the places of all accounts.
-            raise TryLater(_TURN, "call_under_way")
+        if batch is not None and batch.full.is_set():
+            # So many calls at a time: a slow provider must not hold the places of all accounts.
+            raise TryLater(self._turns.next(), "call_under_way")
         if batch is not None:
             batch.add(item)
             await asyncio.shield(batch.done)
@@ -129,13 +156,14 @@ class Batcher:
         """Wait until the batch is full or old enough, make its call, and tell the others how it went."""
         try:
             await self._gather(batch)
-            await self._call(tuple(batch.items))
+            await self._call(batch)
         except (ApiError, TimeoutError) as error:
             later = self._later(error)
             self._waiting |= {item.id for item in batch.items}
             self._end(batch, later)
             raise later from error
         except BaseException:
+            self._close(batch)
             # This one was cancelled, or broke: the others try again, under another leader.
             self._end(batch, TryLater(0.0, "confirmation_interrupted"))
             raise
@@ -144,13 +172,20 @@ class Batcher:
         self._trouble_since = None
         self._end(batch, None)
 
-    async def _call(self, items: Sequence[Confirmation]) -> None:
-        self._calling += 1
-        try:
+    async def _call(self, batch: Batch) -> None:
+        """Make the call when it is this batch's turn; until then it takes more, if it has room."""
+        async with self._calls:
+            self._close(batch)
+            began = _now()
             async with asyncio.timeout(CALL_WAIT):
-                await self._confirm(items)
-        finally:
-            self._calling -= 1
+                await self._confirm(tuple(batch.items))
+            self._turns.called(len(batch.items), _now() - began)
+
+    def _close(self, batch: Batch) -> None:
+        """Let whoever comes now open the next one."""
+        batch.full.set()
+        if self._open is batch:
+            self._open = None
 
     def _wait(self, item: Confirmation, pause: float) -> None:
         """Let an item wait for a provider in trouble, or let it go. Raises TryLater."""
@@ -168,12 +203,7 @@ class Batcher:
             async with asyncio.timeout(self._max_age):
                 await batch.full.wait()
         except TimeoutError:
-            pass
-        finally:
-            # Whoever comes now opens the next one.
-            batch.full.set()
-            if self._open is batch:
-                self._open = None
+            return
 
     async def _confirm(self, items: Sequence[Confirmation]) -> None:
         for item, error in (await by_halves(items, self._confirm_once, _OF_THE_ITEM)).items():

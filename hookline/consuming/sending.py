@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from consumers.consent.book import ConsentBook
 from consumers.send.consumer import send
 from hookline.consuming.parts import CrewParts, Made
 from hookline.process.startup import senders_of
@@ -35,7 +36,8 @@ def make(parts: CrewParts) -> Made:
             await sender.close()
 
     settings = parts.config.consumers.send
-    consumer = send(settings, parts.log, senders, parts.ledger, parts.metrics, parts.clock)
+    consents = ConsentBook(parts.database)
+    consumer = send(settings, parts.log, senders, parts.ledger, parts.metrics, parts.clock, consents=consents)
     if not parts.database.shared:
         consumer = replace(consumer, sole=ONE_HOST)
     return Made(consumer, needs_state=True, close=close)

@@ -1,7 +1,8 @@
 """Sending one text: `POST /messaging/message_requests`. Source: specification, sections 2.15, 2.16, 2.18, 3.1.
 
-Syniverse has no idempotency key. A call whose outcome is not known is never made again: the request is looked up by
-its `external_id`, which is the command's id, and where it is not found the outcome stays unknown. What is accepted is
+Syniverse has no idempotency key. After a call whose outcome is not known the request is looked up by its
+`external_id`, which is the command's id: at once, and where it is not found then, or nobody was there to ask, once more
+when what was sent can be found. What is accepted is
 a message request, so the id in a receipt is the request's: events carry it as `request_id`.
 """
 
@@ -23,6 +24,9 @@ from providers.syniverse.api.token_file import TokenFileError
 from providers.syniverse.client import SyniverseClient
 from schemas.events import SendRequested
 from schemas.vocabulary import FailureClass
+
+SETTLES = 60.0
+"""Seconds by which the list of requests may be late (I: nothing is published, and events are ahead of REST)."""
 
 _NAME = "message_requests.create"
 _CONFIGURATION = FailureClass.CONFIGURATION
@@ -89,6 +93,22 @@ class SyniverseSender:
             )
         return SendReceipt(status=SendStatus.ACCEPTED, http_status=answer.status, message_id=message_id)
 
+    @property
+    def settles(self) -> float:
+        """How long a request may be there without being found."""
+        return SETTLES
+
+    async def look_up(self, command_id: str, body: bytes) -> SendReceipt | None:  # noqa: ARG002 - the id is enough
+        """Return the receipt of the request with this `external_id`, None where Syniverse has none.
+
+        RETRY where it cannot be asked now. Never raises for what goes wrong.
+        """
+        try:
+            return await self._asked(command_id)
+        except ApiError as error:
+            wish = error.retry_after if isinstance(error, RefusedError) else None
+            return SendReceipt(status=SendStatus.RETRY, retry_after=wish, reason="look_up_failed")
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
@@ -105,9 +125,12 @@ class SyniverseSender:
     async def _found(self, command_id: str) -> SendReceipt | None:
         """Return the receipt of a request that is there although its answer was lost."""
         try:
-            request = await self._client.message_requests.find_by_external_id(command_id)
+            return await self._asked(command_id)
         except ApiError:
             return None
+
+    async def _asked(self, command_id: str) -> SendReceipt | None:
+        request = await self._client.message_requests.find_by_external_id(command_id)
         if request is None or request.id is None:
             return None
         return SendReceipt(status=SendStatus.ACCEPTED, message_id=request.id, reason="found_afterwards")

@@ -10,6 +10,7 @@ from consumers.state.database import Database
 from tests.support.consumers import Bench
 from tests.support.consumers_seen import Seen
 from tests.support.postgresql import postgresql_url
+from tests.support.sending import Office, opened_office
 
 
 @pytest.fixture
@@ -25,6 +26,13 @@ async def bench() -> AsyncIterator[Bench]:
 def seen() -> Seen:
     """Return a handler."""
     return Seen()
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    """Give an office with an open ledger."""
+    async with opened_office(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.confirm.consumer import PARK_AFTER, confirm
+from consumers.confirm.consumer import CALLS_AT_ONCE, PARK_AFTER, Turns, confirm
 from consumers.consumer import Consumer, TryLater
 from consumers.settings import ConfirmSettings
 from providers.rest.errors import (
@@ -208,24 +208,71 @@ async def test_an_event_is_let_go_when_it_was_tried_for_long(bench: Bench, monke
     assert bench.count("confirmations_total", account="main", outcome="given_up") == 1
 
 
-async def test_a_slow_provider_holds_no_more_than_two_batches(bench: Bench) -> None:
-    """One in its call and one that fills; whoever comes then gives its place to others."""
-    gate = asyncio.Event()
+class Slow(Desk):
+    """A desk whose calls end when they are told to."""
 
-    class Slow(Desk):
-        async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
-            await gate.wait()
-            await super().confirm(confirmations)
+    def __init__(self, batch_size: int) -> None:
+        super().__init__(batch_size)
+        self.go = asyncio.Event()
+        self.most = self.under_way = 0
 
+    async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
+        """Wait, then confirm."""
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await self.go.wait()
+        await super().confirm(confirmations)
+        self.under_way -= 1
+
+
+async def test_a_slow_provider_holds_no_more_than_its_calls_and_one_batch(bench: Bench) -> None:
+    """Those in their calls and one that waits; whoever comes then gives its place to others."""
     desk = Slow(batch_size=1)
     handle = consumer_of(bench, desk).handle
-    first = asyncio.ensure_future(handle(delivered(messages(1)[0])))
-    for _ in range(5):
-        await asyncio.sleep(0)  # until it is in its call
+    held = [asyncio.ensure_future(handle(delivered(each))) for each in messages(CALLS_AT_ONCE + 1)]
+    await until(lambda: desk.under_way == CALLS_AT_ONCE)
     with pytest.raises(TryLater):
-        await handle(delivered(messages(2)[1]))
-    gate.set()
-    await first
+        await handle(delivered(inbound(9, message_id="main-9")))
+    desk.go.set()
+    await asyncio.gather(*held)
+    assert (desk.most, len(desk.confirmed)) == (CALLS_AT_ONCE, CALLS_AT_ONCE + 1)
+
+
+async def test_while_calls_are_under_way_the_next_batch_fills(bench: Bench) -> None:
+    """So that a backlog goes in full batches, also after those that were too old to wait."""
+    desk = Slow(batch_size=100)
+    handle = consumer_of(bench, desk, max_age=0.001).handle
+    held = list[asyncio.Future[None]]()
+    for number, message in enumerate(messages(CALLS_AT_ONCE + 50)):
+        held.append(asyncio.ensure_future(handle(delivered(message))))
+        if number < CALLS_AT_ONCE:
+            await until(lambda wanted=number + 1: desk.under_way == wanted)  # type: ignore[misc]
+    await asyncio.sleep(0)
+    desk.go.set()
+    await asyncio.gather(*held)
+    assert [len(call) for call in desk.calls] == [*[1] * CALLS_AT_ONCE, 50]
+
+
+async def test_a_backlog_goes_in_full_batches(bench: Bench) -> None:
+    """Whatever is in hand beyond them waits its turn, and nobody asks without end."""
+    desk = Desk(batch_size=20)
+    bench.fill(*messages(2000))
+    bench.run(consumer_of(bench, desk))
+    await until(lambda: len(desk.confirmed) == 2000)
+    assert len(set(desk.confirmed)) == 2000
+    assert len(desk.calls) <= 120
+
+
+def test_those_who_find_no_room_come_again_in_their_order() -> None:
+    """As fast as calls take them, and never after long."""
+    turns = Turns(200)
+    turns.called(0, 1.0)
+    found = [turns.next() for _ in range(1000)]
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (0.2, 5.0)
+    turns.called(900, 1.0)
+    assert turns.next() == pytest.approx(0.505)
+    assert max(turns.next() for _ in range(100_000)) == 10.0
 
 
 async def test_the_wish_of_a_provider_to_wait_is_followed(bench: Bench) -> None:

@@ -17,7 +17,8 @@ from consumers.loop import ConsumeLoop
 from consumers.loop.settings import RetrySettings
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
-from consumers.settings import ConsumersSettings, SendSettings
+from consumers.send.settings import SendSettings
+from consumers.settings import ConsumersSettings
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from schemas.envelope import Delivered, event_to_record, read_event

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from consumers.consumer import TryLater
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
-from consumers.settings import SendSettings
+from consumers.send.settings import SendSettings
 from consumers.state.database import Database, Work
 from consumers.state.ledger import Ledger
 from providers.contract import SendReceipt, SendStatus

@@ -13,7 +13,7 @@ from consumers.consumer import Consumer, TryLater
 from consumers.loop import ConsumerHealth
 from consumers.loop.tempo import Tempo
 from consumers.send.consumer import send
-from consumers.settings import SendSettings
+from consumers.send.settings import SendSettings
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from hookline.consuming.with_state import WithState

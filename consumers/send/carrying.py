@@ -1,0 +1,274 @@
+"""One command from its claim to its result: what is asked before the call, the call, and what is noted after it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import Counter
+
+from consumers.commands import result_id
+from consumers.consent.permission import Consents
+from consumers.consumer import TryLater
+from consumers.loop.tempo import Tempo
+from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
+from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, unknown, way_out
+from consumers.send.gate import Gate, bounded
+from consumers.send.settings import InDoubt, SendSettings
+from consumers.state.ledger import Claim, ClaimState, Ledger
+from providers.contract import LooksUp, Sender, SendReceipt, SendStatus
+from schemas.events import SendCompleted, SendRequested
+from schemas.times import Clock, from_clock
+from schemas.vocabulary import FailureClass, SendOutcome, SendPurpose
+
+LOOK_UP_FOR = 3600.0
+"""Seconds for which a provider that cannot be asked is asked again what it has of a command."""
+
+LONGEST_PAUSE = 60.0
+LONGEST_CALL = 90.0
+BUSY_PAUSE = 5.0
+CALL_MARGIN = 10.0
+"""Seconds that a claim and a note in the ledger may take beside the call: a claim older than all that is left over."""
+
+_OWED = frozenset(SendPurpose)
+_FOUND = {SendOutcome.SENT: DoubtOutcome.FOUND, SendOutcome.UNKNOWN: DoubtOutcome.SKIPPED}
+_PAUSES = Tempo(first_pause=1.0, longest_pause=LONGEST_PAUSE)
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What sends for one account."""
+
+    sender: Sender
+    gate: Gate
+    in_doubt: InDoubt
+    doubts: Mapping[DoubtOutcome, Counter]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendParts:
+    """What carrying out needs beside the account's own."""
+
+    settings: SendSettings
+    ledger: Ledger
+    metrics: ConsumerMetrics
+    clock: Clock
+    consents: Consents | None
+
+    @property
+    def call_time(self) -> float:
+        """Seconds that one call may take."""
+        return min(self.settings.timeout, LONGEST_CALL)
+
+
+class Carrier:
+    """Carries commands out. Its methods raise StateError and TryLater; the command is then not done."""
+
+    def __init__(self, parts: SendParts) -> None:
+        self._parts = parts
+        self._ledger = parts.ledger
+        self._clock = parts.clock
+        self._counters = parts.metrics.sends()
+
+    async def carry_out(self, command: SendRequested, office: Office | None) -> SendCompleted:
+        """Return the command's result, calling the provider where that is still to be done."""
+        refusal, body = self._written(command, office)
+        if office is not None and refusal is None:
+            refusal = await self._opted_out(command)
+            if refusal is None and office.gate.must_ask(command):
+                # Without a body nothing new is claimed: what was carried out before takes nobody's turn.
+                known = await self._claim(command, b"", office)
+                if known.state is not ClaimState.NEW:
+                    return await self._claimed(command, known, office, None)
+            if refusal is None:
+                office.gate.await_turn(command)
+        claim = await self._claim(command, b"" if refusal else body, office)
+        return await self._claimed(command, claim, office, refusal)
+
+    async def _claimed(
+        self, command: SendRequested, claim: Claim, office: Office | None, refusal: Ending | None
+    ) -> SendCompleted:
+        if claim.state is ClaimState.BUSY:
+            # Another member's call, or one that a crash cut off: whoever waits learns which.
+            raise self._postponed(BUSY_PAUSE, "call_under_way")
+        if claim.result is not None:
+            self._counters[CallOutcome.REPEATED].inc()
+            return claim.result
+        return await self._complete(command, await self._ending(command, claim, office, refusal))
+
+    async def _ending(
+        self, command: SendRequested, claim: Claim, office: Office | None, refusal: Ending | None
+    ) -> Ending:
+        fresh = claim.state is ClaimState.NEW
+        if fresh and refusal is not None:
+            return refusal
+        if office is None:
+            return unknown("no_sender")
+        if fresh:
+            return await self._called(command, claim, office, None)
+        return await self._cleared_up(command, claim, office, refusal)
+
+    def _written(self, command: SendRequested, office: Office | None) -> tuple[Ending | None, bytes]:
+        """Return why no first call may be made, or the bytes for it."""
+        if command.expires_at is not None and from_clock(self._clock) >= command.expires_at:
+            return Ending(outcome=SendOutcome.EXPIRED, reason="expired"), b""
+        if office is None:
+            return failed(FailureClass.CONFIGURATION, "no_sender"), b""
+        try:
+            body = office.sender.prepare(command)
+        except ValueError:
+            return failed(FailureClass.PERMANENT, "unsendable"), b""
+        return (None, body) if body else (failed(FailureClass.PERMANENT, "unsendable"), b"")
+
+    async def _opted_out(self, command: SendRequested) -> Ending | None:
+        """Return the end of a command to a person who wants no more messages, None where it may go."""
+        consents = self._parts.consents
+        if consents is None or command.purpose in _OWED:
+            return None
+        permission = await consents.may_text(command.account, command.to, command.from_)
+        return None if permission.allowed else failed(FailureClass.OPT_OUT, OPTED_OUT)
+
+    async def _claim(self, command: SendRequested, body: bytes, office: Office | None) -> Claim:
+        return await self._ledger.claim(command, body, self._clock(), self._alone(office))
+
+    def _alone(self, office: Office | None) -> float:
+        """Return for how many seconds a claim says that a call may be under way, and a look-up may be too early.
+
+        A provider that tells repeats apart may be asked beside a call that is under way; another may not.
+        """
+        least = self._parts.call_time + CALL_MARGIN
+        if office is None:
+            return least
+        if office.sender.idempotent:
+            return 0.0
+        settles = office.sender.settles if isinstance(office.sender, LooksUp) else 0.0
+        return max(least, self._parts.call_time + settles)
+
+    async def _cleared_up(self, command: SendRequested, claim: Claim, office: Office, refusal: Ending | None) -> Ending:
+        """Return how a command ends whose call may have had its effect."""
+        looked_up = isinstance(office.sender, LooksUp)
+        if isinstance(office.sender, LooksUp):
+            found = await self._looked_up(command, claim, office, office.sender)
+            office.doubts[_FOUND[found.outcome] if found else DoubtOutcome.NOT_FOUND].inc()
+            if found is not None:
+                return found
+        doubt = Doubt(
+            idempotent=office.sender.idempotent,
+            looked_up=looked_up,
+            policy=office.in_doubt,
+            calls=claim.calls,
+            attempts=self._parts.settings.attempts,
+            age=self._clock() - claim.claimed_at,
+            refusal=refusal,
+        )
+        way = way_out(doubt)
+        office.doubts[way.choice].inc()
+        if way.choice is DoubtOutcome.SKIPPED:
+            return unknown(way.reason)
+        office.gate.pass_by(command)
+        return await self._called(command, claim, office, way.choice)
+
+    async def _looked_up(self, command: SendRequested, claim: Claim, office: Office, sender: LooksUp) -> Ending | None:
+        """Return how the command ended by what the provider has, None where it has nothing."""
+        receipt = await self._ask(sender, command.id, claim.body)
+        if receipt is None:
+            return None
+        if receipt.status is SendStatus.ACCEPTED:
+            return Ending(
+                outcome=SendOutcome.SENT, reason=receipt.reason or "found_afterwards", message_id=receipt.message_id
+            )
+        if receipt.retry_after is not None:
+            office.gate.pause(receipt.retry_after)
+        if self._clock() - claim.claimed_at > LOOK_UP_FOR:
+            return unknown("look_up_failed")
+        # The claim stands meanwhile, as that of a call under way.
+        raise self._postponed(self._alone(office), "look_up_failed")
+
+    async def _ask(self, sender: LooksUp, command_id: str, body: bytes) -> SendReceipt | None:
+        failure = SendReceipt(status=SendStatus.RETRY, reason="look_up_failed")
+        try:
+            async with asyncio.timeout(self._parts.call_time):
+                return await sender.look_up(command_id, body)
+        except TimeoutError:
+            return failure
+        except Exception as error:  # noqa: BLE001 - a sender that breaks its contract has told nothing
+            _log.error("look_up_failed", command_id=command_id, error=type(error).__name__)
+            return failure
+
+    async def _called(self, command: SendRequested, claim: Claim, office: Office, way: DoubtOutcome | None) -> Ending:
+        """Call the provider and return how the command ended. Raises TryLater where it is to be tried again."""
+        receipt = await self._call(office.sender, command.id, claim.body)
+        if receipt.retry_after is not None:
+            office.gate.pause(receipt.retry_after)
+        if receipt.status is SendStatus.UNKNOWN and isinstance(office.sender, LooksUp):
+            # The claim stands until the provider can be asked what it has: that tells, not this.
+            raise self._postponed(self._alone(office), "call_in_doubt")
+        again = claim.calls < self._parts.settings.attempts
+        answered = Answered(
+            receipt=receipt,
+            way=way,
+            again=again,
+            # A provider that asks to wait has sent nothing: that goes on for as long as the command is of use.
+            patient=again or command.expires_at is not None,
+            repeatable=office.sender.idempotent or office.in_doubt is InDoubt.RESEND,
+        )
+        ending = ending_of(answered)
+        if ending is None:
+            raise await self._released(command, answered, claim.calls)
+        if ending.outcome is SendOutcome.UNKNOWN and not answered.repeatable:
+            office.doubts[DoubtOutcome.SKIPPED].inc()
+        return ending
+
+    async def _call(self, sender: Sender, command_id: str, body: bytes) -> SendReceipt:
+        try:
+            async with asyncio.timeout(self._parts.call_time):
+                return await sender.send(command_id, body)
+        except TimeoutError:
+            return SendReceipt(status=SendStatus.UNKNOWN, reason="timeout")
+        except Exception as error:  # noqa: BLE001 - a sender that breaks its contract may have sent all the same
+            _log.error("sender_failed", command_id=command_id, error=type(error).__name__)
+            return SendReceipt(status=SendStatus.UNKNOWN, reason="sender_failed")
+
+    async def _released(self, command: SendRequested, call: Answered, calls: int) -> TryLater:
+        """Note that the call is over, and whether it certainly had no effect; return when the next one may be made."""
+        certain = call.receipt.status is SendStatus.RETRY and call.way is None
+        await self._ledger.release(command, doubtful=not certain)
+        wish = call.receipt.retry_after
+        pause = _PAUSES.pause(calls) if wish is None else bounded(wish)
+        return self._postponed(pause, call.receipt.reason or "provider_asks_to_wait")
+
+    def _postponed(self, seconds: float, reason: str) -> TryLater:
+        self._counters[CallOutcome.POSTPONED].inc()
+        return TryLater(seconds, reason)
+
+    async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
+        result = await self._ledger.complete(command, self._completed(command, ending))
+        self._counters[CallOutcome(ending.outcome)].inc()
+        _log.info(
+            "send_completed",
+            command_id=command.id,
+            account=command.account,
+            outcome=ending.outcome,
+            reason=ending.reason,
+            message_id=ending.message_id,
+        )
+        return result
+
+    def _completed(self, command: SendRequested, ending: Ending) -> SendCompleted:
+        return SendCompleted(
+            id=result_id(command),
+            provider=command.provider,
+            account=command.account,
+            tenant=command.tenant,
+            message_id=ending.message_id,
+            received_at=from_clock(self._clock),
+            command_id=command.id,
+            outcome=ending.outcome,
+            from_=command.from_,
+            to=command.to,
+            in_reply_to=command.in_reply_to,
+            reason=ending.reason,
+            failure_class=ending.failure_class,
+            errors=ending.errors,
+        )

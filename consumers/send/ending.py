@@ -1,0 +1,131 @@
+"""How a command ends, and what is done about a call that may have had its effect. Pure."""
+
+from dataclasses import dataclass
+
+from consumers.metrics import DoubtOutcome
+from consumers.send.settings import InDoubt
+from providers.contract import SendReceipt, SendStatus
+from schemas.events import ProviderError
+from schemas.vocabulary import FailureClass, SendOutcome
+
+RESEND_WITHIN = 20 * 3600.0
+"""Seconds for which a provider is trusted to know an id again; Telnyx keeps them for 24 hours."""
+
+OPTED_OUT = "opted_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a command ends."""
+
+    outcome: SendOutcome
+    reason: str | None = None
+    message_id: str | None = None
+    failure_class: str | None = None
+    errors: tuple[ProviderError, ...] = ()
+
+
+def failed(kind: FailureClass, reason: str, errors: tuple[ProviderError, ...] = ()) -> Ending:
+    """Return the end of a command of which nothing was sent."""
+    return Ending(outcome=SendOutcome.FAILED, reason=reason, failure_class=kind, errors=errors)
+
+
+def unknown(reason: str | None) -> Ending:
+    """Return the end of a command that may have been sent."""
+    return Ending(outcome=SendOutcome.UNKNOWN, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A call that may have had its effect. `calls` counts the one that could be made now, `age` is in seconds.
+
+    `looked_up` says that the provider has nothing under the id. `refusal` is why a first call would not be made now.
+    """
+
+    idempotent: bool
+    looked_up: bool
+    policy: InDoubt
+    calls: int
+    attempts: int
+    age: float
+    refusal: Ending | None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is done about a doubt; `reason` is why nothing is, for SKIPPED alone."""
+
+    choice: DoubtOutcome
+    reason: str | None = None
+
+
+def way_out(doubt: Doubt) -> Way:
+    """Return what to do.
+
+    A provider that knows the id again is asked with the same bytes, also when the command has expired: that is how it
+    is learnt what came of it. Everywhere else another call may be another text, so that it has to be allowed, and in
+    time. Nobody who wants no more messages gets one for the sake of knowing.
+    """
+    if doubt.refusal is not None and doubt.refusal.reason == OPTED_OUT:
+        return Way(DoubtOutcome.SKIPPED, OPTED_OUT)
+    knows = doubt.idempotent and doubt.age <= RESEND_WITHIN
+    why = _why(doubt)
+    if not knows and doubt.policy is InDoubt.SKIP:
+        return Way(DoubtOutcome.SKIPPED, f"{why}_skipped")
+    if not knows and doubt.refusal is not None:
+        return Way(DoubtOutcome.SKIPPED, f"{why}_{doubt.refusal.reason}")
+    if doubt.calls > doubt.attempts:
+        return Way(DoubtOutcome.SKIPPED, "attempts_exhausted")
+    return Way(DoubtOutcome.REPEATED if knows else DoubtOutcome.RESENT)
+
+
+def _why(doubt: Doubt) -> str:
+    if doubt.looked_up:
+        return "not_found"
+    return "interrupted_long_ago" if doubt.idempotent else "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A call that was answered, or not. `way` is what led to it, None for one that no other can have had its effect.
+
+    `again` says that the command may cost another call, `patient` that it waits for as long as it is asked to.
+    `repeatable` says that a lost answer may be followed by another call.
+    """
+
+    receipt: SendReceipt
+    way: DoubtOutcome | None
+    again: bool
+    patient: bool
+    repeatable: bool
+
+
+def ending_of(call: Answered) -> Ending | None:
+    """Return how the command ended with this answer, None where it is to be tried again."""
+    receipt, resent = call.receipt, call.way is DoubtOutcome.RESENT
+    match receipt.status:
+        case SendStatus.ACCEPTED:
+            return _told(SendOutcome.SENT, receipt, receipt.reason or ("resent" if resent else None))
+        case SendStatus.REFUSED:
+            # That a text was refused the second time says nothing of the first.
+            outcome = SendOutcome.UNKNOWN if resent else SendOutcome.FAILED
+            return _told(outcome, receipt, f"resent_{receipt.reason or 'refused'}" if resent else receipt.reason)
+        case SendStatus.RETRY if call.again or (call.patient and call.way is None):
+            return None
+        case SendStatus.RETRY if call.way is None:
+            return failed(FailureClass.TEMPORARY, receipt.reason or "attempts_exhausted", receipt.errors)
+        case SendStatus.UNKNOWN if call.again and call.repeatable:
+            return None
+        case _:
+            skipped = "" if call.repeatable else "_skipped"
+            return _told(SendOutcome.UNKNOWN, receipt, f"{receipt.reason or 'no_answer'}{skipped}")
+
+
+def _told(outcome: SendOutcome, receipt: SendReceipt, reason: str | None) -> Ending:
+    return Ending(
+        outcome=outcome,
+        reason=reason,
+        message_id=receipt.message_id,
+        failure_class=receipt.failure_class,
+        errors=receipt.errors,
+    )
