@@ -99,16 +99,15 @@ def _sections(cls: type, name: str, *, many: bool = False) -> Iterator[str]:
         if inner is None:
             plain.append(f"| `{key}` | {_kind(hint)} | {_default(item)} | {_what(hint, item)} |")
         else:
-            path = f"{name}.{key}.NAME" if get_origin(hint) is Mapping else f"{name}.{key}"
-            nested += _sections(inner, path, many=get_origin(hint) is tuple)
+            named = ".NAME" if get_origin(hint) is Mapping else ""
+            nested += _sections(inner, f"{name}.{key}{named}", many=get_origin(hint) is tuple)
     heading = f"[[{name}]]" if many else f"[{name}]"
     yield "\n".join((f"## `{heading}`", "", _TABLE_HEAD, *plain, ""))
     yield from nested
 
 
 def _table_of(hint: Any) -> type | None:
-    many = get_origin(hint) in {tuple, Mapping}
-    inner = get_args(hint)[-1 if get_origin(hint) is Mapping else 0] if many else hint
+    inner = get_args(hint)[_ITEM[get_origin(hint)]] if get_origin(hint) in _ITEM else hint
     return inner if isinstance(inner, type) and is_dataclass(inner) else None
 
 
@@ -176,6 +175,9 @@ def _metric_name(name: str, kind: str) -> str:
 
 
 _KINDS: Mapping[Any, str] = {Path: "path", str: "text", int: "whole number", float: "number", bool: "flag"}
+_ITEM: Mapping[Any, int] = {tuple: 0, Mapping: 1}
+"""Which argument of a type with several values is the type of one."""
+
 _NUMBERS = (_KINDS[int], _KINDS[float])
 _TABLE_HEAD = "| key | kind | default | what |\n|---|---|---|---|"
 _CONFIGURATION_HEAD = """# Configuration

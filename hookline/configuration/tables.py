@@ -84,7 +84,7 @@ def _value(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Pro
     if origin is tuple:
         return _items(item, get_args(hint)[0], value, path, problems)
     if origin is Mapping:
-        return _named(get_args(hint)[1], value, path, problems)
+        return _named(item, get_args(hint)[1], value, path, problems)
     if isinstance(hint, type) and is_dataclass(hint):
         nested: type = hint
         return load_table(nested, value, path, problems)
@@ -101,12 +101,12 @@ def _items(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Pro
     return tuple(_value(item, hint, entry, (*path, index), problems) for index, entry in enumerate(value))
 
 
-def _named(cls: type, value: Any, path: KeyPath, problems: Problems) -> Mapping[str, Any]:
-    """Return tables of one kind by the names that the user gave them."""
+def _named(item: Field[Any], hint: Any, value: Any, path: KeyPath, problems: Problems) -> Mapping[str, Any]:
+    """Return what stands under names that the operator chooses."""
     if not isinstance(value, dict):
-        problems.add(path, f"{name_of(path)}: expected tables [{name_of(path)}.NAME], found {kind_of(value)}")
+        problems.add(path, f"{name_of(path)}: expected a table, found {kind_of(value)}")
         return {}
-    return {name: load_table(cls, table, (*path, name), problems) for name, table in value.items()}
+    return {name: _value(item, hint, entry, (*path, name), problems) for name, entry in value.items()}
 
 
 def _check_range(item: Field[Any], value: object, path: KeyPath, problems: Problems) -> None:

@@ -209,7 +209,7 @@ def test_a_condition_that_makes_no_sense_is_told_with_its_line(tmp_path: Path, l
         ),
         (
             ["reply = ''", "[consumers.auto_reply]", "hours = 1"],
-            "5: consumers.auto_reply.hours: expected tables [consumers.auto_reply.hours.NAME], found a whole number",
+            "5: consumers.auto_reply.hours: expected a table, found a whole number",
         ),
         (
             ["reply = ''", "[consumers.auto_reply.hours.x]", "open = ['Mon 09:00-17:00']"],
