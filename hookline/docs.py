@@ -99,8 +99,8 @@ def _sections(cls: type, name: str, *, many: bool = False) -> Iterator[str]:
         if inner is None:
             plain.append(f"| `{key}` | {_kind(hint)} | {_default(item)} | {_what(hint, item)} |")
         else:
-            named = ".NAME" if get_origin(hints[key]) is Mapping else ""
-            nested += _sections(inner, f"{name}.{key}{named}", many=get_origin(hints[key]) is tuple)
+            named = ".NAME" if get_origin(hint) is Mapping else ""
+            nested += _sections(inner, f"{name}.{key}{named}", many=get_origin(hint) is tuple)
     heading = f"[[{name}]]" if many else f"[{name}]"
     yield "\n".join((f"## `{heading}`", "", _TABLE_HEAD, *plain, ""))
     yield from nested

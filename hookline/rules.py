@@ -1,5 +1,6 @@
 """How a message that somebody might write would be answered: the consumer's own functions, with each step kept."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,10 +81,13 @@ def tried(config: Config, asked: Asked) -> Tried:
 
 
 def warnings_of(config: Config) -> Iterator[str]:
-    """Yield what of the rules can never work."""
+    """Yield what of the rules can never work as it is meant."""
     for name, word, title in never_fitting(config):
         yield f"rule {name!r}: {title} answers {word!r} itself, so the rule never does"
     book = RuleBook.of(config.consumers.auto_reply)
+    counts = Counter(rule.name for rule in book.rules)
+    for name in (name for name, count in counts.items() if count > 1):
+        yield f"rule {name!r}: the name of {counts[name]} rules, so figures and cooldown cannot tell them apart"
     for index, rule in enumerate(book.rules):
         before = next((other for other in book.rules[:index] if _takes_all(other)), None)
         if before is not None and not _names_stop(rule):

@@ -143,6 +143,15 @@ def test_what_never_works_is_told_and_fails(tmp_path: Path, capsys: pytest.Captu
     ]
 
 
+def test_two_rules_of_one_name_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`default` is the name of the default reply."""
+    desk = Desk(tmp_path)
+    rule = ("[[consumers.auto_reply.rules]]", 'name = "default"', 'keywords = ["x"]', 'reply = "Hi."')
+    desk.write_sound("[consumers.auto_reply]", 'default_reply = "Hello."', *rule)
+    assert cli.main(["rules", "list", "--config", str(desk.config)]) == 1
+    assert "warning: rule 'default': the name of 2 rules" in capsys.readouterr().out
+
+
 def problems(tmp_path: Path, *lines: str) -> list[str]:
     """Return what the loader says of a rule, without the place."""
     desk = Desk(tmp_path)
@@ -200,7 +209,7 @@ def test_a_condition_that_makes_no_sense_is_told_with_its_line(tmp_path: Path, l
         ),
         (
             ["reply = ''", "[consumers.auto_reply]", "hours = 1"],
-            "5: consumers.auto_reply.hours: expected tables [consumers.auto_reply.hours.NAME], found a whole number",
+            "5: consumers.auto_reply.hours: expected a table, found a whole number",
         ),
         (
             ["reply = ''", "[consumers.auto_reply.hours.x]", "open = ['Mon 09:00-17:00']"],
