@@ -26,8 +26,9 @@ from schemas.webhook import WebhookReceived
 
 NOT_CONFIGURED_WAIT = 60.0
 _NOT_NOW = frozenset({408, 425, 429})
-# It is not this webhook's fault that there are too many, or that the handler is being restarted.
-_OF_THE_TARGET = frozenset({425, 429, 503})
+# It is hardly this webhook's fault that there are too many, or that nobody stands behind the proxy.
+_OF_THE_TARGET = frozenset({425, 429, 502, 503, 504})
+_RESTARTING = 503
 _MARGIN = 10.0
 
 _log = structlog.get_logger(__name__)
@@ -149,8 +150,9 @@ class _Target:
     def _not_taken(self, event: WebhookReceived, answer: Answer) -> TryLater | Reject:
         """Return that the webhook is posted again, or that it is given up as the one to blame."""
         whole = answer.status in _OF_THE_TARGET
-        alone = self._settings.in_order
-        if not whole and self._pacing.is_hopeless(event.id, self._give_up_after, _now(), alone=alone):
+        its_own = answer.status >= 500 and answer.status != _RESTARTING
+        alone = self._settings.in_order and not whole
+        if its_own and self._pacing.is_hopeless(event.id, self._give_up_after, _now(), alone=alone):
             self._pacing.forget(event.account, event.id)
             self._counters[MirrorOutcome.GIVEN_UP].inc()
             return Reject(f"failed_{answer.status}")

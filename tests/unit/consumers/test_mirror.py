@@ -227,6 +227,32 @@ async def test_a_refusal_is_passed_over_where_the_configuration_says_so(mirrorin
     assert mirroring.count("refused") == 1
 
 
+@pytest.mark.parametrize("status", [425, 429, 502, 503, 504])
+async def test_answers_of_a_target_that_is_away_or_full_let_all_wait(mirroring: Mirroring, status: int) -> None:
+    """They are about no webhook in particular."""
+    mirroring.handler.replies.append(Reply(status))
+    for body in (b"1", b"2"):
+        with pytest.raises(TryLater):
+            await mirroring.take(webhook_of(body))
+    assert mirroring.handler.bodies == [b"1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "in_order", "given_up"), [(500, True, True), (502, True, False), (503, True, False), (500, False, False)]
+)
+async def test_while_nothing_goes_well_a_target_that_is_away_is_waited_for(
+    mirroring: Mirroring, status: int, *, in_order: bool, given_up: bool
+) -> None:
+    """In order a 500 is given up all the same, since none of those behind it can prove that the handler works."""
+    mirroring.with_target(in_order=in_order, give_up_after=0.0)
+    for _ in range(2):
+        mirroring.handler.replies.append(Reply(status, {"Retry-After": "0"}))
+    with pytest.raises(TryLater):
+        await mirroring.take(webhook_of(BODY))
+    with pytest.raises(Reject if given_up else TryLater):
+        await mirroring.take(webhook_of(BODY))
+
+
 async def test_one_that_fails_for_long_while_others_go_well_is_given_up(mirroring: Mirroring) -> None:
     """It is to blame, and must not be posted for ever."""
     mirroring.with_target(give_up_after=0.0)
