@@ -1,26 +1,32 @@
 """The topics that an installation needs: the catalogue, and the dead letters of our consumers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from broker.log import PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings
-from consumers.catalogue import CONSUMERS
-from schemas.topics import CATALOGUE, Topic, dead_letter_topic
+from consumers.catalogue import CONSUMERS, Listed
+from schemas.topics import CATALOGUE, Topic, dead_letter_topic, retry_topic
 from schemas.urls import sqlite_path
 
 SAFE_COPIES = 2
 """Copies that must hold a record so that the loss of one broker loses nothing (P1)."""
 
 
-def wanted_topics() -> tuple[TopicSpec, ...]:
-    """Return what the topics should be, on either log."""
-    return tuple(_spec(topic) for topic in all_topics())
+def wanted_topics(others: Sequence[Listed] = ()) -> tuple[TopicSpec, ...]:
+    """Return what the topics should be, on either log. `others` are groups of other teams."""
+    return tuple(_spec(topic) for topic in (*all_topics(), *topics_of_groups(others)))
 
 
 def all_topics() -> tuple[Topic, ...]:
     """Return every topic that we write, dead letters included."""
     letters = (dead_letter_topic(topic, item.name) for item in CONSUMERS for topic in item.topics)
     return (*CATALOGUE, *letters)
+
+
+def topics_of_groups(groups: Sequence[Listed]) -> tuple[Topic, ...]:
+    """Return the topics that belong to these groups alone: what they try again later, and their dead letters."""
+    kinds = (retry_topic, dead_letter_topic)
+    return tuple(kind(topic, item.name) for item in groups for topic in item.topics for kind in kinds)
 
 
 def log_exists(settings: BrokerSettings) -> bool:

@@ -1,7 +1,7 @@
 """The consumers of one process, with what they share: the state and the connections to providers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -12,10 +12,11 @@ from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from hookline.configuration.config import Config
-from hookline.consuming import confirming, replying, sending
+from hookline.consuming import confirming, foreign, replying, sending
 from hookline.consuming.parts import CrewParts, Made, Maker
 from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
+from hookline.kit.finding import Found
 from hookline.process.roles import Role
 from schemas.times import Clock
 from schemas.urls import sqlite_path
@@ -30,17 +31,24 @@ _MAKERS: Mapping[Role, Maker] = {
 
 
 class Crew:
-    """Makes, starts and ends the consumers of the roles."""
+    """Makes, starts and ends the consumers of the roles, and those of other teams (`others`)."""
 
-    def __init__(
-        self, config: Config, roles: frozenset[Role], log: Log, metrics: ConsumerMetrics, clock: Clock
+    def __init__(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
+        self,
+        config: Config,
+        roles: frozenset[Role],
+        log: Log,
+        metrics: ConsumerMetrics,
+        clock: Clock,
+        others: Sequence[Found] = (),
     ) -> None:
         state = config.consumers.state
         self._parts = CrewParts(
             config=config, log=log, metrics=metrics, clock=clock, database=Database(state), ledger=Ledger(state)
         )
-        self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
-        self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
+        ours = [_MAKERS[role](self._parts) for role in sorted(roles)]
+        self._made = (*ours, *(foreign.make(self._parts, found) for found in others))
+        self.workers = tuple(Worker(made.consumer.name, self._loop(made)) for made in self._made)
 
     def start(self) -> None:
         """Begin to consume. A state that cannot be opened keeps those waiting that need it, and nobody else."""
@@ -56,7 +64,7 @@ class Crew:
         await self.drain(0)
         await self._parts.ledger.close()
         await self._parts.database.close()
-        for made in self._made.values():
+        for made in self._made:
             await made.close()
 
     def _loop(self, made: Made) -> Loop:
