@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from consumers.catalogue import CONSUMERS
 from hookline.kit.context import Context
@@ -73,7 +73,7 @@ class Consumer:
     @overload
     def on(self, kind: type[E], kind2: type[E2], kind3: type[E3], /) -> "Registration[E | E2 | E3]": ...
 
-    def on(self, *kinds: type[Event]) -> "Registration[Event]":
+    def on(self, *kinds: type[Event]) -> "Registration[Any]":
         """Return the decorator of the async function for these types of event, one to three.
 
         A base class (`InboundMessage`, `Event`) stands for all types below it. The function takes the event, and if it

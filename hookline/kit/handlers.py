@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from hookline.kit.context import Context
 from schemas.errors import HooklineError
@@ -41,8 +41,7 @@ def handler_of(function: Callable[..., Handled]) -> Handler:
 
 def kinds_of(wanted: object) -> tuple[type[Event], ...]:
     """Return the event classes that a class stands for: itself, or all below it. Raises ConsumerError for another."""
-    is_event = isinstance(wanted, type) and issubclass(wanted, Event)
-    found = tuple(each for each in EVENT_CLASSES.values() if is_event and issubclass(each, wanted))
+    found = tuple(each for each in EVENT_CLASSES.values() if _is_event(wanted) and issubclass(each, wanted))
     if not found:
         known = ", ".join(sorted(each.__name__ for each in EVENT_CLASSES.values()))
         shown = wanted.__name__ if isinstance(wanted, type) else repr(wanted)
@@ -54,6 +53,10 @@ def topics_of(handlers: Mapping[type[Event], Handler]) -> tuple[Topic, ...]:
     """Return the topics that bring the events which these handle, in the order of the catalogue."""
     wanted = {TOPIC_OF[kind.TYPE] for kind in handlers}
     return tuple(topic for topic in CATALOGUE if topic in wanted)
+
+
+def _is_event(wanted: object) -> TypeGuard[type[Event]]:
+    return isinstance(wanted, type) and issubclass(wanted, Event)
 
 
 def _takes_context(name: str, function: Callable[..., Handled]) -> bool:

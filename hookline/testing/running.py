@@ -7,7 +7,7 @@ within a moment.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,7 +75,8 @@ class Outcome:
 
     `handled` went well, be it at a later try. `rejected` raised Reject, which makes dead letters of them too. `retried`
     has one entry for each try after which there was another one, in the order of the tries. `ignored` are of types that
-    the consumer does not ask for, or replayed for one that wants no replays. `commands` are the texts that handlers asked for, in that order.
+    the consumer does not ask for, or replayed for one that wants no replays. `commands` are the texts that handlers
+    asked for, in that order.
     """
 
     handled: tuple[Event, ...]
@@ -181,7 +182,7 @@ async def _all_done(log: Log, consumer: loop.Consumer) -> bool:
 
 
 @asynccontextmanager
-async def _log_for(consumer: Consumer, clock: Clock) -> AsyncIterator[Log]:
+async def _log_for(consumer: Consumer, clock: Clock) -> AsyncGenerator[Log]:
     """Give an empty log with the topics that the consumer needs, each of one partition: they keep the list's order."""
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="hookline-test-"))
     log = EmbeddedLog(BrokerSettings(url=f"sqlite:///{folder / 'log.db'}"), ingesting=False, clock=clock)

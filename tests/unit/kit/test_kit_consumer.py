@@ -96,7 +96,7 @@ def test_a_sync_function_is_refused() -> None:
     def sync(event: Event) -> None:
         del event
 
-    words = refused(lambda: Consumer("crm").on(MessageReceived)(sync))  # type: ignore[arg-type,call-overload] # pyright: ignore[reportArgumentType,reportCallIssue] - as a mistake would have it
+    words = refused(lambda: Consumer("crm").on(MessageReceived)(sync))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType,reportCallIssue] - as a mistake would have it
     assert "sync is not an async function: write `async def`" in words
 
 
