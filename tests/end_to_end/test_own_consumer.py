@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 
 from broker.log import Log
@@ -96,7 +97,8 @@ class Team:
     @asynccontextmanager
     async def log(self) -> AsyncIterator[Log]:
         """Give the team's log, to append to."""
-        log = open_log(load_config(self.write("hookline.toml"), {}).broker, ingesting=False)
+        config = await asyncio.to_thread(load_config, self.write("hookline.toml"), {})
+        log = open_log(config.broker, ingesting=False)
         await log.start()
         await log.settled(10)
         try:
@@ -156,10 +158,8 @@ async def page(process: Process, path: str) -> str:
 
 async def state_of(process: Process, consumer: str) -> dict[str, Any]:
     """Return what `/healthz` says of a consumer."""
-    async with aiohttp.ClientSession(timeout=ANSWER_WITHIN) as session:
-        async with session.get(f"{process.admin}/healthz") as answer:
-            found: dict[str, Any] = (await answer.json())["consumers"][consumer]
-            return found
+    found: dict[str, Any] = orjson.loads(await page(process, "/healthz"))["consumers"][consumer]
+    return found
 
 
 @asynccontextmanager
