@@ -19,8 +19,10 @@ from broker.log import Log
 from broker.opening import open_log
 from hookline.configuration.config import load_config
 from hookline.testing import sample_events
+from hookline.topics import wanted_topics
 from schemas.envelope import event_to_record
 from schemas.events import MessageReceived
+from schemas.topics import PARTITIONS
 from tests.support.kafka import bootstrap
 from tests.support.site import ANSWER_WITHIN, HOOKLINE, PATIENCE, Process, free_port, until
 
@@ -100,7 +102,7 @@ class Team:
         config = await asyncio.to_thread(load_config, self.write("hookline.toml"), {})
         log = open_log(config.broker, ingesting=False)
         await log.start()
-        await log.settled(10)
+        await log.settled(20)
         try:
             yield log
         finally:
@@ -167,8 +169,8 @@ async def team_on(folder: Path, url: str, prefix: str = "") -> AsyncIterator[Tea
     """Give a team's folder, with the topics of the catalogue made."""
     made = Team(folder, url, prefix)
     (folder / "crm.py").write_text(CRM, encoding="utf-8")
-    status, _, words = await made.run("topics", "apply")
-    assert status == 0, words
+    async with made.log() as log:
+        await log.apply_topics(await log.plan_topics(wanted_topics()))
     try:
         yield made
     finally:
@@ -268,12 +270,19 @@ async def test_two_processes_share_the_events_on_kafka(kafka: Team) -> None:
 
 @pytest.mark.kafka
 async def test_its_topics_are_made_on_kafka_when_it_starts(kafka: Team) -> None:
-    """What it cannot handle is kept there."""
-    _, before, _ = await kafka.run("topics", "plan", "--consumer", "crm:crm")
-    assert "create    messaging.inbound.v1.crm.dlq" in before
-    assert "topics apply --consumer crm:crm` does it" in before
+    """With the partitions of the topic that it reads. What it cannot handle is kept there."""
     await kafka.start("crm:crm")
-    _, after, _ = await kafka.run("topics", "plan", "--consumer", "crm:crm")
-    assert "keep      messaging.inbound.v1.crm.retry" in after
-    assert "keep      messaging.inbound.v1.crm.dlq" in after
+    async with kafka.log() as log:
+        for kind in ("retry", "dlq"):
+            assert len(await log.partitions(f"messaging.inbound.v1.crm.{kind}")) == PARTITIONS
+
+
+async def test_its_topics_can_be_made_by_hand(embedded: Team) -> None:
+    """By somebody with more rights than the consumer has."""
+    _, before, _ = await embedded.run("topics", "plan", "--consumer", "crm:crm")
+    assert "create    messaging.inbound.v1.crm.retry" in before
+    assert "topics apply --consumer crm:crm` does it" in before
+    _, done, _ = await embedded.run("topics", "apply", "--consumer", "crm:crm")
+    assert "created   messaging.inbound.v1.crm.dlq" in done
+    _, after, _ = await embedded.run("topics", "plan", "--consumer", "crm:crm")
     assert "create" not in after
