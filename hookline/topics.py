@@ -17,6 +17,12 @@ def wanted_topics(others: Sequence[Listed] = ()) -> tuple[TopicSpec, ...]:
     return tuple(_spec(topic) for topic in (*all_topics(), *topics_of_groups(others)))
 
 
+def topics_of_readers(groups: Sequence[Listed]) -> tuple[TopicSpec, ...]:
+    """Return what these groups cannot do without: the topics that they read, and their own."""
+    read = dict.fromkeys(topic for item in groups for topic in item.topics)
+    return tuple(_spec(topic) for topic in (*read, *topics_of_groups(groups)))
+
+
 def all_topics() -> tuple[Topic, ...]:
     """Return every topic that we write, dead letters included."""
     letters = (dead_letter_topic(topic, item.name) for item in CONSUMERS for topic in item.topics)

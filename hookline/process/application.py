@@ -75,7 +75,7 @@ class Application:
         self._log = open_log(config.broker, ingesting=Role.INGEST in roles, clock=clock, topics=topics)
         self._server = self._receiving(endpoints, clock) if endpoints else None
         self._crew = Crew(config, roles - {Role.INGEST}, self._log, ConsumerMetrics(self.registry), clock, others)
-        self._topics = TopicWatch(self._log, config.broker, others)
+        self._topics = TopicWatch(self._log, config.broker, others, alone=not roles)
         admin = parse_address(config.server.admin) if place is None else place.admin
         self._admin = AdminServer(admin, self, self.registry)
         figures = ProcessMetrics(self.registry)
@@ -176,13 +176,11 @@ class Application:
         if self._topics.prevent_storing:
             return _ready(ok=False, degraded=True, reason=self._topics.trouble)
         ended = [worker.name for worker in self._crew.workers if not worker.running]
-        # What is missing here takes what cannot be processed: until it has to, all goes well.
-        remark = self._topics.trouble if self._topics.missing else "ready"
-        return _ready(
-            ok=not ended,
-            degraded=bool(ended or self._topics.missing),
-            reason=f"not running: {', '.join(ended)}" if ended else remark,
-        )
+        troubles = [f"not running: {', '.join(ended)}"] if ended else []
+        if self._topics.missing:
+            # Topics of dead letters: all goes well until one is needed.
+            troubles.append(self._topics.trouble)
+        return _ready(ok=not ended, degraded=bool(troubles), reason="; ".join(troubles) or "ready")
 
     def _receiving(self, endpoints: Mapping[str, Endpoint], clock: Clock) -> Server:
         polls_here = self._place is None or self._place.first

@@ -13,7 +13,7 @@ from broker.background import keep_going
 from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.settings import BrokerSettings
 from hookline.kit.finding import Found
-from hookline.topics import SAFE_COPIES, missing_names, topics_of_groups, wanted_topics
+from hookline.topics import SAFE_COPIES, missing_names, topics_of_groups, topics_of_readers, wanted_topics
 from schemas.topics import CATALOGUE
 
 PAUSE = 5.0
@@ -30,18 +30,23 @@ logger: Any = structlog.get_logger()
 class TopicWatch:
     """Makes the topics on the embedded log; on Kafka looks whether one is missing, for as long as it runs.
 
-    `others` are other teams' consumers in this process.
+    `others` are other teams' consumers in this process. Where they are `alone` in it, only their topics count, and no
+    more is asked of Kafka than one may ask who has the rights of a reader.
     """
 
-    def __init__(self, log: Log, settings: BrokerSettings, others: Sequence[Found] = ()) -> None:
+    def __init__(
+        self, log: Log, settings: BrokerSettings, others: Sequence[Found] = (), *, alone: bool = False
+    ) -> None:
         self._log = log
         groups = [found.listed for found in others]
-        self._specs = wanted_topics(groups)
         self._others = frozenset(topic.name for topic in topics_of_groups(groups))
         self._words = " ".join(("hookline topics apply", *(f"--consumer {found.spec}" for found in others)))
         self._embedded = settings.url.startswith("sqlite:")
+        self._alone = alone and not self._embedded
+        self._specs = topics_of_readers(groups) if self._alone else wanted_topics(groups)
         self._copies = settings.kafka.min_insync_replicas
         self._task: asyncio.Task[None] | None = None
+        self._doubt = ""
         self.missing: tuple[str, ...] = ()
 
     @property
@@ -85,15 +90,24 @@ class TopicWatch:
         """Return whether all topics are there. A log that cannot tell has a state that says so."""
         try:
             async with asyncio.timeout(seconds):
-                plan = await self._log.plan_topics(self._specs)
+                plan = await self._plan()
                 if self._embedded:
                     await self._log.apply_topics(plan)
                     return True
                 made = await self._make(plan)
-        except (LogError, TimeoutError):
+        except (LogError, TimeoutError) as error:
+            self._note_doubt(error)
             return False
         self._note(tuple(name for name in missing_names(plan) if name not in made))
         return not self.missing
+
+    async def _plan(self) -> Sequence[PlannedTopic]:
+        if not self._alone:
+            return await self._log.plan_topics(self._specs)
+        return [
+            PlannedTopic(spec, TopicChange.KEEP if await self._log.partitions(spec.name) else TopicChange.CREATE)
+            for spec in self._specs
+        ]
 
     async def _make(self, plan: Sequence[PlannedTopic]) -> frozenset[str]:
         """Make the topics of other teams' consumers that are missing; return which were made."""
@@ -109,6 +123,13 @@ class TopicWatch:
             return frozenset()
         logger.info("topics_made", topics=sorted(names))
         return names
+
+    def _note_doubt(self, error: Exception) -> None:
+        """Tell that nobody knows whether another team's topics are there: it may be a right that is missing."""
+        words = str(error) or type(error).__name__
+        if self._others and self._log.state is not LogState.AWAY and words != self._doubt:
+            logger.warning("topics_not_known", reason=words, advice=self._words)
+        self._doubt = words
 
     @property
     def _advice(self) -> str:

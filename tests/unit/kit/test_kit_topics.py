@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
-from broker.log import LogError, LogState, LogUnavailableError, PlannedTopic, TopicChange, TopicSpec
+from broker.log import LogError, LogState, LogUnavailableError, Partition, PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings, KafkaSettings
 from hookline import Consumer, DeliveryUpdated, MessageReceived
 from hookline.kit.finding import Found
@@ -35,6 +36,7 @@ class Cluster:
     def __init__(self, *there: str) -> None:
         self.there = set(there)
         self.made: list[str] = []
+        self.looked: list[str] = []
         self.error: LogError | None = None
         self.away = False
         self.state = LogState.HEALTHY
@@ -42,10 +44,15 @@ class Cluster:
     async def plan_topics(self, specs: Sequence[TopicSpec]) -> Sequence[PlannedTopic]:
         """Compare."""
         if self.away:
-            raise LogUnavailableError("away")
+            raise LogUnavailableError("configurations: not authorized")
         return [
             PlannedTopic(spec, TopicChange.KEEP if spec.name in self.there else TopicChange.CREATE) for spec in specs
         ]
+
+    async def partitions(self, topic: str) -> Sequence[Partition]:
+        """Look for one."""
+        self.looked.append(topic)
+        return [Partition(topic, 0)] if topic in self.there else []
 
     async def apply_topics(self, plan: Sequence[PlannedTopic]) -> None:
         """Make them, or fail."""
@@ -117,6 +124,32 @@ async def test_with_the_log_away_the_start_goes_on() -> None:
         await until(lambda: tuple(log.made) == OWN, 5)
     finally:
         await made.stop()
+
+
+async def test_alone_it_looks_at_its_own_topics_only() -> None:
+    """With the rights of a reader: neither other topics nor configurations may be asked about."""
+    log = Cluster(INBOUND.name)
+    log.away = True
+    made = TopicWatch(log, KAFKA, [crm()], alone=True)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the part that is asked
+    await made.start()
+    try:
+        assert set(log.looked) == {INBOUND.name, *OWN}
+        assert tuple(log.made) == OWN
+        assert made.missing == ()
+    finally:
+        await made.stop()
+
+
+async def test_that_nobody_could_look_is_told_once() -> None:
+    """With the command, which somebody with the rights may run."""
+    log = Cluster()
+    log.away = True
+    made = watch(log, crm())
+    with capture_logs() as lines:
+        assert [await made._look() for _ in range(2)] == [False, False]
+    assert [(line["event"], line["advice"]) for line in lines] == [
+        ("topics_not_known", "hookline topics apply --consumer acme.crm:crm")
+    ]
 
 
 async def test_several_consumers_are_all_named() -> None:
