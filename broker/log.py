@@ -128,6 +128,17 @@ class Subscription(Protocol):
         """Read on from `offset` in a partition of the assignment."""
         ...
 
+    def pause(self, partition: Partition) -> None:
+        """Give no more records of a partition until `resume`; the place in it and the assignment stay.
+
+        A partition that is assigned anew is not paused. Elsewhere than in the assignment it does nothing.
+        """
+        ...
+
+    def resume(self, partition: Partition) -> None:
+        """Give the records of a paused partition again, without a gap."""
+        ...
+
     async def close(self) -> None:
         """Leave the group, within a few seconds whatever the log does. Commits nothing."""
         ...

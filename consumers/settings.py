@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from consumers.loop.settings import FloodSettings, RetrySettings
 from schemas.settings import setting
 
 
@@ -54,7 +55,9 @@ class ConsumersSettings:
 
     state: str = setting("sqlite:///var/state.db", "where the ledger of sent commands lives")
     concurrency: int = setting(16, "events worked on at once; events of one key never are")
-    attempts: int = setting(5, "tries of one event before it goes to the dead-letter topic")
+    attempts: int = setting(5, "tries of one event in place, before it is retried later or goes to the dead letters")
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    flood: FloodSettings = field(default_factory=FloodSettings)
     auto_reply: AutoReplySettings = field(default_factory=AutoReplySettings)
     send: SendSettings = field(default_factory=SendSettings)
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)

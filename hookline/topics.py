@@ -1,4 +1,4 @@
-"""The topics that an installation needs: the catalogue, and the dead letters of our consumers."""
+"""The topics that an installation needs: the catalogue, and two of each consumer for what it could not process."""
 
 from collections.abc import Iterable, Sequence
 
@@ -24,15 +24,18 @@ def topics_of_readers(groups: Sequence[Listed]) -> tuple[TopicSpec, ...]:
 
 
 def all_topics() -> tuple[Topic, ...]:
-    """Return every topic that we write, dead letters included."""
-    letters = (dead_letter_topic(topic, item.name) for item in CONSUMERS for topic in item.topics)
-    return (*CATALOGUE, *letters)
+    """Return every topic that we write, those of our consumers included."""
+    return (*CATALOGUE, *(each for item in CONSUMERS for each in group_topics(item.name, item.topics)))
+
+
+def group_topics(group: str, topics: Iterable[Topic]) -> tuple[Topic, ...]:
+    """Return what a consumer group needs beside the topics that it reads: of each its retry and dead-letter topic."""
+    return tuple(make(topic, group) for topic in topics for make in (retry_topic, dead_letter_topic))
 
 
 def topics_of_groups(groups: Sequence[Listed]) -> tuple[Topic, ...]:
     """Return the topics that belong to these groups alone: what they try again later, and their dead letters."""
-    kinds = (retry_topic, dead_letter_topic)
-    return tuple(kind(topic, item.name) for item in groups for topic in item.topics for kind in kinds)
+    return tuple(each for item in groups for each in group_topics(item.name, item.topics))
 
 
 def log_exists(settings: BrokerSettings) -> bool:

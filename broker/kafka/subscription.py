@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError
 
 from broker.kafka.connection import Connection, Names
@@ -40,6 +42,9 @@ def _new_consumer(connection: Connection, group: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
+        # By range a member has the same numbers of every topic, so that a topic's partition and its retry topic's go
+        # together. Members of a version before that know round robin alone, and while they are there that is used.
+        partition_assignment_strategy=(RangePartitionAssignor, RoundRobinPartitionAssignor),
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         session_timeout_ms=SESSION_MS,
@@ -161,6 +166,20 @@ class KafkaSubscription:
             with contextlib.suppress(IllegalStateError):
                 self._consumer.seek(self._at(partition), offset)
 
+    def pause(self, partition: Partition) -> None:
+        """Give no more of the partition; nothing happens where it was lost meanwhile."""
+        if self._consumer is not None and partition in self.assignment:
+            with contextlib.suppress(IllegalStateError):
+                self._consumer.pause(self._at(partition))
+
+    def resume(self, partition: Partition) -> None:
+        """Give records of the partition again."""
+        if self._consumer is not None and partition in self.assignment:
+            # Its last sign of life is as old as the pause.
+            self._since = asyncio.get_running_loop().time()
+            with contextlib.suppress(IllegalStateError):
+                self._consumer.resume(self._at(partition))
+
     async def close(self) -> None:
         """Leave the group, within about 5 s."""
         self._closed.set()
@@ -220,7 +239,8 @@ class KafkaSubscription:
         if idle < SILENCE_SECONDS:
             return
         oldest = (time.time() - SILENCE_SECONDS) * 1000
-        if any((consumer.last_poll_timestamp(self._at(each)) or 0) < oldest for each in self._assigned):
+        asked = {self._at(each) for each in self._assigned} - consumer.paused()
+        if any((consumer.last_poll_timestamp(each) or 0) < oldest for each in asked):
             raise TimeoutError
 
     async def _start_again(self, wait: float) -> None:

@@ -2,13 +2,12 @@
 
 from broker.log import Log
 from consumers import consumer as loop
-from consumers.loop.origin import ATTEMPT
+from consumers.loop.origin import attempt_of
 from hookline.kit.answers import Answers
 from hookline.kit.consumer import Consumer
 from hookline.kit.context import context_of
 from hookline.kit.handlers import topics_of
 from schemas.envelope import Delivered
-from schemas.records import StoredRecord
 from schemas.times import Clock
 
 
@@ -21,7 +20,7 @@ def for_loop(consumer: Consumer, log: Log, clock: Clock) -> loop.Consumer:
         # Topics hold several types: those that nobody here asked for are done.
         if handler is not None:
             answers = Answers(consumer.name, delivered.envelope, log, clock)
-            await handler(delivered.event, context_of(delivered, answers, _attempt(delivered.record)))
+            await handler(delivered.event, context_of(delivered, answers, 1 + attempt_of(delivered.record)))
 
     return loop.Consumer(
         consumer.name,
@@ -33,9 +32,3 @@ def for_loop(consumer: Consumer, log: Log, clock: Clock) -> loop.Consumer:
         attempts=consumer.attempts,
         keeps_order=None if consumer.order is None else consumer.order == "kept",
     )
-
-
-def _attempt(record: StoredRecord) -> int:
-    """Return 1, and one more for each time that the record waited in the retry topic to be tried again."""
-    said = record.text_header(ATTEMPT) or "0"
-    return 1 + int(said) if said.isdecimal() and len(said) < 10 else 1

@@ -20,6 +20,7 @@ from broker.settings import BrokerSettings
 from consumers import consumer as loop
 from consumers.consumer import Reject
 from consumers.loop import ConsumeLoop
+from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.loop.tempo import Tempo
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings
@@ -49,8 +50,13 @@ _QUICK = Tempo(
     idle_poll=0.05,
     busy_poll=0.002,
     commit_every=0.0,
-    flood_count=1_000_000,
 )
+_SETTINGS = ConsumersSettings(
+    retry=RetrySettings(delays=(0.01, 0.01, 0.01)),
+    # However many of a test's events fail, it wants to see what becomes of each.
+    flood=FloodSettings(count=0, run=0, ratio=1.0),
+)
+"""As many rounds of tries as the configuration has without a word, a moment apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,7 @@ def _observed(consumer: loop.Consumer, notes: _Notes) -> loop.Consumer:
 async def _run(log: Log, consumer: loop.Consumer, clock: Clock) -> None:
     """Let the loop run until all is done."""
     metrics = ConsumerMetrics(CollectorRegistry())
-    running = ConsumeLoop(log, consumer, ConsumersSettings(), metrics, clock, tempo=_QUICK)
+    running = ConsumeLoop(log, consumer, _SETTINGS, metrics, clock, tempo=_QUICK)
     task = asyncio.create_task(running.run(), name=f"test of {consumer.name}")
     try:
         while not task.done() and not await _all_done(log, consumer):  # noqa: ASYNC110 - no log tells of commits

@@ -251,3 +251,75 @@ async def test_a_commit_of_several_partitions_is_kept(log: Log, count: int) -> N
     await member.commit({Partition(topic, n): n + 1 for n in range(count)})
     found = [await log.committed(group, Partition(topic, n)) for n in range(3)]
     assert found == ([1, 2, 3] if count else [None] * 3)
+
+
+async def test_a_paused_partition_gives_nothing_and_the_others_go_on(log: Log) -> None:
+    """The assignment stays, and so does the place in it: after a resume nothing is missing."""
+    topic = await filled(log, 6, partitions=2)
+    member = await log.subscribe(unique("group"), [topic])
+    await settle_one(member, topic, 2)
+    member.pause(Partition(topic, 0))
+    assert {stored.value for stored in await collect(member, 3)} == {b"1", b"3", b"5"}
+    assert await member.poll(10, 0.3) == []
+    assert member.assignment == {Partition(topic, 0), Partition(topic, 1)}
+    member.resume(Partition(topic, 0))
+    assert [stored.value for stored in await collect(member, 3)] == [b"0", b"2", b"4"]
+
+
+async def settle_one(member: Subscription, topic: str, partitions: int) -> None:
+    """Poll until the member has its partitions, and go back to where it began."""
+    await until(lambda: _assigned(member, partitions))
+    for number in range(partitions):
+        member.seek(Partition(topic, number), 0)
+
+
+async def _assigned(member: Subscription, partitions: int) -> bool:
+    await member.poll(1, 0.1)
+    return len(member.assignment) == partitions
+
+
+async def test_a_pause_keeps_the_place_between_two_records(log: Log) -> None:
+    """Reading goes on behind the last record that was given, not behind what the client had fetched."""
+    topic = await filled(log, 5)
+    member = await log.subscribe(unique("group"), [topic])
+    first = await collect(member, 2)
+    member.pause(Partition(topic, 0))
+    assert await member.poll(10, 0.3) == []
+    member.resume(Partition(topic, 0))
+    rest = await collect(member, 3)
+    assert [stored.value for stored in [*first, *rest]] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_a_resume_wakes_a_poll_that_waits(log: Log) -> None:
+    """It does not wait for a new record to look again."""
+    topic = await filled(log, 1)
+    member = await log.subscribe(unique("group"), [topic])
+    await settle_one(member, topic, 1)
+    member.pause(Partition(topic, 0))
+    waiting = asyncio.create_task(member.poll(1, 20.0))
+    await until(lambda: is_waiting(member))
+    began = time.monotonic()
+    member.resume(Partition(topic, 0))
+    assert [stored.value for stored in await waiting] == [b"0"]
+    assert time.monotonic() - began < 5
+
+
+async def test_a_pause_ends_with_the_assignment(log_factory: LogFactory) -> None:
+    """Who gets the partition anew, be it the same member, reads it."""
+    log, other = await log_factory.open(), await log_factory.open()
+    topic, group = await filled(log, 1), unique("group")
+    first = await log.subscribe(group, [topic])
+    await settle_one(first, topic, 1)
+    first.pause(Partition(topic, 0))
+    second = await other.subscribe(group, [topic])
+    await first.close()
+    assert [stored.value for stored in await collect(second, 1)] == [b"0"]
+
+
+async def test_pausing_what_is_not_assigned_does_nothing(log: Log) -> None:
+    """A rebalance may have taken it a moment before."""
+    topic = await filled(log, 2)
+    member = await log.subscribe(unique("group"), [topic])
+    member.pause(Partition(topic, 9))
+    member.resume(Partition(topic, 9))
+    assert len(await collect(member, 2)) == 2

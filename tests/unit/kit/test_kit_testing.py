@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,8 +90,9 @@ def messages(count: int) -> list[MessageReceived]:
 class Clerk:
     """A consumer of messages that fails as its script says: for each id the errors to raise, one a try."""
 
-    def __init__(self, **options: int) -> None:
-        self.consumer = Consumer("clerk", **options)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - counts alone
+    def __init__(self, **options: Any) -> None:
+        self.consumer = Consumer("clerk", **options)
+        self.attempts: dict[str, int] = {}
         self.script: dict[str, list[Exception]] = {}
         self.order: list[str] = []
 
@@ -100,6 +102,7 @@ class Clerk:
             if self.script.get(event.id):
                 raise self.script[event.id].pop(0)
             self.order.append(event.id)
+            self.attempts[event.id] = context.attempt
 
 
 def test_a_run_handles_every_event_in_order() -> None:
@@ -121,6 +124,25 @@ def test_what_fails_once_is_tried_again() -> None:
     outcome = run_consumer(clerk.consumer, events)
     assert outcome.handled == tuple(events)
     assert {(failed.event.id, failed.error) for failed in outcome.retried} == {("e0", error), ("e1", wish)}
+
+
+def test_what_fails_for_longer_comes_back_from_the_retry_topic() -> None:
+    """The handler can tell by the attempt; those behind it of the same conversation wait, unless order is given up."""
+    clerk, events = Clerk(attempts=2), messages(4)
+    clerk.script = {"e0": [RuntimeError("away")] * 3}
+    outcome = run_consumer(clerk.consumer, events)
+    assert outcome.handled == tuple(events)
+    assert len(outcome.retried) == 3
+    assert clerk.attempts == {"e0": 2, "e1": 1, "e2": 1, "e3": 1}
+    assert clerk.order.index("e0") < clerk.order.index("e3")
+
+
+def test_order_may_be_given_up() -> None:
+    """Then what is tried again later holds up nobody."""
+    clerk, events = Clerk(attempts=1, order="given_up"), messages(4)
+    clerk.script = {"e0": [RuntimeError("away")]}
+    assert run_consumer(clerk.consumer, events).handled == tuple(events)
+    assert clerk.order[-1] == "e0"
 
 
 def test_what_never_succeeds_is_a_dead_letter_with_its_reason() -> None:
