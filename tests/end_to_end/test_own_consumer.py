@@ -270,11 +270,17 @@ async def test_two_processes_share_the_events_on_kafka(kafka: Team) -> None:
 
 @pytest.mark.kafka
 async def test_its_topics_are_made_on_kafka_when_it_starts(kafka: Team) -> None:
-    """With the partitions of the topic that it reads. What it cannot handle is kept there."""
+    """With the partitions of the topic that it reads. What it cannot handle now is kept there."""
     await kafka.start("crm:crm")
+    await kafka.append(messages(1, "broken"))
     async with kafka.log() as log:
-        for kind in ("retry", "dlq"):
-            assert len(await log.partitions(f"messaging.inbound.v1.crm.{kind}")) == PARTITIONS
+        retry, letters = [await log.partitions(f"messaging.inbound.v1.crm.{kind}") for kind in ("retry", "dlq")]
+        assert (len(retry), len(letters)) == (PARTITIONS, PARTITIONS)
+
+        async def kept() -> bool:
+            return sum([(await log.bounds(part)).end for part in retry]) == 1
+
+        await until(kept, "the event to be kept for later")
 
 
 async def test_its_topics_can_be_made_by_hand(embedded: Team) -> None:

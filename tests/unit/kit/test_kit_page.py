@@ -55,7 +55,7 @@ def test_the_example_with_ids_drops_duplicates() -> None:
     import sqlite3
     from contextlib import closing
 
-    events = [event for event in sample_events().of(DeliveryUpdated, "telnyx")]
+    events = list(sample_events().of(DeliveryUpdated, "telnyx"))
     consumer = find_consumer("orders:orders")
     outcome = run_consumer(consumer, [*events, *events])
     assert outcome.dead_letters == ()
