@@ -6,6 +6,8 @@ top `conftest.py` the fixtures are there; the functions can be imported without 
 PYTEST_DONT_REWRITE: there is no assert here, and a test that imports it before pytest does would be warned.
 """
 
+from collections.abc import Callable
+
 import pytest
 
 from hookline.testing.running import DeadLetter, Failed, Outcome, run_consumer, run_consumer_async
@@ -18,6 +20,8 @@ __all__ = [
     "SampleEvents",
     "SignedRequest",
     "hookline_events",
+    "hookline_run",
+    "hookline_signed_request",
     "run_consumer",
     "run_consumer_async",
     "sample_events",
@@ -29,3 +33,15 @@ __all__ = [
 def hookline_events() -> SampleEvents:
     """Return events of every provider, always the same ones."""
     return sample_events()
+
+
+@pytest.fixture(scope="session", name="hookline_signed_request")
+def hookline_signed_request() -> Callable[..., SignedRequest]:
+    """Return `signed_request`."""
+    return signed_request
+
+
+@pytest.fixture(scope="session", name="hookline_run")
+def hookline_run() -> Callable[..., Outcome]:
+    """Return `run_consumer`."""
+    return run_consumer

@@ -66,7 +66,20 @@ def test_the_example_with_ids_drops_duplicates() -> None:
 def test_the_pages_own_tests_pass(written: Path) -> None:
     """With pytest, as another team would run them, and nothing of ours beside them."""
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:xdist",
+            "-W",
+            "error",
+        ],
         cwd=written,
         capture_output=True,
         text=True,

@@ -1,5 +1,6 @@
 """What other teams get for their tests: events, signed requests, a consumer run on a list."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,15 @@ from hookline import (
     TryLater,
 )
 from hookline.configuration.config import load_config
-from hookline.testing import SampleEvents, run_consumer, run_consumer_async, sample_events, signed_request
+from hookline.testing import (
+    Outcome,
+    SampleEvents,
+    SignedRequest,
+    run_consumer,
+    run_consumer_async,
+    sample_events,
+    signed_request,
+)
 from providers.contract import Request, Verdict
 from providers.registry import PROVIDERS, provider
 from schemas.envelope import event_to_record
@@ -35,6 +44,13 @@ def test_every_provider_has_events_of_the_main_types(hookline_events: SampleEven
         assert found
         assert {(event.provider, event.account) for event in found} == {(name, name)}
         assert hookline_events.one(kind, name) is found[0]
+
+
+def test_the_functions_are_fixtures_too(
+    hookline_run: Callable[..., Outcome], hookline_signed_request: Callable[..., SignedRequest]
+) -> None:
+    """The same ones."""
+    assert (hookline_run, hookline_signed_request) == (run_consumer, signed_request)
 
 
 def test_samples_are_always_the_same() -> None:
