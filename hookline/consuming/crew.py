@@ -12,11 +12,12 @@ from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from hookline.configuration.config import Config
-from hookline.consuming import confirming, foreign, replying, sending
+from hookline.consuming import confirming, replying, sending
 from hookline.consuming.parts import CrewParts, Made, Maker
 from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
 from hookline.kit.finding import Found
+from hookline.kit.running import for_loop
 from hookline.process.roles import Role
 from schemas.times import Clock
 from schemas.urls import sqlite_path
@@ -46,9 +47,10 @@ class Crew:
         self._parts = CrewParts(
             config=config, log=log, metrics=metrics, clock=clock, database=Database(state), ledger=Ledger(state)
         )
-        ours = [_MAKERS[role](self._parts) for role in sorted(roles)]
-        self._made = (*ours, *(foreign.make(self._parts, found) for found in others))
-        self.workers = tuple(Worker(made.consumer.name, self._loop(made)) for made in self._made)
+        self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
+        self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
+        theirs = [Made(for_loop(found.consumer, log, clock)) for found in others]
+        self.workers += tuple(Worker(made.consumer.name, self._loop(made)) for made in theirs)
 
     def start(self) -> None:
         """Begin to consume. A state that cannot be opened keeps those waiting that need it, and nobody else."""
@@ -64,7 +66,7 @@ class Crew:
         await self.drain(0)
         await self._parts.ledger.close()
         await self._parts.database.close()
-        for made in self._made:
+        for made in self._made.values():
             await made.close()
 
     def _loop(self, made: Made) -> Loop:
