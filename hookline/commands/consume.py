@@ -1,12 +1,12 @@
 """Run consumers only, by name. SIGTERM or Ctrl-C ends them in order.
 
+One of your own is named MODULE:NAME, as `crm:crm` for `crm = Consumer("crm")` in crm.py. The module is looked for
+among what is installed, then in the working directory. docs/writing-a-consumer.md tells how to write it.
+
 consumers:
   auto-reply  answers inbound messages by the rules of the configuration; gives commands, sends nothing itself
   send        carries commands out through the provider's API
   confirm     marks delivery reports and messages at the provider as received, once they are stored
-
-One of your own is named MODULE:NAME, as `crm:crm` for `crm = Consumer("crm")` in crm.py. The module is looked for
-among what is installed, then in the working directory. docs/writing-a-consumer.md tells how to write it.
 """
 
 import argparse
