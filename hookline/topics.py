@@ -1,10 +1,10 @@
 """The topics that an installation needs: the catalogue, and two of each consumer for what it could not process."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from broker.log import PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings
-from consumers.catalogue import CONSUMERS
+from consumers.catalogue import CONSUMERS, Listed
 from schemas.topics import CATALOGUE, Topic, dead_letter_topic, retry_topic
 from schemas.urls import sqlite_path
 
@@ -12,9 +12,15 @@ SAFE_COPIES = 2
 """Copies that must hold a record so that the loss of one broker loses nothing (P1)."""
 
 
-def wanted_topics() -> tuple[TopicSpec, ...]:
-    """Return what the topics should be, on either log."""
-    return tuple(_spec(topic) for topic in all_topics())
+def wanted_topics(others: Sequence[Listed] = ()) -> tuple[TopicSpec, ...]:
+    """Return what the topics should be, on either log. `others` are groups of other teams."""
+    return tuple(_spec(topic) for topic in (*all_topics(), *topics_of_groups(others)))
+
+
+def topics_of_readers(groups: Sequence[Listed]) -> tuple[TopicSpec, ...]:
+    """Return what these groups cannot do without: the topics that they read, and their own."""
+    read = dict.fromkeys(topic for item in groups for topic in item.topics)
+    return tuple(_spec(topic) for topic in (*read, *topics_of_groups(groups)))
 
 
 def all_topics() -> tuple[Topic, ...]:
@@ -25,6 +31,11 @@ def all_topics() -> tuple[Topic, ...]:
 def group_topics(group: str, topics: Iterable[Topic]) -> tuple[Topic, ...]:
     """Return what a consumer group needs beside the topics that it reads: of each its retry and dead-letter topic."""
     return tuple(make(topic, group) for topic in topics for make in (retry_topic, dead_letter_topic))
+
+
+def topics_of_groups(groups: Sequence[Listed]) -> tuple[Topic, ...]:
+    """Return the topics that belong to these groups alone: what they try again later, and their dead letters."""
+    return tuple(each for item in groups for each in group_topics(item.name, item.topics))
 
 
 def log_exists(settings: BrokerSettings) -> bool:

@@ -1,7 +1,7 @@
 """The consumers of one process, with what they share: the state and the connections to providers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -17,6 +17,8 @@ from hookline.consuming.parts import CrewParts, Made, Maker
 from hookline.consuming.tidying import Tidying
 from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
+from hookline.kit.finding import Found
+from hookline.kit.running import for_loop
 from hookline.process.roles import Role
 from schemas.times import Clock
 
@@ -33,10 +35,16 @@ _MAKERS: Mapping[Role, Maker] = {
 
 
 class Crew:
-    """Makes, starts and ends the consumers of the roles."""
+    """Makes, starts and ends the consumers of the roles, and those of other teams (`others`)."""
 
-    def __init__(
-        self, config: Config, roles: frozenset[Role], log: Log, metrics: ConsumerMetrics, clock: Clock
+    def __init__(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
+        self,
+        config: Config,
+        roles: frozenset[Role],
+        log: Log,
+        metrics: ConsumerMetrics,
+        clock: Clock,
+        others: Sequence[Found] = (),
     ) -> None:
         database = Database(config.consumers.state)
         self._parts = CrewParts(
@@ -45,6 +53,8 @@ class Crew:
         self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
         self._tidying = Tidying(database, clock)
         self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
+        theirs = [Made(for_loop(found.consumer, log, clock)) for found in others]
+        self.workers += tuple(Worker(made.consumer.name, self._loop(made)) for made in theirs)
 
     def start(self) -> None:
         """Begin to consume. A state that cannot be opened keeps those waiting that need it, and nobody else."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +15,7 @@ from consumers.metrics import ConsumerMetrics
 from hookline.configuration.addresses import Address, parse_address
 from hookline.configuration.config import Config
 from hookline.consuming.crew import Crew
+from hookline.kit.finding import Found
 from hookline.process.admin import AdminServer, Answer
 from hookline.process.metrics import ProcessMetrics
 from hookline.process.racing import unless
@@ -50,9 +51,15 @@ class Application:
     """A process with roles. Start it once, stop it once."""
 
     def __init__(
-        self, config: Config, roles: frozenset[Role], *, clock: Clock = time.time, place: Place | None = None
+        self,
+        config: Config,
+        roles: frozenset[Role],
+        *,
+        clock: Clock = time.time,
+        place: Place | None = None,
+        others: Sequence[Found] = (),
     ) -> None:
-        """Check what the roles need. `place` is that of one of several workers.
+        """Check what the roles need. `place` is that of one of several workers, `others` are other teams' consumers.
 
         Raises ConfigError for accounts without a usable key, LogError for the URL.
         """
@@ -67,8 +74,8 @@ class Application:
         topics = [topic.name for topic in CATALOGUE]
         self._log = open_log(config.broker, ingesting=Role.INGEST in roles, clock=clock, topics=topics)
         self._server = self._receiving(endpoints, clock) if endpoints else None
-        self._crew = Crew(config, roles - {Role.INGEST}, self._log, ConsumerMetrics(self.registry), clock)
-        self._topics = TopicWatch(self._log, config.broker)
+        self._crew = Crew(config, roles - {Role.INGEST}, self._log, ConsumerMetrics(self.registry), clock, others)
+        self._topics = TopicWatch(self._log, config.broker, others, alone=not roles)
         admin = parse_address(config.server.admin) if place is None else place.admin
         self._admin = AdminServer(admin, self, self.registry)
         figures = ProcessMetrics(self.registry)
@@ -120,7 +127,8 @@ class Application:
         await self._log.start()
         await self._topics.start()
         self._crew.start()
-        logger.info("started", version=__version__, roles=sorted(self._roles), **self._addresses())
+        working = sorted({*self._roles, *(worker.name for worker in self._crew.workers)})
+        logger.info("started", version=__version__, roles=working, **self._addresses())
 
     async def stop(self) -> None:
         """End in order: receiver and consumers finish what is in hand, then state, log and admin address close."""
@@ -168,9 +176,11 @@ class Application:
         if self._topics.prevent_storing:
             return _ready(ok=False, degraded=True, reason=self._topics.trouble)
         ended = [worker.name for worker in self._crew.workers if not worker.running]
-        return _ready(
-            ok=not ended, degraded=bool(ended), reason=f"not running: {', '.join(ended)}" if ended else "ready"
-        )
+        troubles = [f"not running: {', '.join(ended)}"] if ended else []
+        if self._topics.missing:
+            # Topics of dead letters: all goes well until one is needed.
+            troubles.append(self._topics.trouble)
+        return _ready(ok=not ended, degraded=bool(troubles), reason="; ".join(troubles) or "ready")
 
     def _receiving(self, endpoints: Mapping[str, Endpoint], clock: Clock) -> Server:
         polls_here = self._place is None or self._place.first

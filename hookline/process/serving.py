@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from hookline.configuration.config import Config
+from hookline.kit.finding import Found
 from hookline.process.application import Application
 from hookline.process.ending import ENDING, run_to_end
 from hookline.process.logs import configure_logs
@@ -26,13 +27,13 @@ _TIDY = 0.2
 logger: Any = structlog.get_logger()
 
 
-def serve(config: Config, roles: frozenset[Role]) -> int:
-    """Run the roles until SIGTERM or Ctrl-C and return the exit status.
+def serve(config: Config, roles: frozenset[Role], others: Sequence[Found] = ()) -> int:
+    """Run the roles, and consumers of other teams, until SIGTERM or Ctrl-C and return the exit status.
 
     A second signal ends at once; what was acknowledged is safe then too.
     """
     lines = configure_logs(config.logging)
-    application = Application(_allow_connections(config), roles)
+    application = Application(_allow_connections(config), roles, others=others)
     return run_to_end(_serve(application), lines.flush)
 
 

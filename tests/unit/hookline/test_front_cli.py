@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from dataclasses import is_dataclass
+from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +11,7 @@ import orjson
 import pytest
 
 import hookline as package
+import hookline.events as front_events
 import hookline.messagemedia as front_messagemedia
 import hookline.syniverse as front_syniverse
 import hookline.telnyx as front_telnyx
@@ -21,7 +24,16 @@ from hookline.version import __version__
 from ingest.server import ListenError
 from providers.contract import AccountError
 from providers.rest import errors as rest_errors
+from schemas import events as schemas_events
+from schemas import vocabulary
 from tests.support.front import BODY, HOOKLINE, Desk, clean_environment, hookline
+
+KIT = [
+    *("Consumer", "Context", "Reject", "TryLater"),
+    *("Event", "InboundMessage", "MessageReceived", "MessageReplied", "DeliveryUpdated", "DeliveryStatus"),
+    *("ConsentChanged", "SendCompleted"),
+]
+"""What a consumer is written with. Few names: the rest is in `hookline.events`."""
 
 
 @pytest.fixture
@@ -34,8 +46,22 @@ def test_the_package_exports_these_names() -> None:
     """What other teams may import is a promise; a new name is added here on purpose."""
     clients = ["MessageMediaClient", "SyniverseClient", "TelnyxClient"]
     errors = [name for name in package.__all__ if name.endswith("Error")]
-    assert sorted([*clients, *errors, "Page", "Pages", "Secret", "Tempo", "__version__"]) == sorted(package.__all__)
+    others = ["Page", "Pages", "Secret", "Tempo", "__version__"]
+    assert sorted([*clients, *errors, *others, *KIT]) == sorted(package.__all__)
     assert [getattr(package, name).__name__ for name in package.__all__[:-1]] == package.__all__[:-1]
+
+
+def test_every_event_and_word_of_the_contract_is_exported() -> None:
+    """From one module, with what events are made of."""
+    made = {name for name, value in vars(schemas_events).items() if is_dataclass(value)}
+    words = {
+        name
+        for name, value in vars(vocabulary).items()
+        if isinstance(value, type) and issubclass(value, StrEnum) and value is not StrEnum
+    }
+    # How a raw webhook came in is no part of an event.
+    assert made | (words - {"Ingress"}) <= {*front_events.__all__}
+    assert [name for name in front_events.__all__ if not hasattr(front_events, name)] == []
 
 
 def test_every_error_of_a_call_is_exported() -> None:

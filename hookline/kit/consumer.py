@@ -1,0 +1,130 @@
+"""The consumer as another team writes it: a name, and an async function for each type of event."""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from consumers.catalogue import CONSUMERS
+from hookline.kit.context import Context
+from hookline.kit.handlers import ConsumerError, Handled, Handler, handler_of, kinds_of
+from schemas.events import Event
+
+Order = Literal["kept", "given_up"]
+ORDERS: tuple[Order, ...] = ("kept", "given_up")
+
+E = TypeVar("E", bound=Event)
+E2 = TypeVar("E2", bound=Event)
+E3 = TypeVar("E3", bound=Event)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_OURS = frozenset({"ingest", *(each.name for each in CONSUMERS)})
+
+
+class Consumer:
+    """A consumer of typed events. `hookline consume MODULE:NAME` runs it, in as many processes as you like.
+
+    `name` is its own among all consumers of the site: what it has done so far is kept under it. The rest is the
+    configuration's where it is absent: `concurrency`, how many events it works on at once (those of one conversation or
+    message never are); `deadline`, the seconds that one try may take; `attempts`, how many tries an event gets in quick
+    succession before it is tried again later. With `order="kept"` later events of a conversation or message wait for
+    one that is tried again later, with `"given_up"` they overtake it. `replays=True` says that it wants to see what
+    somebody plays again; without it no event comes twice by a replay.
+
+    Raises ConsumerError for a name or a value that cannot be.
+    """
+
+    def __init__(  # noqa: PLR0913 - each by its name
+        self,
+        name: str,
+        *,
+        order: Order | None = None,
+        concurrency: int | None = None,
+        deadline: float | None = None,
+        attempts: int | None = None,
+        replays: bool = False,
+    ) -> None:
+        self.name = _checked_name(name)
+        if order is not None and order not in ORDERS:
+            raise ConsumerError(f"consumer {name!r}: order is 'kept' or 'given_up', not {order!r}")
+        for word, value in (("concurrency", concurrency), ("attempts", attempts)):
+            if value is not None and (isinstance(value, bool) or value < 1):
+                raise ConsumerError(f"consumer {name!r}: {word} is at least 1, not {value!r}")
+        if deadline is not None and not deadline > 0:
+            raise ConsumerError(f"consumer {name!r}: deadline is more than 0 seconds, not {deadline!r}")
+        self.order: Order | None = order
+        self.concurrency = concurrency
+        self.deadline = deadline
+        self.attempts = attempts
+        self.replays = replays
+        self._handlers: dict[type[Event], Handler] = {}
+
+    @property
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """What handles each type of event."""
+        return MappingProxyType(self._handlers)
+
+    @overload
+    def on(self, kind: type[E], /) -> "Registration[E]": ...
+
+    @overload
+    def on(self, kind: type[E], kind2: type[E2], /) -> "Registration[E | E2]": ...
+
+    @overload
+    def on(self, kind: type[E], kind2: type[E2], kind3: type[E3], /) -> "Registration[E | E2 | E3]": ...
+
+    def on(self, *kinds: type[Event]) -> "Registration[Any]":
+        """Return the decorator of the async function for these types of event, one to three.
+
+        A base class (`InboundMessage`, `Event`) stands for all types below it. The function takes the event, and if it
+        likes the `Context`. What it raises makes Hookline try again; `Reject` and `TryLater` say more. Raises
+        ConsumerError for a type that is no event or has its function already.
+        """
+        if not kinds:
+            raise ConsumerError(f"consumer {self.name!r}: `on` takes the type of event, such as MessageReceived")
+        wanted = tuple(dict.fromkeys(found for kind in kinds for found in kinds_of(kind)))
+        return Registration(self, wanted)
+
+    def register(self, kinds: tuple[type[Event], ...], function: Callable[..., Handled]) -> None:
+        """Let the function handle these types. Raises ConsumerError, and then changes nothing."""
+        try:
+            handler = handler_of(function)
+        except ConsumerError as error:
+            raise ConsumerError(f"consumer {self.name!r}: {error}") from None
+        for kind in kinds:
+            if kind in self._handlers:
+                names = f"{self._handlers[kind].name} and {handler.name}"
+                raise ConsumerError(
+                    f"consumer {self.name!r}: {names} both want {kind.__name__}; one type, one function"
+                )
+        self._handlers.update(dict.fromkeys(kinds, handler))
+
+    def __repr__(self) -> str:
+        return f"Consumer({self.name!r})"
+
+
+class Registration(Generic[E]):
+    """The decorator that `Consumer.on` gives: it takes the function down and returns it as it is."""
+
+    def __init__(self, consumer: Consumer, kinds: tuple[type[Event], ...]) -> None:
+        self._consumer = consumer
+        self._kinds = kinds
+
+    @overload
+    def __call__(self, function: Callable[[E], Handled], /) -> Callable[[E], Handled]: ...
+
+    @overload
+    def __call__(self, function: Callable[[E, Context], Handled], /) -> Callable[[E, Context], Handled]: ...
+
+    def __call__(self, function: Callable[..., Handled], /) -> Callable[..., Handled]:
+        """Take the function. Raises ConsumerError."""
+        self._consumer.register(self._kinds, function)
+        return function
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConsumerError(f"consumer name {name!r}: use letters, digits, `-` and `_` alone, 64 at most")
+    if name.replace("_", "-").lower() in _OURS:
+        raise ConsumerError(f"consumer name {name!r} is one of Hookline's own: {', '.join(sorted(_OURS))}")
+    return name
