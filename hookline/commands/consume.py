@@ -39,7 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
     config = configured_to_serve(arguments)
     if Role.MIRROR in arguments.names and not config.consumers.mirror.targets:
         raise ConfigError(f"{config.path}: mirror has no target: add a table [consumers.mirror.targets.NAME]")
-    return serve(config, frozenset(Role(name) for name in arguments.names))
     others = find_consumers(name for name in arguments.names if ":" in name)
     return serve(config, frozenset(Role(name) for name in arguments.names if ":" not in name), others)
 

@@ -85,7 +85,7 @@ async def test_a_rejected_event_is_handled_once_by_a_handler_that_is_mended(tmp_
         assert await redrive(log) == 1
         (waiting,) = await read_all(log, RETRIES.name)
         assert (waiting.partition, waiting.value) == (letter.origin.partition, letter.record.value)
-        async with consuming(log, mended, (RETRIES,)):
+        async with consuming(log, mended, (INBOUND,)):
             await until(lambda: len(handled) == 4)
         assert sorted(handled) == ["event-0", "event-1", "event-2", "event-3"]
         assert await open_letters(log) == []
