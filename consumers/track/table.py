@@ -40,9 +40,8 @@ def note(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
     known = _known(connection, (sighting.note for sighting in sightings))
     fresh = {sighting.note.key: sighting.note for sighting in sightings if sighting.note.key not in known}
     if fresh:
-        connection.execute(
-            insert_into(connection, message_events).on_conflict_do_nothing(), [_event_columns(one) for one in fresh.values()]
-        )
+        insert = insert_into(connection, message_events).on_conflict_do_nothing()
+        connection.execute(insert, [_event_columns(one) for one in fresh.values()])
     told = _told(sightings)
     rows, changed = merge(connection, told)
     again = {place for sighting in sightings if sighting.note.key in known for place in sighting.standings}
