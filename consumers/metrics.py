@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 _AGES = (0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
@@ -16,7 +16,38 @@ class RecordOutcome(StrEnum):
     HANDLED = "handled"
     REPLAY_SKIPPED = "replay_skipped"
     UNKNOWN_TYPE = "unknown_type"
+    TOMBSTONE = "tombstone"
+    PUT_OFF = "put_off"
     DEAD_LETTER = "dead_letter"
+
+
+class RetryKind(StrEnum):
+    """How a record is tried again: IN_PLACE after a short pause, LATER after a delay, BEHIND another of its key."""
+
+    IN_PLACE = "in_place"
+    LATER = "later"
+    BEHIND = "behind"
+
+
+class LetterReason(StrEnum):
+    """Why a record went to the dead letters."""
+
+    UNDECODABLE = "undecodable"
+    REJECTED = "rejected"
+    HANDLER_FAILED = "handler_failed"
+    DEADLINE = "deadline"
+    HANDLER_STUCK = "handler_stuck"
+    RETRY_REFUSED = "retry_refused"
+
+
+class Rebuild(StrEnum):
+    """Why a consumer's client was given up and a new one joined the group."""
+
+    FENCED = "fenced"
+    LOG_UNAVAILABLE = "log_unavailable"
+    NO_PROGRESS = "no_progress"
+    ANOTHER_SENDER = "another_sender"
+    INTERNAL_ERROR = "internal_error"
 
 
 class CallOutcome(StrEnum):
@@ -56,10 +87,38 @@ class LoopMetrics:
     """The figures of one consumer's loop."""
 
     records: Mapping[RecordOutcome, Counter]
-    retries: Counter
+    retries: Mapping[RetryKind, Counter]
+    dead_letters: Mapping[LetterReason, Counter]
+    rebuilds: Mapping[Rebuild, Counter]
     failed_commits: Counter
+    stuck: Counter
     seconds: Histogram
     age: Histogram
+    behind: "Behind"
+
+
+class Behind:
+    """How far one consumer is behind the log, in the partitions that it reads now."""
+
+    def __init__(self, consumer: str, lag: Gauge, oldest: Gauge) -> None:
+        self._consumer = consumer
+        self._lag = lag
+        self._oldest = oldest
+        self._lags: set[tuple[str, str]] = set()
+        self._topics: set[str] = set()
+
+    def show(self, lags: Mapping[tuple[str, int], int], oldest: Mapping[str, float]) -> None:
+        """Show the records not done by topic and partition, and the seconds of the oldest by topic; nothing else."""
+        seen = {(topic, str(number)): lag for (topic, number), lag in lags.items()}
+        for gone in self._lags - seen.keys():
+            self._lag.remove(self._consumer, *gone)
+        for place, lag in seen.items():
+            self._lag.labels(self._consumer, *place).set(lag)
+        for topic in self._topics - oldest.keys():
+            self._oldest.remove(self._consumer, topic)
+        for topic, seconds in oldest.items():
+            self._oldest.labels(self._consumer, topic).set(seconds)
+        self._lags, self._topics = set(seen), set(oldest)
 
 
 class ConsumerMetrics:
@@ -69,11 +128,28 @@ class ConsumerMetrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"hookline_consumer_{name}", text, labels, registry=registry)
 
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"hookline_consumer_{name}", text, labels, registry=registry)
+
         def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
             return Histogram(f"hookline_consumer_{name}", text, ("consumer",), registry=registry, buckets=buckets)
 
         self._records = counter("records", "Records by consumer and what became of them", "consumer", "outcome")
-        self._retries = counter("retries", "Tries of a record after the first", "consumer")
+        self._retries = counter(
+            "retries",
+            "Records that are tried again: in_place, later (through the retry topic), or behind another of their key",
+            "consumer",
+            "kind",
+        )
+        self._dead = counter("dead_letters", "Records given to the dead letters, by reason", "consumer", "reason")
+        self._rebuilds = counter("rebuilds", "Clients given up and built anew, by reason", "consumer", "reason")
+        self._stuck = counter("stuck_handlers", "Handlers that went on though they were cancelled", "consumer")
+        self._lag = gauge(
+            "lag", "Records not done, asked every 15 s of the partitions read here", "consumer", "topic", "partition"
+        )
+        self._oldest = gauge(
+            "oldest_seconds", "Age of the oldest record in hand that is not done, 0 for none", "consumer", "topic"
+        )
         self._failed = counter("failed_commits", "Commits that the log refused or did not take", "consumer")
         self._seconds = histogram("handler_seconds", "Seconds that one try of a handler took", _SECONDS)
         self._age = histogram("event_age_seconds", "Seconds from our receiving an event to its being handled", _AGES)
@@ -88,10 +164,14 @@ class ConsumerMetrics:
         """Return the figures of one consumer's loop."""
         return LoopMetrics(
             records={outcome: self._records.labels(consumer, outcome) for outcome in RecordOutcome},
-            retries=self._retries.labels(consumer),
+            retries={kind: self._retries.labels(consumer, kind) for kind in RetryKind},
+            dead_letters={reason: self._dead.labels(consumer, reason) for reason in LetterReason},
+            rebuilds={reason: self._rebuilds.labels(consumer, reason) for reason in Rebuild},
             failed_commits=self._failed.labels(consumer),
+            stuck=self._stuck.labels(consumer),
             seconds=self._seconds.labels(consumer),
             age=self._age.labels(consumer),
+            behind=Behind(consumer, self._lag, self._oldest),
         )
 
     def replies(self, outcomes: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Counter]:

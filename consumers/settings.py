@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from consumers.track.settings import TrackSettings
+from consumers.loop.settings import FloodSettings, RetrySettings
 from schemas.settings import setting
 
 
@@ -53,9 +54,19 @@ class ConfirmSettings:
 class ConsumersSettings:
     """`[consumers]`: what all consumers share, and a table for each."""
 
-    state: str = setting("sqlite:///var/state.db", "where the ledger of sent commands lives")
+    state: str = field(
+        default="sqlite:///var/state.db",
+        repr=False,
+        metadata={
+            "doc": "where the ledger of commands, consents and message states live: `sqlite:///PATH`, or "
+            "`postgresql://USER@HOST:PORT/DATABASE`; a URL with a password as `env:NAME` or `file:PATH`, see "
+            "docs/state.md"
+        },
+    )
     concurrency: int = setting(16, "events worked on at once; events of one key never are")
-    attempts: int = setting(5, "tries of one event before it goes to the dead-letter topic")
+    attempts: int = setting(5, "tries of one event in place, before it is retried later or goes to the dead letters")
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    flood: FloodSettings = field(default_factory=FloodSettings)
     auto_reply: AutoReplySettings = field(default_factory=AutoReplySettings)
     send: SendSettings = field(default_factory=SendSettings)
     confirm: ConfirmSettings = field(default_factory=ConfirmSettings)

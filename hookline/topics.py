@@ -1,11 +1,11 @@
-"""The topics that an installation needs: the catalogue, and the dead letters of our consumers."""
+"""The topics that an installation needs: the catalogue, and two of each consumer for what it could not process."""
 
 from collections.abc import Iterable
 
 from broker.log import PlannedTopic, TopicChange, TopicSpec
 from broker.settings import BrokerSettings
 from consumers.catalogue import CONSUMERS
-from schemas.topics import CATALOGUE, Topic, dead_letter_topic
+from schemas.topics import CATALOGUE, Topic, dead_letter_topic, retry_topic
 from schemas.urls import sqlite_path
 
 SAFE_COPIES = 2
@@ -18,9 +18,13 @@ def wanted_topics() -> tuple[TopicSpec, ...]:
 
 
 def all_topics() -> tuple[Topic, ...]:
-    """Return every topic that we write, dead letters included."""
-    letters = (dead_letter_topic(topic, item.name) for item in CONSUMERS for topic in item.topics)
-    return (*CATALOGUE, *letters)
+    """Return every topic that we write, those of our consumers included."""
+    return (*CATALOGUE, *(each for item in CONSUMERS for each in group_topics(item.name, item.topics)))
+
+
+def group_topics(group: str, topics: Iterable[Topic]) -> tuple[Topic, ...]:
+    """Return what a consumer group needs beside the topics that it reads: of each its retry and dead-letter topic."""
+    return tuple(make(topic, group) for topic in topics for make in (retry_topic, dead_letter_topic))
 
 
 def log_exists(settings: BrokerSettings) -> bool:

@@ -121,13 +121,17 @@ def positions_of(connection: sqlite3.Connection, group: str, topics: Sequence[st
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """What a member asks for: up to `limit` records after its positions. `turn` says which partition comes first."""
+    """What a member asks for: up to `limit` records after its positions, none of partitions that are `paused`.
+
+    `turn` says which partition comes first.
+    """
 
     group: str
     topics: Sequence[str]
     positions: Mapping[Partition, int]
     limit: int
     turn: int
+    paused: frozenset[Partition] = frozenset()
 
 
 def fetch(connection: sqlite3.Connection, want: Want) -> Fetched:
@@ -137,7 +141,7 @@ def fetch(connection: sqlite3.Connection, want: Want) -> Fetched:
     """
     known = places(connection, want.topics)
     standing = {one.partition: _standing(connection, want, one) for one in known}
-    waiting = [one for one in known if standing[one.partition] < one.end]
+    waiting = [one for one in known if standing[one.partition] < one.end and one.partition not in want.paused]
     turn = want.turn % max(len(waiting), 1)
     records: list[StoredRecord] = []
     for at, one in enumerate(waiting[turn:] + waiting[:turn]):

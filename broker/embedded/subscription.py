@@ -28,6 +28,8 @@ class EmbeddedSubscription:
         self._on_revoked = on_revoked
         self._keeper = Keeper(desk, group, self._topics, self._tell_of_loss)
         self._turn = 0
+        self._paused: set[Partition] = set()
+        self._paused_in = 0
         self._closed = False
 
     async def start(self) -> None:
@@ -69,12 +71,12 @@ class EmbeddedSubscription:
         keeper, turns = self._keeper, self._keeper.turns
         positions = keeper.positions
         before = dict(positions)
-        want = reading.Want(self._group, self._topics, before, limit, self._turn)
+        want = reading.Want(self._group, self._topics, before, limit, self._turn, frozenset(self._still_paused()))
         fetched = await self._desk.reader.submit(partial(reading.fetch, want=want), _FETCH_WAIT)
         if not keeper.is_held or keeper.turns != turns:
             return []
-        if any(positions.get(partition, at) != at for partition, at in before.items()):
-            # A seek came in between: what was fetched is not what is wanted now.
+        if want.paused != frozenset(self._paused) or any(positions.get(each, at) != at for each, at in before.items()):
+            # A seek or a pause came in between: what was fetched is not what is wanted now.
             return []
         positions.update(fetched.positions)
         self._turn += 1
@@ -95,6 +97,23 @@ class EmbeddedSubscription:
         """Read on from `offset` in a partition of the assignment; elsewhere it does nothing."""
         if partition in self._keeper.positions:
             self._keeper.positions[partition] = offset
+
+    def pause(self, partition: Partition) -> None:
+        """Give no more of the partition, for as long as it stays in our hands."""
+        if partition in self._keeper.positions:
+            self._still_paused().add(partition)
+
+    def resume(self, partition: Partition) -> None:
+        """Give records of the partition again; a poll that waits looks anew."""
+        self._paused.discard(partition)
+        self._desk.changes.notice()
+
+    def _still_paused(self) -> set[Partition]:
+        """Return what is paused in this turn of holding the leases; another turn begins with nothing paused."""
+        if self._paused_in != self._keeper.turns:
+            self._paused.clear()
+            self._paused_in = self._keeper.turns
+        return self._paused
 
     async def close(self) -> None:
         """Leave the group, within a few seconds whatever the log does. Commits nothing."""

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from schemas.records import Headers, StoredRecord
 
 ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET = "ce_origintopic", "ce_originpartition", "ce_originoffset"
+ORIGIN_TIME = "ce_origintime"
 ATTEMPT, DUE, REASON = "ce_retryattempt", "ce_retrydue", "ce_retryreason"
 DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK = "ce_dlqreason", "ce_dlqtime", "ce_dlqtraceback"
+DLQ_ATTEMPT = "ce_dlqattempt"
 
 OURS = frozenset(
     {
-        *(ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET),
+        *(ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, ORIGIN_TIME),
         *(ATTEMPT, DUE, REASON),
-        *(DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK),
+        *(DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, DLQ_ATTEMPT),
     }
 )
 """Headers that a retry or a dead letter adds; whoever passes the record on replaces them."""
+
+LONGEST_REASON = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,16 +34,48 @@ class Origin:
 def origin_of(record: StoredRecord) -> Origin:
     """Return the first place of a record: what its headers say, else where it stands."""
     topic = record.text_header(ORIGIN_TOPIC)
-    partition, offset = record.text_header(ORIGIN_PARTITION), record.text_header(ORIGIN_OFFSET)
-    if topic and partition and offset and partition.isdecimal() and offset.isdecimal():
-        return Origin(topic, int(partition), int(offset))
+    partition, offset = number_in(record, ORIGIN_PARTITION), number_in(record, ORIGIN_OFFSET)
+    if topic and partition is not None and offset is not None:
+        return Origin(topic, partition, offset)
     return Origin(record.topic, record.partition, record.offset)
 
 
-def origin_headers(origin: Origin) -> Headers:
-    """Return the headers that name the first place."""
+def origin_time(record: StoredRecord) -> int:
+    """Return the timestamp that the record had in its first place, in Unix milliseconds."""
+    found = number_in(record, ORIGIN_TIME)
+    return record.timestamp if found is None else found
+
+
+def attempt_of(record: StoredRecord) -> int:
+    """Return how many rounds of tries a record of a retry topic has behind it."""
+    return number_in(record, ATTEMPT) or 0
+
+
+def due_of(record: StoredRecord) -> int:
+    """Return when a record of a retry topic is to be tried, in Unix milliseconds; 0 for at once."""
+    return number_in(record, DUE) or 0
+
+
+def origin_headers(record: StoredRecord) -> Headers:
+    """Return the headers that name the record's first place and time."""
+    origin = origin_of(record)
     return (
         (ORIGIN_TOPIC, origin.topic.encode()),
         (ORIGIN_PARTITION, str(origin.partition).encode()),
         (ORIGIN_OFFSET, str(origin.offset).encode()),
+        (ORIGIN_TIME, str(origin_time(record)).encode()),
     )
+
+
+def own_headers(record: StoredRecord) -> Headers:
+    """Return the headers that the record had in its first place."""
+    return tuple((name, value) for name, value in record.headers if name not in OURS)
+
+
+def number_in(record: StoredRecord, header: str) -> int | None:
+    """Return the whole number in a header; None where there is none, or one that no log has."""
+    text = record.text_header(header) or ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+
+
+_DIGITS = 18

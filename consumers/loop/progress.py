@@ -10,27 +10,27 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._open: deque[int] = deque()
+        self._open: deque[tuple[int, int]] = deque()
         self._done: set[int] = set()
         self._last: int | None = None
         self._position: int | None = None
         self._committed: int | None = None
 
-    def take(self, offset: int) -> bool:
+    def take(self, offset: int, timestamp: int = 0) -> bool:
         """Note a record as in hand; False where it is, or was, already."""
         if self._last is not None and offset <= self._last:
             return False
         if self._position is None:
             self._position = self._committed = offset
         self._last = offset
-        self._open.append(offset)
+        self._open.append((offset, timestamp))
         return True
 
     def done(self, offset: int) -> None:
         """Note that a record which was taken is done."""
         self._done.add(offset)
-        while self._open and self._open[0] in self._done:
-            first = self._open.popleft()
+        while self._open and self._open[0][0] in self._done:
+            first, _ = self._open.popleft()
             self._done.remove(first)
             self._position = first + 1
 
@@ -47,6 +47,16 @@ class Progress:
     def uncommitted(self) -> int | None:
         """The offset to commit, None where there is nothing new."""
         return None if self._position == self._committed else self._position
+
+    @property
+    def read(self) -> int | None:
+        """The offset behind the last record that was taken; None before the first."""
+        return None if self._last is None else self._last + 1
+
+    @property
+    def oldest(self) -> int | None:
+        """The timestamp of the first record that is not done; None where all are."""
+        return self._open[0][1] if self._open else None
 
     @property
     def held(self) -> int:

@@ -2,18 +2,20 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
-from broker.log import FencedError, Log, LogError, Partition
+from broker.log import AnotherMemberError, FencedError, Log, LogError, Partition
 from consumers.consumer import Consumer
-from consumers.loop.flood import DeadLetterFloodError
 from consumers.loop.parts import LoopParts
 from consumers.loop.session import Session
+from consumers.loop.settings import LoopSettings
 from consumers.loop.settle import Settler
+from consumers.loop.stops import ConsumerStopError, StalledError
 from consumers.loop.tempo import Tempo
-from consumers.metrics import ConsumerMetrics
-from consumers.settings import ConsumersSettings
+from consumers.loop.watch import Watch
+from consumers.metrics import ConsumerMetrics, Rebuild
 from schemas.times import Clock
 
 _log = structlog.get_logger()
@@ -21,10 +23,11 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ConsumerHealth:
-    """How a consumer is. `reason` is one word, None where all is well.
+    """How a consumer is. `reason` is one word, None where all is well; `detail` says more, and what to do.
 
     `running` says that it is a member of its group; without partitions it stands by. `last_progress` is when the
-    last record was done, in Unix seconds.
+    last record was done, in Unix seconds. `lag` counts the records of its partitions that were not done at the last
+    look, None before that; `waiting` those of retry topics that are in hand and not due yet.
     """
 
     name: str
@@ -32,20 +35,24 @@ class ConsumerHealth:
     assigned: frozenset[Partition]
     reason: str | None
     last_progress: float | None
+    detail: str | None = None
+    lag: int | None = None
+    waiting: int = 0
 
 
 class ConsumeLoop:
     """Gives the events of a consumer's topics to its handler, in order for each key, at least once.
 
-    Commits come after the effect. What cannot be processed goes to the dead-letter topic, and only then counts as
-    done; a flood of such records stops the consumer until its process is started again.
+    Commits come after the effect. What fails is tried again in place, then through the group's retry topic, and then
+    goes to the dead-letter topic; only what is stored there counts as done. A flood of failures stops the consumer
+    until its process is started again.
     """
 
     def __init__(  # noqa: PLR0913 - the wiring hands in each part by its name
         self,
         log: Log,
         consumer: Consumer,
-        settings: ConsumersSettings,
+        settings: LoopSettings,
         metrics: ConsumerMetrics,
         clock: Clock,
         *,
@@ -64,24 +71,26 @@ class ConsumeLoop:
         self._settler = Settler(self._parts)
         self._stopping = asyncio.Event()
         self._session: Session | None = None
+        self._watch: Watch | None = None
         self._reason: str | None = "starting"
+        self._detail: str | None = None
 
     async def run(self) -> None:
         """Consume until `stop` is called; then finish what is in hand, commit and leave the group."""
         failures = 0
         while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
-            self._reason = await self._one_session()
-            if self._reason is None:
+            try:
+                self._reason = await self._one_session()
+            except ConsumerStopError as error:
+                await self._stand_still(error)
                 break
-            if self._reason == "dead_letter_flood":
-                _log.critical("consumer_stopped", consumer=self._consumer.name, reason=self._reason)
-                await self._stopping.wait()
+            if self._reason is None:
                 break
             lasted = asyncio.get_running_loop().time() - started > self._tempo.longest_pause
             failures = 1 if lasted else failures + 1
             await self._pause(self._tempo.pause(failures))
-        self._reason = "stopped"
+        self._reason, self._detail = "stopped", None
 
     def stop(self) -> None:
         """Ask `run` to end; it returns within a few seconds more than `finish_wait`."""
@@ -89,32 +98,52 @@ class ConsumeLoop:
 
     def health(self) -> ConsumerHealth:
         """Return how the consumer is now."""
-        session = self._session
-        assigned = frozenset[Partition]() if session is None else session.assignment
+        session, watch, waiting = self._session, self._watch, self._settler.waiting
         joined = session is not None and session.joined
-        reason = self._settler.trouble if joined else self._reason
-        return ConsumerHealth(self._consumer.name, joined, assigned, reason, self._settler.last_progress)
+        return ConsumerHealth(
+            name=self._consumer.name,
+            running=joined,
+            assigned=frozenset() if session is None else session.assignment,
+            reason=waiting.trouble if joined else self._reason,
+            last_progress=self._settler.last_progress,
+            detail=None if joined else self._detail,
+            lag=None if watch is None or not joined else watch.lag,
+            waiting=waiting.until_due,
+        )
+
+    async def _stand_still(self, error: ConsumerStopError) -> None:
+        """Do nothing until the process ends: what stopped the consumer is for a person to mend."""
+        self._reason, self._detail = error.reason, f"{error}; {error.advice}"
+        fields = {"reason": error.reason, "seen": str(error), "advice": error.advice}
+        _log.critical("consumer_stopped", consumer=self._consumer.name, **fields)
+        await self._stopping.wait()
 
     async def _one_session(self) -> str | None:
-        """Be a member of the group; return why it ended, None where `stop` ended it."""
+        """Be a member of the group; return why it ended, None where `stop` ended it. Raises ConsumerStopError."""
         self._session = session = Session(self._parts, self._settler.settle)
+        self._watch = watch = Watch(self._parts, session)
         finish = True
         try:
-            await self._until_stopped(session)
+            await self._until_stopped(session, watch)
         except FencedError:
             self._parts.metrics.failed_commits.inc()
             finish = False
-            return self._ended("fenced")
+            return self._ended(Rebuild.FENCED)
+        except AnotherMemberError as error:
+            finish = False
+            return self._kept_out(error)
         except LogError as error:
-            return self._ended("log_unavailable", error)
-        except DeadLetterFloodError:
-            return self._ended("dead_letter_flood")
+            return self._ended(Rebuild.LOG_UNAVAILABLE, error)
+        except StalledError as error:
+            return self._ended(Rebuild.NO_PROGRESS, error)
+        except ConsumerStopError:
+            raise
         except Exception as error:  # noqa: BLE001 - a fault of our own must not end the consumer; nothing is committed
             finish = False
-            return self._ended("internal_error", error)
+            return self._ended(Rebuild.INTERNAL_ERROR, error)
         finally:
             await self._leave(session, finish=finish)
-            self._session = None
+            self._session = self._watch = None
         return None
 
     async def _leave(self, session: Session, *, finish: bool) -> None:
@@ -122,25 +151,38 @@ class ConsumeLoop:
         try:
             await session.leave(finish=finish)
         except Exception as error:  # noqa: BLE001 - a fault of ours or of the log's client; what it left comes again
-            self._ended("internal_error", error)
+            self._ended(Rebuild.INTERNAL_ERROR, error)
 
-    async def _until_stopped(self, session: Session) -> None:
-        """Let the session pump until `stop` is called. Raises what ends the pump."""
-        pump = asyncio.create_task(session.pump())
-        stopping = asyncio.create_task(self._stopping.wait())
+    async def _until_stopped(self, session: Session, watch: Watch) -> None:
+        """Let the session pump until `stop` is called. Raises what ends the pump or its watch."""
+        tasks: list[asyncio.Task[Any]] = [
+            asyncio.create_task(work) for work in (session.pump(), watch.run(), self._stopping.wait())
+        ]
         try:
-            await asyncio.wait((pump, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            pump.cancel()
-            stopping.cancel()
-            results = await asyncio.gather(pump, stopping, return_exceptions=True)
-        if isinstance(results[0], Exception):
-            raise results[0]
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
-    def _ended(self, reason: str, error: Exception | None = None) -> str:
+    def _kept_out(self, error: AnotherMemberError) -> str:
+        """Say that another member is there and what to do; `run` looks again from time to time."""
+        reason, advice = Rebuild.ANOTHER_SENDER, self._consumer.sole
+        self._detail = f"{error}; {advice}"
+        self._parts.metrics.rebuilds[reason].inc()
+        _log.error("consumer_down", consumer=self._consumer.name, reason=reason, seen=str(error), advice=advice)
+        return str(reason)
+
+    def _ended(self, reason: Rebuild, error: Exception | None = None) -> str:
         kind = type(error).__name__ if error else None
-        _log.warning("consumer_interrupted", consumer=self._consumer.name, reason=reason, error=kind)
-        return reason
+        where = str(error) if isinstance(error, StalledError) else None
+        self._detail = None
+        self._parts.metrics.rebuilds[reason].inc()
+        _log.warning("consumer_interrupted", consumer=self._consumer.name, reason=reason, error=kind, partition=where)
+        return str(reason)
 
     async def _pause(self, seconds: float) -> None:
         try:

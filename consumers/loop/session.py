@@ -5,32 +5,42 @@ on while the hands are full (the record is put back), because a member that does
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from broker.log import FencedError, LogError, LogUnavailableError, Partition, Subscription
+from consumers.loop.learning import learn
+from consumers.loop.parked import Parked
 from consumers.loop.parts import LoopParts
-from consumers.loop.work import PartitionWork, Settle
+from consumers.loop.standing import Standing
+from consumers.loop.work import PartitionWork
 from schemas.records import StoredRecord
+
+Settle = Callable[[StoredRecord, asyncio.Event, Parked], Awaitable[bool]]
 
 
 class Session:
     """A member of the group. `settle` brings one record to its end."""
 
     def __init__(self, parts: LoopParts, settle: Settle) -> None:
-        self._log = parts.log
-        self._consumer = parts.consumer
+        self._parts = parts
+        self._routes = parts.routes
         self._settle = settle
         self._most = parts.concurrency * parts.tempo.records_per_slot
         self._metrics = parts.metrics
         self._tempo = parts.tempo
         self._subscription: Subscription | None = None
         self._works: dict[Partition, PartitionWork] = {}
+        self._parked: dict[Partition, Parked] = {}
+        self._paused: set[Partition] = set()
         self._revoking: set[Partition] = set()
         # Partitions that were revoked while a poll was under way, and where reading them must go on.
         self._resume: dict[Partition, int | None] = {}
+        # Partitions that were revoked while we learnt what waits in their retry topics.
+        self._lost: set[Partition] = set()
         self._changed = asyncio.Event()
         self._broken: BaseException | None = None
         self._committed_at = 0.0
+        self._record_at = asyncio.get_running_loop().time()
 
     @property
     def assignment(self) -> frozenset[Partition]:
@@ -42,11 +52,29 @@ class Session:
         """Whether this is a member of the group now."""
         return self._subscription is not None
 
+    @property
+    def silent_since(self) -> float | None:
+        """The loop's time since which no record came though hands are free; None while there is work in hand."""
+        return None if self._in_hand() else self._record_at
+
+    def standing(self, partition: Partition) -> Standing:
+        """Return how far this member is in a partition."""
+        work = self._works.get(partition)
+        paused = partition in self._paused
+        if work is None:
+            return Standing(paused=paused)
+        progress = work.progress
+        return Standing(position=progress.position, read=progress.read, oldest=progress.oldest, paused=paused)
+
     async def _join(self) -> None:
-        topics = [topic.name for topic in self._consumer.topics]
         try:
             async with asyncio.timeout(self._tempo.log_wait):
-                self._subscription = await self._log.subscribe(self._consumer.name, topics, self._on_revoked)
+                self._subscription = await self._parts.log.subscribe(
+                    self._parts.consumer.name,
+                    self._routes.topics,
+                    self._on_revoked,
+                    sole=self._parts.consumer.sole is not None,
+                )
         except TimeoutError as error:
             raise LogUnavailableError("joining the group took too long") from error
 
@@ -60,6 +88,7 @@ class Session:
             if self._broken is not None:
                 raise self._broken
             await self._commit_when_due()
+            self._bound_retries()
             space = self._space()
             if space > 0:
                 self._take(await self._poll(space, self._poll_wait()))
@@ -90,13 +119,37 @@ class Session:
             # The group finds out by itself that this member is gone.
             return
 
+    # --- how much
+
+    def _in_hand(self) -> int:
+        """Count the records of the consumer's topics; those of retry topics mostly wait and have their own bound."""
+        return sum(work.in_hand for at, work in self._works.items() if not self._routes.is_retry(at.topic))
+
     def _space(self) -> int:
-        in_hand = sum(work.in_hand for work in self._works.values())
-        held = sum(work.progress.held for work in self._works.values())
-        return min(self._most - in_hand, self._tempo.window - held)
+        held = sum(work.progress.held for at, work in self._works.items() if not self._routes.is_retry(at.topic))
+        return min(self._most - self._in_hand(), self._tempo.window - held)
+
+    def _bound_retries(self) -> None:
+        """Read no more of a retry partition that has enough in hand, until half of that is done."""
+        subscription, most = self._subscription, self._tempo.waiting
+        if subscription is None:
+            return
+        for partition in self._works.keys() & subscription.assignment:
+            work = self._works[partition]
+            full = max(work.in_hand / most, work.progress.held / self._tempo.window)
+            if not self._routes.is_retry(partition.topic):
+                continue
+            if full >= 1 and partition not in self._paused:
+                subscription.pause(partition)
+                self._paused.add(partition)
+            elif full <= 1 / 2 and partition in self._paused:
+                subscription.resume(partition)
+                self._paused.discard(partition)
+
+    # --- reading
 
     def _poll_wait(self) -> float:
-        busy = any(work.in_hand or work.progress.uncommitted is not None for work in self._works.values())
+        busy = self._in_hand() or any(work.progress.uncommitted is not None for work in self._works.values())
         return self._tempo.busy_poll if busy else self._tempo.idle_poll
 
     async def _poll(self, most: int, wait: float) -> list[StoredRecord]:
@@ -109,14 +162,26 @@ class Session:
                 records = await self._subscription.poll(most, wait)
         except TimeoutError as error:
             raise LogUnavailableError("a poll took too long") from error
+        if records:
+            self._record_at = asyncio.get_running_loop().time()
+        await self._learn(records)
         return self._sound(records)
+
+    async def _learn(self, records: Sequence[StoredRecord]) -> None:
+        """Learn which keys wait in the retry topic, before the first record of a partition is handed out."""
+        origins = {self._routes.origin(_place(record)) for record in records}
+        self._lost.clear()
+        for origin in sorted(origins - self._parked.keys()):
+            parked = await learn(self._parts, origin)
+            if origin not in self._lost:
+                self._parked[origin] = parked
 
     def _sound(self, records: Sequence[StoredRecord]) -> list[StoredRecord]:
         assigned = self.assignment - self._revoking
         sound: list[StoredRecord] = []
         judged: dict[Partition, bool] = {}
         for record in records:
-            partition = Partition(record.topic, record.partition)
+            partition = _place(record)
             if partition not in judged:
                 judged[partition] = partition in assigned and self._continues(partition, record.offset)
             if judged[partition]:
@@ -129,9 +194,11 @@ class Session:
         Records that a poll fetched before a revocation may come after records that the revocation made us drop.
         """
         resume = self._resume.get(partition)
-        if resume is None or offset <= resume:
+        # One that went while we learnt what waits is read again from the commit, if it is back.
+        if self._routes.origin(partition) in self._parked and (resume is None or offset <= resume):
             return True
-        self._seek(partition, resume)
+        if resume is not None:
+            self._seek(partition, resume)
         return False
 
     def _seek(self, partition: Partition, offset: int) -> None:
@@ -140,12 +207,24 @@ class Session:
 
     def _take(self, records: Sequence[StoredRecord]) -> None:
         for record in records:
-            partition = Partition(record.topic, record.partition)
+            partition = _place(record)
+            if self._routes.is_retry(partition.topic):
+                self._parked_of(record).add(record.key, record.offset)
             work = self._works.get(partition)
             if work is None:
-                work = PartitionWork(partition, self._settle, self._changed.set, self._break)
-                self._works[partition] = work
+                work = self._works[partition] = self._new_work(partition)
             work.take(record)
+
+    def _new_work(self, partition: Partition) -> PartitionWork:
+        by_key = self._parts.keeps_order or not self._routes.is_retry(partition.topic)
+        return PartitionWork(partition, self._settle_one, self._changed.set, self._break, by_key=by_key)
+
+    async def _settle_one(self, record: StoredRecord, closing: asyncio.Event) -> bool:
+        return await self._settle(record, closing, self._parked_of(record))
+
+    def _parked_of(self, record: StoredRecord) -> Parked:
+        # Without its topic's partition, as while members of two versions share a group, nothing hangs on it.
+        return self._parked.get(self._routes.origin(_place(record))) or Parked()
 
     async def _wait_for_space(self) -> None:
         self._changed.clear()
@@ -154,16 +233,17 @@ class Session:
                 await self._changed.wait()
         except TimeoutError:
             for record in await self._poll(1, 0.0):
-                self._seek(Partition(record.topic, record.partition), record.offset)
+                self._seek(_place(record), record.offset)
 
     def _break(self, error: BaseException) -> None:
         self._broken = self._broken or error
         self._changed.set()
 
+    # --- committing
+
     async def _commit_when_due(self) -> None:
         now = asyncio.get_running_loop().time()
-        busy = any(work.in_hand for work in self._works.values())
-        if busy and now - self._committed_at < self._tempo.commit_every:
+        if self._in_hand() and now - self._committed_at < self._tempo.commit_every:
             return
         self._committed_at = now
         await self._commit(list(self._works.values()), self._tempo.log_wait)
@@ -184,14 +264,22 @@ class Session:
 
     async def _on_revoked(self, partitions: frozenset[Partition]) -> None:
         """End the work in hand of partitions that are about to go, and commit it."""
-        works = [work for partition in partitions if (work := self._works.pop(partition, None)) is not None]
+        works = {partition: self._works.pop(partition) for partition in partitions & self._works.keys()}
         self._revoking |= partitions
+        self._lost |= partitions
+        self._paused -= partitions
         try:
-            await asyncio.gather(*(work.finish(self._tempo.finish_wait) for work in works))
-            await self._commit(works, self._tempo.leave_wait)
+            await asyncio.gather(*(work.finish(self._tempo.finish_wait) for work in works.values()))
+            await self._commit(list(works.values()), self._tempo.leave_wait)
         except (FencedError, LogUnavailableError):
             # Not committed is not lost: the next owner of the partition reads it again.
             self._metrics.failed_commits.inc()
         finally:
             self._revoking -= partitions
-            self._resume |= {work.partition: work.progress.position for work in works}
+            for partition in partitions:
+                self._parked.pop(partition, None)
+                self._resume[partition] = works[partition].progress.position if partition in works else None
+
+
+def _place(record: StoredRecord) -> Partition:
+    return Partition(record.topic, record.partition)

@@ -1,189 +1,137 @@
-"""One record to its end: skipped, handled, or given to the dead letters.
+"""One record to its end: skipped, handled, put off to the retry topic, or given to the dead letters.
 
 A settled record may be committed. A record whose lane is closing is left as it is and comes again.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-import structlog
-
-from broker.log import LogError, LogUnavailableError
-from consumers.consumer import TryLater
-from consumers.loop.deadletter import dead_letter
-from consumers.loop.flood import FloodGate
+from consumers.loop.aside import Aside
+from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of
+from consumers.loop.origin import attempt_of, due_of
+from consumers.loop.parked import Parked
 from consumers.loop.parts import LoopParts
-from consumers.metrics import RecordOutcome
+from consumers.loop.settings import LONGEST_DELAY
+from consumers.loop.trying import Tries
+from consumers.loop.waiting import Waiting
+from consumers.metrics import RecordOutcome, RetryKind
 from schemas.envelope import Delivered, read_event
 from schemas.events import EVENT_CLASSES
 from schemas.records import StoredRecord
-from schemas.topics import Topic, dead_letter_topic
+from schemas.times import to_millis
 
-_log = structlog.get_logger()
 _KNOWN_TYPES = frozenset(str(kind) for kind in EVENT_CLASSES)
-Place = tuple[str, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a try did not succeed. One that `counts` uses up a try; `pause` is what the handler asked for.
-
-    `reason` is one word of ours, for logs and the health page. `detail` may quote the event: for its dead letter alone.
-    """
-
-    reason: str
-    counts: bool
-    pause: float | None = None
-    detail: str = field(default="", repr=False)
-
-
-_CLOSING = Failure("closing", counts=False, pause=0.0)
 
 
 class Settler:
-    """Settles the records of one consumer; at most `concurrency` handlers run at once.
-
-    A record that waits for its next try holds none of these places.
-    """
+    """Settles the records of one consumer."""
 
     def __init__(self, parts: LoopParts) -> None:
-        self._log = parts.log
-        self._consumer = parts.consumer
-        self._attempts = max(1, parts.settings.attempts)
-        self._slots = asyncio.Semaphore(parts.concurrency)
+        self._routes = parts.routes
+        self._has_effects = parts.consumer.has_effects
+        self._keeps_order = parts.keeps_order
+        self._delays = parts.settings.retry.delays
         self._metrics = parts.metrics
         self._clock = parts.clock
-        self._tempo = parts.tempo
-        self._gate = FloodGate(parts.tempo.flood_count, parts.tempo.flood_seconds)
-        self._dead: Mapping[str, Topic] = {
-            topic.name: dead_letter_topic(topic, parts.consumer.name) for topic in parts.consumer.topics
-        }
-        self._waiting: dict[Place, str] = {}
+        self.waiting = Waiting()
+        self._tries = Tries(parts, self.waiting)
+        self._aside = Aside(parts, self.waiting)
         self.last_progress: float | None = None
 
-    @property
-    def trouble(self) -> str | None:
-        """Why the record that waits longest for its next try waits."""
-        # Metrics ask from another thread: a copy, made in one step, does not change under the hands.
-        return next(iter(tuple(self._waiting.values())), None)
-
-    async def settle(self, record: StoredRecord, closing: asyncio.Event) -> bool:
+    async def settle(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> bool:
         """Return True when the record is done; False when it was left because `closing` is set.
 
-        Raises DeadLetterFloodError.
+        Raises ConsumerStopError.
         """
-        outcome = await self._outcome(record, closing)
+        outcome = self._skipped(record, parked) or await self._outcome(record, closing, parked)
         if outcome is None:
             return False
+        if self._routes.is_retry(record.topic):
+            parked.done(record.key, record.offset)
         self._metrics.records[outcome].inc()
         self.last_progress = self._clock()
         return True
 
-    async def _outcome(self, record: StoredRecord, closing: asyncio.Event) -> RecordOutcome | None:
-        if self._consumer.has_effects and record.header("ce_replayid") is not None:
+    def _skipped(self, record: StoredRecord, parked: Parked) -> RecordOutcome | None:
+        """Return why the record needs nothing done, None where it does."""
+        if self._has_effects and record.header("ce_replayid") is not None:
             return RecordOutcome.REPLAY_SKIPPED
+        if record.value is None and self._routes.of(record.topic).origin.compacted:
+            return RecordOutcome.TOMBSTONE
+        if not self._routes.is_retry(record.topic) and parked.stands_in_both(record):
+            return RecordOutcome.PUT_OFF
+        return None
+
+    async def _outcome(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
         try:
             delivered = read_event(record)
         except Exception as error:  # noqa: BLE001 - whatever bytes do to the decoder, the record is at fault
             if _is_unknown(record):
                 return RecordOutcome.UNKNOWN_TYPE
-            failure = Failure("undecodable", counts=True, detail=str(error))
-            return await self._bury(record, failure, closing)
-        return await self._handle(delivered, closing)
+            return await self._aside.bury(record, failure_of(Trouble.UNDECODABLE, error, str(error)), 1, closing)
+        if self._routes.is_retry(record.topic):
+            return await self._try_again(delivered, closing, parked)
+        if self._keeps_order and parked.holds(record.key):
+            return await self._aside.behind(record, closing, parked)
+        return await self._try_first(delivered, closing, parked)
 
-    async def _handle(self, delivered: Delivered, closing: asyncio.Event) -> RecordOutcome | None:
-        failures = tries = 0
-        while (failure := await self._try(delivered, closing)) is not None:
-            tries += 1
-            failures += failure.counts
-            if failures >= self._attempts:
-                return await self._bury(delivered.record, failure, closing)
-            pause = self._tempo.pause(tries) if failure.pause is None else failure.pause
-            if not await self._pause(delivered.record, failure.reason, pause, closing):
+    async def _try_first(self, delivered: Delivered, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
+        failure = await self._tries.round(delivered, closing)
+        if failure is None:
+            return self._handled(delivered)
+        if failure is CLOSING:
+            return None
+        delay = self._delay(delivered.record, failure, 1)
+        if delay is None:
+            return await self._aside.bury(delivered.record, failure, 1, closing)
+        return await self._aside.later(delivered.record, failure, rounds=1, delay=delay, closing=closing, parked=parked)
+
+    async def _try_again(self, delivered: Delivered, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
+        """Bring a record of a retry topic to its end.
+
+        Where order is kept it waits in its lane, others of its key behind it; else it goes to the end of the topic.
+        """
+        record, rounds = delivered.record, attempt_of(delivered.record)
+        wait = min(due_of(record) / 1000 - self._clock(), LONGEST_DELAY)
+        while await self.waiting.due(record, wait, closing):
+            failure = await self._tries.round(delivered, closing)
+            if failure is None:
+                return self._handled(delivered)
+            if failure is CLOSING:
                 return None
-            self._metrics.retries.inc()
-        self._metrics.age.observe(max(0.0, self._clock() - delivered.record.timestamp / 1000))
-        return RecordOutcome.HANDLED
-
-    async def _try(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
-        async with self._slots:
-            if closing.is_set():
-                return _CLOSING
-            started = asyncio.get_running_loop().time()
-            try:
-                async with asyncio.timeout(self._tempo.handler_deadline):
-                    await self._consumer.handle(delivered)
-            except TryLater as later:
-                return Failure(later.reason, counts=False, pause=self._postponement(later.seconds))
-            except LogUnavailableError:
-                # The log is away for everyone: no fault of this event, so no dead letter.
-                return Failure("log_unavailable", counts=False)
-            except asyncio.CancelledError as error:
-                if _is_cancelled():
-                    raise
-                # The handler leaked the end of a task of its own: a failure like any other.
-                return self._failed(delivered, error)
-            except Exception as error:  # noqa: BLE001 - a handler may fail in any way; the record must survive it
-                return self._failed(delivered, error)
-            finally:
-                self._metrics.seconds.observe(asyncio.get_running_loop().time() - started)
+            rounds += 1
+            delay = self._delay(record, failure, rounds)
+            if delay is None:
+                return await self._aside.bury(record, failure, rounds, closing)
+            if not self._keeps_order:
+                return await self._aside.later(
+                    record, failure, rounds=rounds, delay=delay, closing=closing, parked=parked
+                )
+            self._metrics.retries[RetryKind.LATER].inc()
+            wait = delay
         return None
 
-    def _postponement(self, seconds: float) -> float:
-        return min(max(seconds, 0.0), self._tempo.longest_postponement)
+    def _delay(self, record: StoredRecord, failure: Failure, rounds: int) -> float | None:
+        """Return the seconds until the next round; None where there is none.
 
-    def _failed(self, delivered: Delivered, error: BaseException) -> Failure:
-        # The words of an error may quote a text or a number: the log gets its kind alone.
-        kind = type(error).__name__
-        _log.warning("handler_failed", consumer=self._consumer.name, event_id=delivered.envelope.id, error=kind)
-        return Failure("handler_failed", counts=True, detail=f"{kind}: {error}")
+        What has been in a retry topic for half of the time that the topic keeps it waits no more: it must get to the
+        dead letters, with those behind it, before the topic drops it.
+        """
+        if failure.hopeless or rounds > len(self._delays):
+            return None
+        kept = self._routes.of(record.topic).retry.retention_ms
+        aged = self._routes.is_retry(record.topic) and self._clock() * 1000 - record.timestamp
+        if kept is not None and aged > kept / 2:
+            return None
+        return self._delays[rounds - 1]
 
-    async def _bury(self, record: StoredRecord, failure: Failure, closing: asyncio.Event) -> RecordOutcome | None:
-        self._gate.check(asyncio.get_running_loop().time())
-        letter = dead_letter(record, self._dead[record.topic], f"{failure.reason}: {failure.detail}")
-        tries = 0
-        while True:
-            try:
-                await self._log.append([letter], self._tempo.log_wait)
-            except LogError as error:
-                tries += 1
-                _log.warning("dead_letter_not_stored", **self._place_of(record), error=type(error).__name__)
-                pause = self._tempo.pause(tries)
-                if not await self._pause(record, "dead_letter_not_stored", pause, closing):
-                    return None
-            else:
-                _log.error("dead_letter", **self._place_of(record), reason=failure.reason)
-                return RecordOutcome.DEAD_LETTER
-
-    async def _pause(self, record: StoredRecord, reason: str, seconds: float, closing: asyncio.Event) -> bool:
-        """Wait; return False where the record is to be left because `closing` is set."""
-        place = (record.topic, record.partition, record.offset)
-        self._waiting[place] = reason
-        try:
-            async with asyncio.timeout(seconds):
-                await closing.wait()
-        except TimeoutError:
-            return True
-        finally:
-            del self._waiting[place]
-        return False
-
-    def _place_of(self, record: StoredRecord) -> dict[str, str | int]:
-        return {
-            "consumer": self._consumer.name,
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-        }
+    def _handled(self, delivered: Delivered) -> RecordOutcome:
+        received = to_millis(delivered.event.received_at) / 1000
+        self._metrics.age.observe(max(0.0, self._clock() - received))
+        self._aside.gate.success()
+        return RecordOutcome.HANDLED
 
 
 def _is_unknown(record: StoredRecord) -> bool:
     """Tell whether the record says that it is of a type which this version does not know."""
     kind = record.text_header("ce_type")
     return bool(kind and record.text_header("ce_id")) and kind not in _KNOWN_TYPES
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0

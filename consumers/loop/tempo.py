@@ -10,12 +10,15 @@ _random = SystemRandom()
 class Tempo:
     """How long things may take, in seconds, and how much may pile up.
 
-    `handler_deadline` is generous: it is there for a handler that hangs, not for a slow one. `finish_wait` is what a
-    drain or a revoked partition leaves to work in hand, `leave_wait` what the last commit and the leaving may take.
-    `flood_count` dead letters within `flood_seconds` stop the consumer: then it is not the records that are at fault.
+    `handler_deadline` is generous: it is there for a handler that hangs, not for a slow one; `cancel_wait` is what a
+    cancelled handler gets to end. `finish_wait` is what a drain or a revoked partition leaves to work in hand,
+    `leave_wait` what the last commit and the leaving may take. `waiting` bounds what one retry partition has in hand,
+    `window` what may lie done behind what is not. Every `look_every` seconds the log is asked how far it is ahead, and
+    a client that gives nothing for `stalled_after` seconds though there is something is given up.
     """
 
     handler_deadline: float = 120.0
+    cancel_wait: float = 0.5
     first_pause: float = 0.25
     longest_pause: float = 30.0
     longest_postponement: float = 300.0
@@ -28,8 +31,10 @@ class Tempo:
     keep_alive: float = 2.0
     records_per_slot: int = 16
     window: int = 10_000
-    flood_count: int = 100
-    flood_seconds: float = 60.0
+    waiting: int = 1_000
+    look_every: float = 15.0
+    look_wait: float = 30.0
+    stalled_after: float = 60.0
 
     def pause(self, failures: int) -> float:
         """Return how long to wait after so many failures in a row: doubling, with jitter, bounded."""

@@ -7,18 +7,20 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from broker.log import Partition
+from consumers.loop.origin import origin_time
 from consumers.loop.progress import Progress
 from schemas.records import StoredRecord
 
 _log = structlog.get_logger()
 Settle = Callable[[StoredRecord, asyncio.Event], Awaitable[bool]]
-LaneKey = bytes | None
+LaneKey = bytes | int
 
 
 class PartitionWork:
     """What a member has taken of one partition. A lane is a task while it has records.
 
-    `settled` is called after each record that is done or left; `broken` with an error that ends a lane.
+    `settled` is called after each record that is done or left; `broken` with an error that ends a lane. Not `by_key`,
+    each record has a lane of its own, as has one without a key: nothing says what it comes after.
     """
 
     def __init__(
@@ -27,6 +29,8 @@ class PartitionWork:
         settle: Settle,
         settled: Callable[[], None],
         broken: Callable[[BaseException], None],
+        *,
+        by_key: bool = True,
     ) -> None:
         self.partition = partition
         self.progress = Progress()
@@ -34,21 +38,23 @@ class PartitionWork:
         self._settle = settle
         self._settled = settled
         self._broken = broken
+        self._by_key = by_key
         self._closing = asyncio.Event()
         self._lanes: dict[LaneKey, deque[StoredRecord]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, record: StoredRecord) -> None:
         """Put the record in the lane of its key; one that is here already is not taken twice."""
-        if self._closing.is_set() or not self.progress.take(record.offset):
+        if self._closing.is_set() or not self.progress.take(record.offset, origin_time(record)):
             return
         self.in_hand += 1
-        lane = self._lanes.get(record.key)
+        key = record.key if self._by_key and record.key is not None else record.offset
+        lane = self._lanes.get(key)
         if lane is not None:
             lane.append(record)
             return
-        lane = self._lanes[record.key] = deque((record,))
-        task = asyncio.create_task(self._run(record.key, lane))
+        lane = self._lanes[key] = deque((record,))
+        task = asyncio.create_task(self._run(key, lane))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

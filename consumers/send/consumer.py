@@ -19,8 +19,8 @@ from consumers.consumer import Consumer, TryLater
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics
 from consumers.settings import SendSettings
+from consumers.state.database import StateError
 from consumers.state.ledger import Claim, ClaimState, Ledger
-from consumers.state.ledger_table import LedgerError
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import ProviderError, SendCompleted, SendRequested
@@ -97,7 +97,7 @@ class _Send:
             return
         try:
             result = await self._result(command)
-        except LedgerError as error:
+        except StateError as error:
             _log.error("ledger_failed", command_id=command.id, error=str(error))
             raise TryLater(LEDGER_PAUSE, "state_unavailable") from error
         envelope = delivered.envelope

@@ -14,6 +14,7 @@ from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolve
 from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
 from hookline.configuration.settings import LoggingSettings
+from hookline.configuration.state_url import read_state
 from hookline.configuration.tables import load_table, note_unknown
 from hookline.configuration.toml_lines import KeyPath, lines_of
 from ingest.settings import ServerSettings, SpoolSettings
@@ -102,7 +103,7 @@ class _Finish:
 
     def broker(self, broker: BrokerSettings) -> BrokerSettings:
         check_broker(broker, self.problems)
-        url = self._url(broker.url, ("broker", "url"), kafka=True)
+        url = self._log_url(broker.url)
         kafka = broker.kafka
         table: KeyPath = ("broker", "kafka")
         found = replace(
@@ -124,12 +125,12 @@ class _Finish:
             for name in rule.accounts:
                 if name not in accounts:
                     self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
-        return replace(consumers, state=self._url(consumers.state, ("consumers", "state")))
+        return replace(consumers, state=read_state(consumers.state, self.folder, self.environment, self.problems))
 
-    def _url(self, url: str, path: KeyPath, *, kafka: bool = False) -> str:
-        at_kafka = kafka and is_kafka_url(url)
-        if not at_kafka and sqlite_path(url) is None:
-            kinds = "sqlite:///PATH" + (" or kafka://HOST:PORT,HOST:PORT" if kafka else "")
+    def _log_url(self, url: str) -> str:
+        path: KeyPath = ("broker", "url")
+        if not is_kafka_url(url) and sqlite_path(url) is None:
+            kinds = "sqlite:///PATH or kafka://HOST:PORT,HOST:PORT"
             self.problems.add(path, f"{name_of(path)}: {url!r} is not of the form {kinds}")
         check_home(url, path, self.problems)
         return resolve_url(url, self.folder)

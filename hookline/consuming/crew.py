@@ -14,11 +14,11 @@ from consumers.state.ledger import Ledger
 from hookline.configuration.config import Config
 from hookline.consuming import confirming, replying, sending, tracking
 from hookline.consuming.parts import CrewParts, Made, Maker
+from hookline.consuming.tidying import Tidying
 from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
 from hookline.process.roles import Role
 from schemas.times import Clock
-from schemas.urls import sqlite_path
 
 logger: Any = structlog.get_logger()
 
@@ -36,17 +36,20 @@ class Crew:
     def __init__(
         self, config: Config, roles: frozenset[Role], log: Log, metrics: ConsumerMetrics, clock: Clock
     ) -> None:
-        state = config.consumers.state
+        database = Database(config.consumers.state)
         self._parts = CrewParts(
-            config=config, log=log, metrics=metrics, clock=clock, database=Database(state), ledger=Ledger(state)
+            config=config, log=log, metrics=metrics, clock=clock, database=database, ledger=Ledger(database)
         )
         self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
+        self._tidying = Tidying(database, clock)
         self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
 
     def start(self) -> None:
         """Begin to consume. A state that cannot be opened keeps those waiting that need it, and nobody else."""
         for worker in self.workers:
             worker.start()
+        if any(made.needs_state for made in self._made.values()):
+            self._tidying.start()
 
     async def drain(self, patience: float) -> None:
         """Let every consumer finish what is in hand, all at the same time."""
@@ -55,14 +58,15 @@ class Crew:
     async def close(self) -> None:
         """Cancel what still runs, close the state and the connections."""
         await self.drain(0)
-        await self._parts.ledger.close()
-        await self._parts.database.close()
+        await self._tidying.stop()
         for made in self._made.values():
             await made.close()
+        # The last, because a server that hangs holds it up.
+        await self._parts.database.close()
 
     def _loop(self, made: Made) -> Loop:
         parts = self._parts
         loop = ConsumeLoop(parts.log, made.consumer, parts.config.consumers, parts.metrics, parts.clock)
         if not made.needs_state:
             return loop
-        return WithState(loop, parts.ledger, sqlite_path(parts.config.consumers.state))
+        return WithState(loop, parts.database)

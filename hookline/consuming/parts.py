@@ -14,7 +14,7 @@ from schemas.times import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewParts:
-    """What the consumers of a process share. `database` and `ledger` are opened by who needs them."""
+    """What the consumers of a process share. Who needs `database`, or `ledger` in it, opens it."""
 
     config: Config
     log: Log

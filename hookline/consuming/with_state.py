@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -11,15 +10,26 @@ from consumers.loop import ConsumerHealth
 from consumers.loop.tempo import Tempo
 from consumers.state.database import StateError
 from hookline.consuming.workers import Loop
-from hookline.sqlite_files import trouble_of
+from hookline.sqlite_files import Trouble, trouble_of
 
 REASON = "state_unavailable"
+SERVER_ADVICE = "is PostgreSQL up, and may this user log in? `hookline doctor` tells more"
 
 logger: Any = structlog.get_logger()
 
 
 class Opens(Protocol):
     """What has to be open first."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is a server."""
+        ...
 
     async def open(self) -> None:
         """Open it; does nothing where it is open. Raises StateError."""
@@ -29,10 +39,9 @@ class Opens(Protocol):
 class WithState:
     """Runs the loop once the state is open. Until then the consumer is down, and says why."""
 
-    def __init__(self, loop: Loop, state: Opens, path: Path | None, tempo: Tempo | None = None) -> None:
+    def __init__(self, loop: Loop, state: Opens, tempo: Tempo | None = None) -> None:
         self._loop = loop
         self._state = state
-        self._path = path
         self._tempo = tempo or Tempo(first_pause=1.0)
         self._stopping = asyncio.Event()
         self._down = False
@@ -63,12 +72,12 @@ class WithState:
 
     async def _wait(self, error: StateError, seconds: float) -> None:
         self._down = True
-        trouble = trouble_of(error)
+        trouble = Trouble(str(error), SERVER_ADVICE) if self._state.shared else trouble_of(error)
         logger.error(
             "consumer_down",
             consumer=self.health().name,
             reason=REASON,
-            path=str(self._path),
+            state=self._state.place,
             error=trouble.what,
             advice=trouble.advice,
             next_try=round(seconds, 1),

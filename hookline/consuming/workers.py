@@ -69,7 +69,10 @@ class Worker:
         return {
             "running": self.running,
             "reason": self._failure or found.reason,
+            "detail": found.detail,
             "partitions": len(found.assigned),
+            "lag": found.lag,
+            "waiting_for_retry": found.waiting,
             "last_progress": found.last_progress,
         }
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.doctor.accounts import check_accounts
-from hookline.doctor.log import check_ledger, check_log
+from hookline.doctor.log import check_log
 from hookline.doctor.place import check_addresses, check_disks
 from hookline.doctor.reach import check_reach
 from hookline.doctor.report import Check, fail, ok
 from hookline.doctor.spool import check_spool
+from hookline.doctor.state import check_state
 from schemas.times import Clock
 
 
@@ -32,6 +33,6 @@ async def examine(config: Config, clock: Clock = time.time) -> list[Check]:
         *await check_disks(config),
         *await check_spool(config),
         *await check_log(config),
-        *await check_ledger(config),
+        *await check_state(config),
         *await check_reach(config, clock),
     ]

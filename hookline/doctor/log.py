@@ -43,15 +43,6 @@ async def check_log(config: Config) -> list[Check]:
             await log.stop()
 
 
-async def check_ledger(config: Config) -> list[Check]:
-    """Return whether send can use its ledger; the receiver needs none."""
-    path = sqlite_path(config.consumers.state)
-    trouble = None if path is None else await asyncio.to_thread(examine, path, "commands")
-    if trouble is None:
-        return [ok("ledger", f"{path} is sound, or made by the first start")]
-    return [fail("ledger", f"{path} {trouble.what}; send waits for it, the receiver does not", trouble.advice)]
-
-
 def check_sizes(config: Config) -> list[Check]:
     """Return whether the raw topic takes the largest body that each provider may send."""
     room = WEBHOOKS.max_message_bytes

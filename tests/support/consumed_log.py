@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from broker.log import (
+    AnotherMemberError,
     Bounds,
     FencedError,
     LogState,
@@ -22,7 +23,8 @@ from schemas.records import Record, StoredRecord
 class MemoryLog:
     """A log in memory. `away` makes every call fail, `refuse_topics` appends to some topics alone.
 
-    `hang` makes commits and polls never come back.
+    `hang` makes commits and polls never come back. A `tail` of offsets without records ends each partition.
+    An `occupied` one has another member already, for those that want to be the only one.
     """
 
     def __init__(self, partitions: int = 1) -> None:
@@ -34,6 +36,8 @@ class MemoryLog:
         self.joined = 0
         self.away = False
         self.hang = False
+        self.tail = 0
+        self.occupied = False
         self.fence_next_commit = False
         self.refuse_topics: set[str] = set()
         self.grown = asyncio.Event()
@@ -98,11 +102,13 @@ class MemoryLog:
         return Position(partition, len(stored) - 1)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
     ) -> "MemorySubscription":
         """Join; the first member of all reads everything until it is told otherwise."""
         await asyncio.sleep(0)
         self.check()
+        if sole and self.occupied:
+            raise AnotherMemberError("another is there")
         assigned = {Partition(topic, number) for topic in topics for number in range(self.count)}
         member = MemorySubscription(self, group, frozenset(assigned), on_revoked)
         self.members.append(member)
@@ -115,7 +121,8 @@ class MemoryLog:
 
     async def bounds(self, partition: Partition) -> Bounds:
         """Return where the partition begins and ends."""
-        return Bounds(0, len(self.records.get(partition, ())))
+        self.check()
+        return Bounds(0, len(self.records.get(partition, ())) + self.tail)
 
     async def offset_at(self, partition: Partition, timestamp: int) -> int:
         """Not used here."""
@@ -147,7 +154,7 @@ class MemoryLog:
 
 
 class MemorySubscription:
-    """A member of a group of the in-memory log."""
+    """A member of a group of the in-memory log. A `deaf` one gives nothing, as a client that has lost its fetches."""
 
     def __init__(self, log: MemoryLog, group: str, assigned: frozenset[Partition], on_revoked: Revoked | None) -> None:
         self.log = log
@@ -155,6 +162,8 @@ class MemorySubscription:
         self.assignment = assigned
         self.closed = False
         self.polls = 0
+        self.paused: set[Partition] = set()
+        self.deaf = False
         self._on_revoked = on_revoked
         self._positions = {partition: log.offsets.get((group, partition), 0) for partition in assigned}
 
@@ -177,7 +186,7 @@ class MemorySubscription:
 
     def _next(self, most: int) -> list[StoredRecord]:
         found: list[StoredRecord] = []
-        for partition in sorted(self.assignment):
+        for partition in sorted(self.assignment - self.paused) if not self.deaf else ():
             at = self._positions[partition]
             part = self.log.records.get(partition, [])[at : at + most - len(found)]
             self._positions[partition] = at + len(part)
@@ -202,6 +211,7 @@ class MemorySubscription:
         if self._on_revoked is not None:
             await self._on_revoked(partitions)
         self.assignment -= partitions
+        self.paused -= partitions
 
     def give(self, partitions: frozenset[Partition]) -> None:
         """Give partitions, read from what is committed."""
@@ -213,6 +223,17 @@ class MemorySubscription:
         """Read on from `offset`."""
         assert partition in self.assignment
         self._positions[partition] = offset
+
+    def pause(self, partition: Partition) -> None:
+        """Give no more of the partition."""
+        assert partition in self.assignment
+        self.paused.add(partition)
+
+    def resume(self, partition: Partition) -> None:
+        """Give its records again."""
+        assert partition in self.assignment
+        self.paused.discard(partition)
+        self.log.grown.set()
 
     async def close(self) -> None:
         """Leave."""

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.consumer import Consumer
 from consumers.loop import ConsumeLoop
+from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.loop.tempo import Tempo
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings
@@ -33,7 +34,12 @@ QUICK = Tempo(
     busy_poll=0.005,
     commit_every=0.0,
     keep_alive=0.02,
+    cancel_wait=0.05,
+    look_every=0.02,
+    look_wait=1.0,
 )
+NEVER_LATER = RetrySettings(delays=())
+FLOOD = FloodSettings(run=0, ratio=1.0)
 MAIN, PERSON = "+15550000001", "+15550000002"
 
 
@@ -144,10 +150,18 @@ class FakeSender:
 class Bench:
     """A loop on an in-memory log, with a consumer whose handler the test gives."""
 
-    def __init__(self, partitions: int = 1, tempo: Tempo = QUICK, *, concurrency: int = 16) -> None:
+    def __init__(
+        self,
+        partitions: int = 1,
+        tempo: Tempo = QUICK,
+        *,
+        concurrency: int = 16,
+        retry: RetrySettings = NEVER_LATER,
+        flood: FloodSettings = FLOOD,
+    ) -> None:
         self.log = MemoryLog(partitions)
         self.tempo = tempo
-        self.settings = ConsumersSettings(attempts=3, concurrency=concurrency)
+        self.settings = ConsumersSettings(attempts=3, concurrency=concurrency, retry=retry, flood=flood)
         self.registry = CollectorRegistry()
         self.metrics = ConsumerMetrics(self.registry)
         self.now = NOW.timestamp()

@@ -8,7 +8,8 @@ from schemas.envelope import Delivered
 from schemas.topics import INBOUND
 
 DLQ = "messaging.inbound.v1.group.dlq"
-ONLY = Partition(INBOUND.name, 0)
+RETRY = "messaging.inbound.v1.group.retry"
+ONLY, ONLY_RETRY = Partition(INBOUND.name, 0), Partition(RETRY, 0)
 
 
 class Seen:

@@ -17,6 +17,7 @@ from consumers.loop import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
 from consumers.settings import AutoReplySettings, ConsumersSettings, Rule, SendSettings
+from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from schemas.envelope import Delivered, event_to_record, read_event
 from schemas.events import SendCompleted
@@ -81,8 +82,9 @@ async def committed(log: Log, group: str) -> int:
 async def test_a_message_is_answered_and_its_result_stored(crew: Crew, tmp_path: Path) -> None:
     """From the inbound topic over a command to a text and its result."""
     log = await crew.factory.open()
-    phone, ledger = Phone(), Ledger(f"sqlite:///{tmp_path / 'state.db'}")
-    await ledger.open()
+    phone, database = Phone(), Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await database.open()
+    ledger = Ledger(database)
     crew.run(log, auto_reply(RULES, log, crew.metrics, time.time))
     sending = crew.run(log, send(SendSettings(), log, {"main": FakeSender(phone)}, ledger, crew.metrics, time.time))
     await write(log, 20)
@@ -92,7 +94,7 @@ async def test_a_message_is_answered_and_its_result_stored(crew: Crew, tmp_path:
 
     await until(all_completed)
     await crew.stop(sending)
-    await ledger.close()
+    await database.close()
     results = [read_event(record).event for record in await read_all(log, RESULTS.name)]
     assert {event.outcome for event in results if isinstance(event, SendCompleted)} == {"sent"}
     assert phone.sent == len(phone.calls) == 20

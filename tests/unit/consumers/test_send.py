@@ -12,6 +12,7 @@ from consumers.auto_reply.consumer import auto_reply
 from consumers.consumer import Consumer, TryLater
 from consumers.send.consumer import RESEND_WITHIN, send
 from consumers.settings import AutoReplySettings, Rule, SendSettings
+from consumers.state.database import Database
 from consumers.state.ledger import Ledger
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, event_to_record, read_event
@@ -31,7 +32,8 @@ class Office:
         self.bench = Bench()
         self.url = url
         self.phone = Phone()
-        self.ledger = Ledger(url)
+        self.database = Database(url)
+        self.ledger = Ledger(self.database)
         self.sender = FakeSender(self.phone)
         self.settings = SendSettings(attempts=3, timeout=5.0)
 
@@ -67,9 +69,9 @@ class Office:
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     """Give an office with an open ledger."""
     made = Office(f"sqlite:///{tmp_path / 'state.db'}")
-    await made.ledger.open()
+    await made.database.open()
     yield made
-    await made.ledger.close()
+    await made.database.close()
 
 
 async def test_a_command_is_sent_and_its_result_stored(office: Office) -> None:
@@ -301,7 +303,7 @@ async def test_a_command_that_cannot_be_a_request_fails(office: Office, monkeypa
 
 async def test_a_ledger_that_fails_means_later_and_no_call(office: Office) -> None:
     """Without a claim nothing goes out, and the command is not a dead letter."""
-    await office.ledger.close()
+    await office.database.close()
     with pytest.raises(TryLater):
         await office.consumer().handle(delivered(command()))
     assert office.phone.calls == []

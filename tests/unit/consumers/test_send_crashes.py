@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection
 
 from consumers.consumer import TryLater
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
 from consumers.settings import SendSettings
+from consumers.state.database import Database, Work
 from consumers.state.ledger import Ledger
 from providers.contract import SendReceipt, SendStatus
 from schemas.envelope import read_event
@@ -48,13 +50,14 @@ class Fuse:
         return done
 
 
-class FusedLedger(Ledger):
-    """A ledger whose calls pass the fuse."""
+class FusedDatabase(Database):
+    """A state whose transactions pass the fuse."""
 
     fuse: Fuse
 
-    async def _call(self, work: Callable[[], Any], undo: Callable[[Any], None] | None = None) -> Any:
-        return await self.fuse.around(lambda: Ledger._call(self, work, undo))
+    async def run(self, work: Work[Any], undo: Callable[[Connection, Any], None] | None = None) -> Any:
+        """Run through the fuse."""
+        return await self.fuse.around(lambda: Database.run(self, work, undo))
 
 
 class FusedSender(FakeSender):
@@ -80,10 +83,10 @@ class FusedLog(MemoryLog):
 
 async def life(url: str, log: FusedLog, phone: Phone, fuse: Fuse, answers: list[SendReceipt]) -> bool:
     """Live one life of the process until the commit; False where it crashed."""
-    ledger, sender, log.fuse = FusedLedger(url), FusedSender(phone), fuse
-    ledger.fuse = Fuse(0)
-    await ledger.open()
-    ledger.fuse = sender.fuse = fuse
+    database, sender, log.fuse = FusedDatabase(url), FusedSender(phone), fuse
+    await database.open()
+    ledger = Ledger(database)
+    database.fuse = sender.fuse = fuse
     sender.answers = answers
     now = NOW.timestamp()
     consumer = send(
@@ -101,8 +104,7 @@ async def life(url: str, log: FusedLog, phone: Phone, fuse: Fuse, answers: list[
     except CrashError:
         return False
     finally:
-        ledger.fuse = Fuse(0)
-        await ledger.close()
+        await database.close()
 
 
 SCRIPTS = {"plain": [], "busy": [BUSY], "lost": [LOST], "lost_then_busy": [LOST, BUSY]}

@@ -133,7 +133,7 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     log = EmbeddedLog(config.broker, ingesting=False, clock=time.time)
     metrics = ConsumerMetrics(CollectorRegistry())
     replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
-    sending = send(config.consumers.send, log, {}, Ledger(config.consumers.state), metrics, time.time)
+    sending = send(config.consumers.send, log, {}, Ledger(Database(config.consumers.state)), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
     database = Database(config.consumers.state)
     tracking = track(Tracker(config.consumers.track, database, log, metrics, time.time))

@@ -13,7 +13,7 @@ import hookline.messagemedia as front_messagemedia
 import hookline.syniverse as front_syniverse
 import hookline.telnyx as front_telnyx
 from broker.log import LogError
-from consumers.state.ledger_table import LedgerError
+from consumers.state.database import StateError
 from hookline import cli
 from hookline.errors import CommandError
 from hookline.process.admin import ListenFailedError
@@ -283,7 +283,7 @@ def test_a_closed_pipe_ends_quietly(desk: Desk) -> None:
     assert (process.wait(30), said) == (0, b"")
 
 
-@pytest.mark.parametrize("kind", [LogError, ListenError, ListenFailedError, LedgerError, AccountError, CommandError])
+@pytest.mark.parametrize("kind", [LogError, ListenError, ListenFailedError, StateError, AccountError, CommandError])
 def test_what_a_room_says_is_told_as_it_is(
     kind: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,10 +12,11 @@ import pytest
 import structlog
 
 from broker.embedded.schema import Store
-from consumers.state.ledger_table import LedgerTable
+from consumers.state.database import Database
 from hookline.configuration.config import Config, load_config
-from hookline.doctor.log import check_ledger, check_log
+from hookline.doctor.log import check_log
 from hookline.doctor.report import Check, Grade
+from hookline.doctor.state import check_state
 from hookline.process.application import Application, Role
 from hookline.sqlite_files import examine
 from tests.support.admin import ask, until
@@ -46,9 +47,13 @@ def locked(path: Path) -> Generator[None]:
 
 def make_ledger(path: Path) -> None:
     """Make an empty ledger."""
-    table = LedgerTable(path)
-    table.open()
-    table.close()
+
+    async def make() -> None:
+        database = Database(f"sqlite:///{path}")
+        await database.open()
+        await database.close()
+
+    asyncio.run(make())
 
 
 async def state_of_send(application: Application, reason: str | None, *, running: bool) -> dict[str, Any]:
@@ -81,7 +86,7 @@ async def test_a_damaged_ledger_leaves_the_receiver_ready(desk: Desk) -> None:
     assert page["status"] == "degraded"
     assert (status, orjson.loads(ready)["ready"]) == (200, True)
     (down, *_) = [line for line in lines if line["event"] == "consumer_down"]
-    assert (down["log_level"], down["path"]) == ("error", str(ledger))
+    assert (down["log_level"], down["state"]) == ("error", str(ledger))
     assert "damaged" in down["error"]
     assert "move it away" in down["advice"]
 
@@ -89,11 +94,11 @@ async def test_a_damaged_ledger_leaves_the_receiver_ready(desk: Desk) -> None:
 async def check_of(desk: Desk, area: str) -> Check:
     """Return what the doctor says of one of the two files."""
     config = await configured(desk)
-    checks = await (check_ledger(config) if area == "ledger" else check_log(config))
+    checks = await (check_state(config) if area == "state" else check_log(config))
     return next(check for check in checks if check.area == area)
 
 
-FILES = pytest.mark.parametrize(("area", "name"), [("ledger", "state.db"), ("log", "log.db")])
+FILES = pytest.mark.parametrize(("area", "name"), [("state", "state.db"), ("log", "log.db")])
 
 
 @FILES
@@ -111,7 +116,7 @@ async def test_the_doctor_tells_damage_behind_the_start(desk: Desk, area: str, n
     path = desk.folder / name
 
     def damage() -> None:
-        if area == "ledger":
+        if area == "state":
             make_ledger(path)
         else:
             Store(path).connect_writer().close()

@@ -124,10 +124,15 @@ def test_only_what_is_to_be_created_is_missing() -> None:
     assert missing_names(plan) == ("create",)
 
 
-def test_every_topic_has_a_dead_letter_topic_for_its_reader() -> None:
+def test_every_topic_has_a_retry_and_a_dead_letter_topic_for_its_reader() -> None:
     """And every name stands once."""
     names = [spec.name for spec in wanted_topics()]
-    letters = [f"{topic.name}.{consumer.name}.dlq" for consumer in CONSUMERS for topic in consumer.topics]
+    letters = [
+        f"{topic.name}.{consumer.name}.{word}"
+        for consumer in CONSUMERS
+        for topic in consumer.topics
+        for word in ("retry", "dlq")
+    ]
     assert names == [*(topic.name for topic in CATALOGUE), *letters]
     assert len(names) == len(set(names))
 

@@ -1,0 +1,104 @@
+"""Where a record goes that is not handled now: the retry topic, behind others of its key there, or the dead letters."""
+
+import asyncio
+
+import structlog
+
+from broker.log import RecordRefusedError
+from consumers.loop.deadletter import Cause, dead_letter
+from consumers.loop.failures import Failure
+from consumers.loop.flood import FloodGate
+from consumers.loop.parked import Parked
+from consumers.loop.parts import LoopParts
+from consumers.loop.retries import retry_record
+from consumers.loop.storing import Store
+from consumers.loop.waiting import Waiting
+from consumers.metrics import LetterReason, RecordOutcome, RetryKind
+from schemas.records import Record, StoredRecord
+
+_log = structlog.get_logger()
+RETRY_NOT_STORED = "retry_not_stored"
+DEAD_LETTER_NOT_STORED = "dead_letter_not_stored"
+_BEHIND = "behind_its_key"
+
+
+class Aside:
+    """Puts records of one consumer aside. Each method answers None where the record is left, its lane closing."""
+
+    def __init__(self, parts: LoopParts, waiting: Waiting) -> None:
+        self._routes = parts.routes
+        self._metrics = parts.metrics
+        self._clock = parts.clock
+        self._store = Store(parts, waiting)
+        self._consumer = parts.consumer.name
+        self._attempts = parts.attempts
+        self.gate = FloodGate(parts.settings.flood)
+
+    async def later(  # noqa: PLR0913 - what a retry record says, each by its name
+        self,
+        record: StoredRecord,
+        failure: Failure,
+        *,
+        rounds: int,
+        delay: float,
+        closing: asyncio.Event,
+        parked: Parked,
+    ) -> RecordOutcome | None:
+        """Let the record be tried again after `delay` seconds. Raises FloodError."""
+        self.gate.failure(asyncio.get_running_loop().time())
+        wanted = self._retry(record, rounds, delay, failure.reason)
+        try:
+            outcome = await self._put_off(wanted, record, closing, parked)
+        except RecordRefusedError:
+            # No waiting makes the retry topic take it.
+            return await self._letter(record, failure, rounds, closing)
+        if outcome is not None:
+            self._metrics.retries[RetryKind.LATER].inc()
+        return outcome
+
+    async def behind(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
+        """Put the record behind those of its key that wait in the retry topic."""
+        try:
+            outcome = await self._put_off(self._retry(record, 0, 0.0, _BEHIND), record, closing, parked)
+        except RecordRefusedError:
+            failure = Failure("retry_refused", detail="the retry topic does not take it")
+            return await self._letter(record, failure, 1, closing)
+        if outcome is not None:
+            self._metrics.retries[RetryKind.BEHIND].inc()
+        return outcome
+
+    async def bury(
+        self, record: StoredRecord, failure: Failure, rounds: int, closing: asyncio.Event
+    ) -> RecordOutcome | None:
+        """Give the record to the dead letters after so many rounds of tries. Raises FloodError."""
+        self.gate.failure(asyncio.get_running_loop().time())
+        return await self._letter(record, failure, rounds, closing)
+
+    def _retry(self, record: StoredRecord, rounds: int, delay: float, reason: str) -> Record:
+        now, topic = self._now(), self._routes.of(record.topic).retry
+        return retry_record(record, topic, attempt=rounds, due=now + int(delay * 1000), reason=reason, now=now)
+
+    async def _put_off(
+        self, wanted: Record, record: StoredRecord, closing: asyncio.Event, parked: Parked
+    ) -> RecordOutcome | None:
+        position = await self._store.put(wanted, record, RETRY_NOT_STORED, closing, refusable=True)
+        if position is None:
+            return None
+        parked.add(record.key, position.offset)
+        return RecordOutcome.PUT_OFF
+
+    async def _letter(
+        self, record: StoredRecord, failure: Failure, rounds: int, closing: asyncio.Event
+    ) -> RecordOutcome | None:
+        tries = (rounds - 1) * self._attempts + failure.tries
+        cause = Cause(f"{failure.reason}: {failure.detail}", failure.digest, tries)
+        letter = dead_letter(record, self._routes.of(record.topic).dead, cause, now=self._now())
+        if await self._store.put(letter, record, DEAD_LETTER_NOT_STORED, closing) is None:
+            return None
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        _log.error("dead_letter", consumer=self._consumer, **place, reason=failure.reason, traceback=failure.digest)
+        self._metrics.dead_letters[LetterReason(failure.reason)].inc()
+        return RecordOutcome.DEAD_LETTER
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)

@@ -1,0 +1,51 @@
+"""Why a record could not be handled."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from consumers.loop.deadletter import traceback_digest
+
+
+class Trouble(StrEnum):
+    """What went wrong with a record, one word of ours: for logs, metrics and the health page."""
+
+    UNDECODABLE = "undecodable"
+    REJECTED = "rejected"
+    HANDLER_FAILED = "handler_failed"
+    DEADLINE = "deadline"
+    HANDLER_STUCK = "handler_stuck"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a try did not succeed. `counts`: it uses up a try. `pause` is what the handler asked for.
+
+    `reason` is one word, of ours or of the handler's wish. `detail` may quote the event: for its dead letter alone.
+    `tries` is how many the round had that it ended.
+    """
+
+    reason: str
+    counts: bool = True
+    pause: float | None = None
+    detail: str = field(default="", repr=False)
+    digest: str = ""
+    tries: int = 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no try will ever help."""
+        return self.reason in {Trouble.UNDECODABLE, Trouble.REJECTED}
+
+    @property
+    def ends_round(self) -> bool:
+        """Whether no other try in place may follow: a handler that is stuck may still be at work on the event."""
+        return self.hopeless or self.reason == Trouble.HANDLER_STUCK
+
+
+CLOSING = Failure("closing", counts=False, pause=0.0)
+
+
+def failure_of(trouble: Trouble, error: BaseException, detail: str | None = None) -> Failure:
+    """Return the failure that an error is; `detail` where its own words do not fit."""
+    text = f"{type(error).__name__}: {error}" if detail is None else detail
+    return Failure(trouble, detail=text, digest=traceback_digest(error))

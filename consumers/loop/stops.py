@@ -1,0 +1,25 @@
+"""What ends a membership: a client that is given up, and what stops a consumer until its process starts again."""
+
+from broker.log import Partition
+
+
+class ConsumerStopError(Exception):
+    """The consumer must not go on. `reason` is one word; the message tells what was seen, `advice` what to do."""
+
+    reason: str
+    advice: str
+
+
+class HandlersStuckError(ConsumerStopError):
+    """As many handlers as may run neither ended at their deadline nor let themselves be cancelled."""
+
+    reason = "handlers_stuck"
+    advice = "the handler catches asyncio.CancelledError and goes on, or waits without end for a thread: mend it"
+
+
+class StalledError(Exception):
+    """The log's client has records to give, and gives none."""
+
+    def __init__(self, partition: Partition) -> None:
+        super().__init__(f"{partition.topic} [{partition.number}]")
+        self.partition = partition

@@ -1,0 +1,133 @@
+"""Calls of the handler: so many at once, each with its deadline, and again in place after a pause."""
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from broker.log import LogUnavailableError
+from consumers.consumer import Reject, TryLater
+from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of
+from consumers.loop.parts import LoopParts
+from consumers.loop.stops import HandlersStuckError
+from consumers.loop.waiting import Waiting
+from consumers.metrics import RetryKind
+from schemas.envelope import Delivered
+
+_log = structlog.get_logger()
+
+
+class Tries:
+    """The tries of one consumer in place; at most `concurrency` handlers run at once.
+
+    A handler that does not end when it is cancelled is left to itself, and its record counts as failed. When as many
+    are left as may run at once the consumer stops, because nothing but a new process ends them.
+    """
+
+    def __init__(self, parts: LoopParts, waiting: Waiting) -> None:
+        self._consumer = parts.consumer
+        self._attempts = parts.attempts
+        self._deadline = parts.deadline
+        self._concurrency = parts.concurrency
+        self._slots = asyncio.Semaphore(parts.concurrency)
+        self._metrics = parts.metrics
+        self._tempo = parts.tempo
+        self._waiting = waiting
+        self._left: set[asyncio.Task[None]] = set()
+
+    @property
+    def left(self) -> int:
+        """How many handlers run on though they were cancelled."""
+        return len(self._left)
+
+    async def round(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
+        """Try until it works, which is None, or the tries are used up. CLOSING where the record is to be left.
+
+        Raises HandlersStuckError.
+        """
+        failures = tries = 0
+        while (failure := await self._try(delivered, closing)) is not None:
+            tries += 1
+            failures += failure.counts
+            if failure is CLOSING:
+                return failure
+            if failure.ends_round or failures >= self._attempts:
+                return replace(failure, tries=failures)
+            pause = self._tempo.pause(tries) if failure.pause is None else failure.pause
+            if not await self._waiting.pause(delivered.record, failure.reason, pause, closing):
+                return CLOSING
+            self._metrics.retries[RetryKind.IN_PLACE].inc()
+        return None
+
+    async def _try(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
+        async with self._slots:
+            if closing.is_set():
+                return CLOSING
+            started = asyncio.get_running_loop().time()
+            try:
+                return await self._call(delivered)
+            finally:
+                self._metrics.seconds.observe(asyncio.get_running_loop().time() - started)
+
+    async def _call(self, delivered: Delivered) -> Failure | None:
+        task = asyncio.create_task(self._handled(delivered), name=f"handler of {self._consumer.name}")
+        try:
+            await asyncio.wait({task}, timeout=self._deadline)
+        finally:
+            late = not task.done()
+            if late:
+                task.cancel()
+                # A second cancelling, of whoever waits here, must not lose the task.
+                self._keep(task)
+                await asyncio.wait({task}, timeout=self._tempo.cancel_wait)
+        if not task.done():
+            return self._stuck(delivered)
+        if task.cancelled():
+            error = TimeoutError("deadline") if late else asyncio.CancelledError("a task of the handler's own")
+            return self._failed(delivered, Trouble.DEADLINE if late else Trouble.HANDLER_FAILED, error)
+        return self._judged(delivered, task.exception())
+
+    async def _handled(self, delivered: Delivered) -> None:
+        # A handler may be any callable that returns an awaitable; a task wants a coroutine.
+        await self._consumer.handle(delivered)
+
+    def _judged(self, delivered: Delivered, error: BaseException | None) -> Failure | None:
+        match error:
+            case None:
+                return None
+            case TryLater():
+                pause = min(max(error.seconds, 0.0), self._tempo.longest_postponement)
+                return Failure(error.reason, counts=False, pause=pause)
+            case LogUnavailableError():
+                # The log is away for everyone: no fault of this event, so no dead letter.
+                return Failure("log_unavailable", counts=False)
+            case Reject():
+                return failure_of(Trouble.REJECTED, error, error.reason)
+            case Exception():
+                return self._failed(delivered, Trouble.HANDLER_FAILED, error)
+            case _:
+                raise error
+
+    def _failed(self, delivered: Delivered, trouble: Trouble, error: BaseException) -> Failure:
+        # The words of an error may quote a text or a number: the log gets its kind alone.
+        kind = type(error).__name__
+        fields = {"consumer": self._consumer.name, "event_id": delivered.envelope.id, "error": kind}
+        _log.warning(str(trouble), **fields)
+        return failure_of(trouble, error)
+
+    def _stuck(self, delivered: Delivered) -> Failure:
+        self._metrics.stuck.inc()
+        fields = {"consumer": self._consumer.name, "event_id": delivered.envelope.id, "running_on": self.left}
+        _log.error("handler_stuck", **fields)
+        if self.left >= self._concurrency:
+            raise HandlersStuckError(f"{self.left} handlers run on though they were cancelled")
+        return Failure(Trouble.HANDLER_STUCK, detail="did not end at its deadline, nor when it was cancelled")
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._left.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._left.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.debug("cancelled_handler_failed", consumer=self._consumer.name, error=type(error).__name__)

@@ -1,0 +1,58 @@
+"""Records that wait, each in its lane: for another try, for the log, or for the time at which they are due."""
+
+import asyncio
+
+from schemas.records import StoredRecord
+
+Place = tuple[str, int, int]
+
+
+def place_of(record: StoredRecord) -> Place:
+    """Return where the record stands."""
+    return (record.topic, record.partition, record.offset)
+
+
+class Waiting:
+    """Knows who waits and why. Who waits holds no place of a handler."""
+
+    def __init__(self) -> None:
+        self._troubled: dict[Place, str] = {}
+        self._due: set[Place] = set()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the record that waits longest for its next try in place waits."""
+        # Metrics ask from another thread: a copy, made in one step, does not change under the hands.
+        return next(iter(tuple(self._troubled.values())), None)
+
+    @property
+    def until_due(self) -> int:
+        """How many records of retry topics are in hand and not due yet."""
+        return len(self._due)
+
+    async def pause(self, record: StoredRecord, reason: str, seconds: float, closing: asyncio.Event) -> bool:
+        """Wait for another try; return False where the record is to be left because `closing` is set."""
+        self._troubled[place_of(record)] = reason
+        try:
+            return await _unless(closing, seconds)
+        finally:
+            del self._troubled[place_of(record)]
+
+    async def due(self, record: StoredRecord, seconds: float, closing: asyncio.Event) -> bool:
+        """Wait until the record is due; return False where it is to be left because `closing` is set."""
+        if seconds <= 0:
+            return not closing.is_set()
+        self._due.add(place_of(record))
+        try:
+            return await _unless(closing, seconds)
+        finally:
+            self._due.discard(place_of(record))
+
+
+async def _unless(closing: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await closing.wait()
+    except TimeoutError:
+        return True
+    return False
