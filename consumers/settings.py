@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from consumers.track.settings import TrackSettings
 from consumers.loop.settings import FloodSettings, RetrySettings
+from consumers.track.settings import TrackSettings
 from schemas.settings import setting
 
 

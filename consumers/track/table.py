@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from consumers.state.schema import message_events, messages
 from consumers.state.upsert import insert_into
@@ -133,23 +133,6 @@ def open_messages(
     return [Mark(*row) for row in connection.execute(query)]
 
 
-def prune(connection: Connection, events_before_ms: int, states_before_ms: int) -> int:
-    """Forget a bounded number of old events and states; return how many, for who wants to go on."""
-    gone = 0
-    for table, moment, before in (
-        (message_events, message_events.c.received_ms, events_before_ms),
-        (messages, messages.c.changed_ms, states_before_ms),
-    ):
-        keys = list(table.primary_key)
-        old = select(*keys).where(moment < before).limit(_PRUNED_AT_ONCE)
-        found = [tuple(row) for row in connection.execute(old)]
-        if found:
-            connection.execute(delete(table).where(tuple_(*keys).in_(found), moment < before))
-        gone += len(found)
-    return gone
-
-
-_PRUNED_AT_ONCE = 1000
 _MOST_SHOWN = 10_000
 _EVENT_COLUMNS = tuple(each.name for each in fields(EventNote))
 _KEY = "key_"

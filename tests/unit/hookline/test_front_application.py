@@ -136,7 +136,7 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     sending = send(config.consumers.send, log, {}, Ledger(Database(config.consumers.state)), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
     database = Database(config.consumers.state)
-    tracking = track(Tracker(config.consumers.track, database, log, metrics, time.time))
+    tracking = track(Tracker(config.consumers.track, database, log, metrics))
     assert [(item.name, item.topics) for item in CONSUMERS] == [
         (consumer.name, consumer.topics) for consumer in (replying, sending, confirming, tracking)
     ]

@@ -123,6 +123,9 @@ def _messages() -> None:
         Column("rank", Integer, nullable=False),
         Column("moment_ms", BigInteger, nullable=False),
         Column("event_id", Text, nullable=False),
+        Column("provider_status", Text, nullable=False),
+        Column("failure_class", Text, nullable=False),
+        Column("through", Text, nullable=False),
         Column("final", Boolean, nullable=False),
         Column("first_ms", BigInteger, nullable=False),
         Column("changed_ms", BigInteger, nullable=False),
@@ -145,12 +148,20 @@ def _message_events() -> None:
         Column("status", Text),
         Column("provider_status", Text),
         Column("failure_class", Text),
+        Column("code", Text),
         Column("occurred_ms", BigInteger),
         Column("received_ms", BigInteger, nullable=False),
+        Column("attempt", Integer),
+        Column("ingress", Text),
         Column("webhook_id", Text),
+        Column("request_id", Text),
+        Column("command_id", Text),
+        Column("in_reply_to", Text),
         PrimaryKeyConstraint("account", "message_id", "event_id"),
     )
     op.create_index("message_events_by_age", "message_events", ["received_ms"])
+    op.create_index("message_events_by_message", "message_events", ["message_id"])
+    op.create_index("message_events_by_request", "message_events", ["request_id"])
     op.create_index("message_events_by_recipient", "message_events", ["recipient"])
 
 
