@@ -76,7 +76,7 @@ async def test_health_shows_every_consumer(desk: Desk) -> None:
         async def both_run() -> bool:
             _, body = await ask(application.admin_address, "/healthz")
             shown = orjson.loads(body)["consumers"]
-            assert shown.keys() == {"auto-reply", "send", "confirm"}
+            assert shown.keys() == {"auto-reply", "send", "confirm", "track"}
             return all(consumer["running"] for consumer in shown.values())
 
         await until(both_run)
