@@ -87,7 +87,6 @@ messages = Table(
     Index("messages_by_id", "message_id"),
     Index("messages_by_recipient", "recipient"),
     Index("messages_open", "final", "first_ms"),
-    Index("messages_by_age", "changed_ms"),
 )
 """The merged state of each message to each recipient; an empty recipient is what was said of all. See `track/`."""
 

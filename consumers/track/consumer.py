@@ -27,23 +27,13 @@ from consumers.track.places import Place, Sighting, sighting_of
 from consumers.track.settings import TrackSettings
 from consumers.track.states import StateRow, record_of
 from schemas.envelope import Delivered
-from schemas.times import Clock
 
 APPEND_WAIT = 10.0
 """Seconds that the states of a batch may take to be stored."""
 
 STATE_PAUSE = 5.0
-BATCH = 250
-"""Events that one transaction takes at most. As many again gather meanwhile."""
-
 LOOKS = 5
 """How often the table is looked at again in one batch: others may change it for as long as they like."""
-
-PRUNE_EVERY = 600.0
-PRUNED_MOST = 20
-"""Bounded pieces that one pruning forgets; the rest has its turn with the next."""
-
-_DAY_MS = 86_400_000
 
 _log = structlog.get_logger(__name__)
 
@@ -51,17 +41,13 @@ _log = structlog.get_logger(__name__)
 class Tracker:
     """Notes sightings and publishes the states that they change."""
 
-    def __init__(
-        self, settings: TrackSettings, database: Database, log: Log, metrics: ConsumerMetrics, clock: Clock
-    ) -> None:
+    def __init__(self, settings: TrackSettings, database: Database, log: Log, metrics: ConsumerMetrics) -> None:
         """Use the database, which somebody else opens and closes."""
-        self._settings = settings
+        self.batch = settings.batch
         self._database = database
         self._log = log
         self._counters = metrics.tracked()
-        self._clock = clock
-        self._batcher = Batcher(self.take, most=BATCH)
-        self._pruned_at = float("-inf")
+        self._batcher = Batcher(self.take, most=settings.batch)
 
     async def handle(self, delivered: Delivered) -> None:
         """Note one event, together with others. Raises TryLater, LogError; the event is then not done."""
@@ -77,14 +63,13 @@ class Tracker:
 
     async def take(self, sightings: Sequence[Sighting]) -> Sequence[None]:
         """Note a batch and publish what it changed. Raises StateError, LogError."""
-        await self._prune_when_due()
         noted = await self.note(sightings)
         for outcome, count in _tally(sightings, noted).items():
             self._counters[outcome].inc(count)
         return [None] * len(sightings)
 
     async def note(self, sightings: Sequence[Sighting]) -> table.Noted:
-        """Do the same and return what changed; old states are not forgotten meanwhile. Raises StateError, LogError."""
+        """Do the same, count nothing, and return what changed. Raises StateError, LogError."""
         noted = await self._database.run(lambda connection: table.note(connection, sightings))
         await self.publish(noted.to_publish)
         return noted
@@ -108,23 +93,11 @@ class Tracker:
         """Give up what is under way; it comes again."""
         await self._batcher.close()
 
-    async def _prune_when_due(self) -> None:
-        now = self._clock()
-        if now - self._pruned_at < PRUNE_EVERY:
-            return
-        self._pruned_at = now
-        events, states = (
-            int(now * 1000 - days * _DAY_MS) for days in (self._settings.keep_events, self._settings.keep_states)
-        )
-        for _ in range(PRUNED_MOST):
-            if not await self._database.run(lambda connection: table.prune(connection, events, states)):
-                return
-
 
 def track(tracker: Tracker) -> Consumer:
     """Return the consumer that keeps the states."""
     # A batch that is to fill needs as many events in hand.
-    return Consumer(TRACK.name, TRACK.topics, tracker.handle, has_effects=True, concurrency=2 * BATCH)
+    return Consumer(TRACK.name, TRACK.topics, tracker.handle, has_effects=True, concurrency=2 * tracker.batch)
 
 
 def _tally(sightings: Sequence[Sighting], noted: table.Noted) -> Mapping[TrackOutcome, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from consumers.state.schema import message_events, messages
 from consumers.state.upsert import insert_into
@@ -40,10 +40,8 @@ def note(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
     known = _known(connection, (sighting.note for sighting in sightings))
     fresh = {sighting.note.key: sighting.note for sighting in sightings if sighting.note.key not in known}
     if fresh:
-        connection.execute(
-            insert_into(connection, message_events).on_conflict_do_nothing(),
-            [_event_columns(one) for one in fresh.values()],
-        )
+        insert = insert_into(connection, message_events).on_conflict_do_nothing()
+        connection.execute(insert, [_event_columns(one) for one in fresh.values()])
     told = _told(sightings)
     rows, changed = merge(connection, told)
     again = {place for sighting in sightings if sighting.note.key in known for place in sighting.standings}
@@ -135,23 +133,6 @@ def open_messages(
     return [Mark(*row) for row in connection.execute(query)]
 
 
-def prune(connection: Connection, events_before_ms: int, states_before_ms: int) -> int:
-    """Forget a bounded number of old events and states; return how many, for who wants to go on."""
-    gone = 0
-    for table, moment, before in (
-        (message_events, message_events.c.received_ms, events_before_ms),
-        (messages, messages.c.changed_ms, states_before_ms),
-    ):
-        keys = list(table.primary_key)
-        old = select(*keys).where(moment < before).limit(_PRUNED_AT_ONCE)
-        found = [tuple(row) for row in connection.execute(old)]
-        if found:
-            connection.execute(delete(table).where(tuple_(*keys).in_(found), moment < before))
-        gone += len(found)
-    return gone
-
-
-_PRUNED_AT_ONCE = 1000
 _MOST_SHOWN = 10_000
 _EVENT_COLUMNS = tuple(each.name for each in fields(EventNote))
 _KEY = "key_"

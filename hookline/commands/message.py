@@ -56,7 +56,7 @@ def _unknown(message_id: str, account: str | None) -> str:
     return "\n".join(
         (
             f"nothing is known of message {message_id!r}{where}: no news of it came, track has not read them yet,",
-            "or it is older than what [consumers.track] keeps",
+            "or it is older than 90 days",
             f"  is track at work?  {command('consume', 'track')} runs it, and so does {command('run')}",
             f"  is it in the log?  {command('tail', '--no-follow')} | grep ID",
             f"  is it the provider's?  {command('call', account or 'ACCOUNT')} lists what can be asked",

@@ -16,7 +16,6 @@ To try it:
 import argparse
 import asyncio
 import sys
-import time
 
 from prometheus_client import CollectorRegistry
 
@@ -63,7 +62,7 @@ async def _rebuilt(config: Config, *, with_events: bool) -> int:
 
 
 def _tracker(config: Config, database: Database, log: Log) -> Tracker:
-    return Tracker(config.consumers.track, database, log, ConsumerMetrics(CollectorRegistry()), time.time)
+    return Tracker(config.consumers.track, database, log, ConsumerMetrics(CollectorRegistry()))
 
 
 def _told(what: str, rebuilt: Rebuilt) -> int:

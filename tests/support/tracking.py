@@ -81,9 +81,9 @@ def sighted(event: Event) -> Sighting | None:
 
 
 def tracker_of(database: Database, log: Log, **settings: Any) -> Tracker:
-    """Return a tracker whose clock stands."""
+    """Return a tracker."""
     metrics = ConsumerMetrics(CollectorRegistry())
-    return Tracker(TrackSettings(**settings), database, log, metrics, NOW.timestamp)
+    return Tracker(TrackSettings(**settings), database, log, metrics)
 
 
 async def rows_in(database: Database) -> Mapping[Place, StateRow]:

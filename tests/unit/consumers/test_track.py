@@ -140,19 +140,6 @@ async def test_a_message_that_a_person_wrote_has_no_state(database: Database) ->
     assert await rows_in(database) == {}
 
 
-async def test_old_states_and_events_are_forgotten(database: Database) -> None:
-    """By the last change of a state, and by the receipt of an event."""
-    tracker = tracker_of(database, MemoryLog(), keep_states=10.0, keep_events=5.0)
-    days = 86_400
-    for number, age in enumerate((1, 7, 11)):
-        await tracker.handle(told(news("sent", -age * days, message=f"m{number}")))
-    later = tracker_of(database, MemoryLog(), keep_states=10.0, keep_events=5.0)
-    await later.handle(told(news("sent", 0, message="now")))
-    assert {place.message_id for place in await rows_in(database)} == {"m0", "m1", "now"}
-    events = await database.run(lambda connection: table.events_of(connection, ["m0", "m1", "m2", "now"]))
-    assert {one.message_id for one in events} == {"m0", "now"}
-
-
 async def test_events_of_many_messages_are_noted_together(bench: Bench, database: Database) -> None:
     """In one loop, on the topic: fewer transactions than events, and every state right."""
     calls: list[int] = []

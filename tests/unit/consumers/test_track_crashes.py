@@ -16,7 +16,7 @@ from consumers.track.consumer import Tracker
 from consumers.track.settings import TrackSettings
 from schemas.events import Event
 from tests.support.consumed_log import MemoryLog
-from tests.support.tracking import NOW, news, rows_in, rows_on, sighted
+from tests.support.tracking import news, rows_in, rows_on, sighted
 
 OPERATIONS = 3
 """Note, append, look again: what one event costs where nobody else is there."""
@@ -63,9 +63,7 @@ class Member:
         self.name, self.stage, self.left = name, stage, dies_after or -1
         staged = _StagedDatabase(self, database), _StagedLog(self, log)
         metrics = ConsumerMetrics(CollectorRegistry())
-        # One Tracker reads the clock once to prune, which is an operation of its own; this one stands before all time.
-        self.tracker = Tracker(TrackSettings(), *staged, metrics, NOW.timestamp)  # type: ignore[arg-type]
-        self.tracker._pruned_at = NOW.timestamp()
+        self.tracker = Tracker(TrackSettings(), *staged, metrics)  # type: ignore[arg-type]
 
     async def operation(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Do the work in turn; die after it where that is to be."""

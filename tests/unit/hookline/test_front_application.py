@@ -141,7 +141,7 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     confirming = confirm(config.consumers.confirm, {}, metrics)
     database = Database(config.consumers.state)
     consenting = consent(config.consumers.consent, log, ConsentBook(database), {}, metrics)
-    tracking = track(Tracker(config.consumers.track, database, log, metrics, time.time))
+    tracking = track(Tracker(config.consumers.track, database, log, metrics))
     mirroring = mirror(config.consumers.mirror, OldHandlers(1), metrics, time.time)
     made = (replying, sending, confirming, consenting, tracking, mirroring)
     assert [(item.name, item.topics) for item in CONSUMERS] == [(consumer.name, consumer.topics) for consumer in made]

@@ -125,7 +125,7 @@ async def site_of(folder: Path, provider: str) -> AsyncIterator[Site]:
         await log.start()
         await database.open()
         metrics = ConsumerMetrics(CollectorRegistry())
-        tracker = Tracker(TrackSettings(), database, log, metrics, time.time)
+        tracker = Tracker(TrackSettings(), database, log, metrics)
         loop = ConsumeLoop(log, track(tracker), ConsumersSettings(), metrics, time.time, tempo=QUICK)
         task = asyncio.create_task(loop.run())
         yield Site(config, made, now, api, log, database)
