@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -122,10 +122,15 @@ class _Finish:
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
         for index, rule in enumerate(consumers.auto_reply.rules):
             path: KeyPath = ("consumers", "auto_reply", "rules", index, "accounts")
-            for name in rule.accounts:
-                if name not in accounts:
-                    self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
+            self._known(path, rule.accounts, accounts)
+        for index, own in enumerate(consumers.send.accounts):
+            self._known(("consumers", "send", "accounts", index, "name"), (own.name,), accounts)
         return replace(consumers, state=read_state(consumers.state, self.folder, self.environment, self.problems))
+
+    def _known(self, path: KeyPath, names: Iterable[str], accounts: Mapping[str, object]) -> None:
+        for name in names:
+            if name not in accounts:
+                self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
 
     def _log_url(self, url: str) -> str:
         path: KeyPath = ("broker", "url")
