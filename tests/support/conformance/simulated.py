@@ -88,7 +88,7 @@ class Simulated(OfProvider):
         assert answer.effect is None
 
     async def test_what_was_sent_can_be_looked_up_where_the_sender_looks_up(self) -> None:
-        """It is found under its command's id, with the id of the receipt; nothing else is, and nothing is sent by it."""
+        """It is found under its command's id with the receipt's, nothing else is, and nothing is sent by it."""
         made = self.made()
         command = self.reply(made)
         async with api_of(made, lambda: NOW) as (api, base_url):

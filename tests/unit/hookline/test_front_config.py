@@ -185,12 +185,9 @@ def test_a_table_of_sending_for_an_account_that_is_not_there(desk: Desk) -> None
         "provider = 'telnyx'",
         "[[consumers.send.accounts]]",
         "name = 'mian'",
-        "in_doubt = 'no'",
+        "sender_rate = 1",
     )
-    assert found == [
-        "4: consumers.send.accounts[0].name: no account 'mian': did you mean 'main'?",
-        "5: consumers.send.accounts[0].in_doubt: 'no' is not one of skip, resend",
-    ]
+    assert found == ["4: consumers.send.accounts[0].name: no account 'mian': did you mean 'main'?"]
 
 
 def test_a_missing_file_names_the_way_out(tmp_path: Path) -> None:
