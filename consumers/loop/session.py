@@ -5,7 +5,8 @@ on while the hands are full (the record is put back), because a member that does
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from broker.log import FencedError, LogError, LogUnavailableError, Partition, Subscription
 from consumers.loop.learning import learn
@@ -15,6 +16,7 @@ from consumers.loop.standing import Standing
 from consumers.loop.work import PartitionWork
 from schemas.records import StoredRecord
 
+Batches = Mapping[Partition, Sequence[StoredRecord]]
 Settle = Callable[[StoredRecord, asyncio.Event, Parked], Awaitable[bool]]
 
 
@@ -149,10 +151,10 @@ class Session:
         busy = self._in_hand() or any(work.progress.uncommitted is not None for work in self._works.values())
         return self._tempo.busy_poll if busy else self._tempo.idle_poll
 
-    async def _poll(self, most: int, wait: float) -> list[StoredRecord]:
+    async def _poll(self, most: int, wait: float) -> Batches:
         """Return new records of partitions that are ours, without gaps that a revocation made."""
         if self._subscription is None:
-            return []
+            return {}
         self._resume.clear()
         try:
             async with asyncio.timeout(wait + self._tempo.log_wait):
@@ -161,29 +163,19 @@ class Session:
             raise LogUnavailableError("a poll took too long") from error
         if records:
             self._record_at = asyncio.get_running_loop().time()
-        await self._learn(records)
-        return self._sound(records)
+        batches = _by_partition(records)
+        await self._learn(batches)
+        assigned = self.assignment - self._revoking
+        return {at: batch for at, batch in batches.items() if at in assigned and self._continues(at, batch[0].offset)}
 
-    async def _learn(self, records: Sequence[StoredRecord]) -> None:
+    async def _learn(self, batches: Batches) -> None:
         """Learn which keys wait in the retry topic, before the first record of a partition is handed out."""
-        origins = {self._routes.origin(_place(record)) for record in records}
+        origins = {self._routes.origin(partition) for partition in batches}
         self._lost.clear()
         for origin in sorted(origins - self._parked.keys()):
             parked = await learn(self._parts, origin)
             if origin not in self._lost:
                 self._parked[origin] = parked
-
-    def _sound(self, records: Sequence[StoredRecord]) -> list[StoredRecord]:
-        assigned = self.assignment - self._revoking
-        sound: list[StoredRecord] = []
-        judged: dict[Partition, bool] = {}
-        for record in records:
-            partition = _place(record)
-            if partition not in judged:
-                judged[partition] = partition in assigned and self._continues(partition, record.offset)
-            if judged[partition]:
-                sound.append(record)
-        return sound
 
     def _continues(self, partition: Partition, offset: int) -> bool:
         """Tell whether nothing undone lies before `offset`; else go back to what is undone.
@@ -202,26 +194,29 @@ class Session:
         if self._subscription is not None and partition in self._subscription.assignment:
             self._subscription.seek(partition, offset)
 
-    def _take(self, records: Sequence[StoredRecord]) -> None:
-        for record in records:
-            partition = _place(record)
+    def _take(self, batches: Batches) -> None:
+        for partition, batch in batches.items():
             if self._routes.is_retry(partition.topic):
-                self._parked_of(record).add(record.key, record.offset)
+                parked = self._parked_of(self._routes.origin(partition))
+                for record in batch:
+                    parked.add(record.key, record.offset)
             work = self._works.get(partition)
             if work is None:
                 work = self._works[partition] = self._new_work(partition)
-            work.take(record)
+            for record in batch:
+                work.take(record)
 
     def _new_work(self, partition: Partition) -> PartitionWork:
         by_key = self._parts.keeps_order or not self._routes.is_retry(partition.topic)
-        return PartitionWork(partition, self._settle_one, self._changed.set, self._break, by_key=by_key)
+        settle = partial(self._settle_in, self._routes.origin(partition))
+        return PartitionWork(partition, settle, self._changed.set, self._break, by_key=by_key)
 
-    async def _settle_one(self, record: StoredRecord, closing: asyncio.Event) -> bool:
-        return await self._settle(record, closing, self._parked_of(record))
+    async def _settle_in(self, origin: Partition, record: StoredRecord, closing: asyncio.Event) -> bool:
+        return await self._settle(record, closing, self._parked_of(origin))
 
-    def _parked_of(self, record: StoredRecord) -> Parked:
+    def _parked_of(self, origin: Partition) -> Parked:
         # Without its topic's partition, as while members of two versions share a group, nothing hangs on it.
-        return self._parked.get(self._routes.origin(_place(record))) or Parked()
+        return self._parked.get(origin) or Parked()
 
     async def _wait_for_space(self) -> None:
         self._changed.clear()
@@ -229,8 +224,8 @@ class Session:
             async with asyncio.timeout(self._tempo.keep_alive):
                 await self._changed.wait()
         except TimeoutError:
-            for record in await self._poll(1, 0.0):
-                self._seek(_place(record), record.offset)
+            for partition, batch in (await self._poll(1, 0.0)).items():
+                self._seek(partition, batch[0].offset)
 
     def _break(self, error: BaseException) -> None:
         self._broken = self._broken or error
@@ -278,5 +273,9 @@ class Session:
                 self._resume[partition] = works[partition].progress.position if partition in works else None
 
 
-def _place(record: StoredRecord) -> Partition:
-    return Partition(record.topic, record.partition)
+def _by_partition(records: Sequence[StoredRecord]) -> Batches:
+    """Return the records of a poll by their partition, each in order."""
+    found: dict[tuple[str, int], list[StoredRecord]] = {}
+    for record in records:
+        found.setdefault((record.topic, record.partition), []).append(record)
+    return {Partition(*place): batch for place, batch in found.items()}

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from broker.log import Partition
-from consumers.loop.origin import origin_time
 from consumers.loop.progress import Progress
 from schemas.records import StoredRecord
 
@@ -45,7 +44,7 @@ class PartitionWork:
 
     def take(self, record: StoredRecord) -> None:
         """Put the record in the lane of its key; one that is here already is not taken twice."""
-        if self._closing.is_set() or not self.progress.take(record.offset, origin_time(record)):
+        if self._closing.is_set() or not self.progress.take(record.offset, record.timestamp):
             return
         self.in_hand += 1
         key = record.key if self._by_key and record.key is not None else record.offset

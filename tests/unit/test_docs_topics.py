@@ -67,4 +67,4 @@ def test_every_header_is_documented() -> None:
 
 def test_every_header_of_retries_and_dead_letters_is_documented() -> None:
     """What a group adds to a record stands on the page too."""
-    assert OURS - WORDS == set()
+    assert not OURS - WORDS
