@@ -41,6 +41,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("setup", "hookline.commands.setup", "prepare a provider to push to us"),
     Command("call", "hookline.commands.call", "call an operation of a provider and print JSON"),
     Command("spool", "hookline.commands.spool", "look at, check, write out or drain what waits on this host's disk"),
+    Command("consent", "hookline.commands.consent", "show whether a person may be texted, or say so"),
+    Command("erase", "hookline.commands.erase", "forget a person"),
     Command("topics", "hookline.commands.topics", "make the topics as they should be"),
     Command("simulate", "hookline.simulator.command", "send a provider's traffic to any receiver"),
     Command("version", "hookline.commands.version", "print the version"),

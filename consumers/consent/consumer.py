@@ -20,7 +20,7 @@ from consumers.consent.settings import ConsentSettings
 from consumers.consent.table import OneIdError
 from consumers.consumer import Consumer, Reject, TryLater
 from consumers.metrics import ConsentOutcome, ConsumerMetrics
-from consumers.state.database import StateError
+from consumers.state.database import StateError, StateValueError
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import ConsentChanged, InboundMessage
 from schemas.records import Record
@@ -98,6 +98,8 @@ class _Consent:
             counting = await self._book.note(event, delivered.envelope.webhook_id)
         except OneIdError as error:
             raise Reject("one_id_for_two_statements") from error
+        except StateValueError as error:
+            raise Reject("state_cannot_hold_it") from error
         behind = corrections(delivered, event, counting)
         await self._append(*behind)
         self._counters[ConsentOutcome.TOLD_AGAIN if behind else ConsentOutcome.COUNTS].inc()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from broker.log import Log, Partition
 from consumers.consent.book import ConsentBook
 from consumers.consent.table import OneIdError
+from consumers.state.database import StateValueError
 from schemas.codec import CodecError
 from schemas.envelope import read_event
 from schemas.events import ConsentChanged
@@ -51,6 +52,6 @@ async def _note(book: ConsentBook, record: StoredRecord, told: Rebuilt) -> None:
             await book.note(event, delivered.envelope.webhook_id)
             told.noted += 1
             return
-    except (CodecError, OneIdError):
+    except (CodecError, OneIdError, StateValueError):
         pass
     told.refused += 1

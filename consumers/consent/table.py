@@ -96,20 +96,18 @@ def put_scope(connection: Connection, account: str, ours: str, scope: str, momen
 
 def _lock(connection: Connection, statement: Statement) -> None:
     """See to it that nobody else works on this person and scope until the transaction ends."""
-    connection.execute(
-        insert_into(connection, consents)
-        .values(
-            account=statement.account,
-            scope=statement.scope,
-            number=statement.number,
-            consent=statement.consent,
-            source=statement.source,
-            moment_ms=statement.moment_ms,
-            event_id=statement.event_id,
-        )
-        .on_conflict_do_nothing()
+    insert = insert_into(connection, consents).values(
+        account=statement.account,
+        scope=statement.scope,
+        number=statement.number,
+        consent=statement.consent,
+        source=statement.source,
+        moment_ms=statement.moment_ms,
+        event_id=statement.event_id,
     )
-    connection.execute(select(consents.c.event_id).where(_key(statement)).with_for_update())
+    # To update changes nothing, and locks the row: one that is only found could be erased before it is locked.
+    keys = ["account", "scope", "number"]
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"event_id": consents.c.event_id}))
 
 
 def _remember(connection: Connection, statement: Statement) -> None:

@@ -244,6 +244,19 @@ async def test_a_rebuild_from_the_topic_gives_the_same_table(desk: Desk, tmp_pat
     await fresh.close()
 
 
+async def test_a_group_that_begins_anew_with_an_empty_state_comes_to_the_same(desk: Desk, tmp_path: Path) -> None:
+    """State lost, offsets reset: all is read again, and topic and table agree as before."""
+    await desk.run(*(said(n, (OUT, IN)[n % 2], minute) for n, minute in enumerate((5, 2, 9, 1))))
+    wanted = desk.told()
+    fresh = Database(f"sqlite:///{tmp_path / 'fresh.db'}")
+    await fresh.open()
+    desk.bench.log.offsets.clear()
+    again = Desk(desk.bench, ConsentBook(fresh), fresh)
+    await again.run()
+    assert again.told() == counted(await again.book.counting(PERSON)) == wanted
+    await fresh.close()
+
+
 async def test_a_rebuild_does_not_bring_back_who_was_forgotten(desk: Desk) -> None:
     """Records before a tombstone of their key are not read, one behind it is."""
     log = desk.bench.log

@@ -21,6 +21,8 @@ from broker.embedded import EmbeddedLog
 from consumers.auto_reply.consumer import auto_reply
 from consumers.catalogue import CONSUMERS
 from consumers.confirm.consumer import confirm
+from consumers.consent.book import ConsentBook
+from consumers.consent.consumer import consent
 from consumers.loop import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
@@ -134,8 +136,10 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     replying = auto_reply(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(Database(config.consumers.state)), metrics, time.time)
     confirming = confirm(config.consumers.confirm, {}, metrics)
+    book = ConsentBook(Database(config.consumers.state))
+    consenting = consent(config.consumers.consent, log, book, {}, metrics)
     assert [(item.name, item.topics) for item in CONSUMERS] == [
-        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming)
+        (consumer.name, consumer.topics) for consumer in (replying, sending, confirming, consenting)
     ]
 
 

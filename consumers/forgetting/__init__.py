@@ -1,0 +1,1 @@
+"""Forgetting a person: rows of the state, and tombstones on compacted topics."""

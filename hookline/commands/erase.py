@@ -1,0 +1,65 @@
+"""Forget a person: rows of the state, tombstones on the compacted topics, and a list of what time alone removes.
+
+Without --yes, or with --dry-run, it only tells what would go. It works beside running processes and may be repeated:
+what is gone already is not counted again. An opt-out is forgotten too, unless --keep-opt-out is given: the law lets
+and mostly bids you keep the number of who wants no messages, to honour that (docs/consent.md).
+
+To try it:
+  hookline erase --number +15550100 --dry-run
+  hookline erase --number +15550100 --yes
+
+Exit status: 0 it is done, or a trial was asked for; 1 it could not be done, or --yes was missing; 2 a wrong call.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+
+from consumers.consent.numbers import canonical
+from consumers.forgetting.person import Person
+from hookline.called import command
+from hookline.commands.call import account_of
+from hookline.commands.options import add_config, configured
+from hookline.configuration.config import Config
+from hookline.erasing.planning import Eraser, Plan, left_to_time, spooled
+from hookline.erasing.telling import done_lines, plan_lines, rest_lines
+from hookline.errors import CommandError
+from schemas.urls import sqlite_path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the number, and whether it is meant."""
+    parser.add_argument(
+        "--number", required=True, metavar="N", help="the person's number, or id as the provider has it"
+    )
+    parser.add_argument("--account", metavar="A", help="at this account alone (default: all)")
+    parser.add_argument("--keep-opt-out", action="store_true", help="keep the opt-outs that count, to honour them")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would go, change nothing")
+    parser.add_argument("--yes", action="store_true", help="do it")
+    add_config(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tell, and with `--yes` do it."""
+    config = configured(arguments)
+    if arguments.account is not None:
+        account_of(config, arguments.account)
+    if not arguments.number.strip():
+        raise CommandError("--number: empty")
+    person = Person(canonical(arguments.number), arguments.account, arguments.keep_opt_out)
+    meant = arguments.yes and not arguments.dry_run
+    plan, rows = asyncio.run(_erase(config, person, meant=meant))
+    for line in plan_lines(plan) if rows is None else done_lines(plan, rows):
+        print(line)
+    kafka = sqlite_path(config.broker.url) is None
+    print("\n".join(rest_lines(plan, left_to_time(), spooled(config.spool), kafka=kafka)))
+    if meant or arguments.dry_run:
+        return 0
+    print(f"\nnothing was changed; `{command('erase', '--number', person.number, '--yes')}` does it")
+    return 1
+
+
+async def _erase(config: Config, person: Person, *, meant: bool) -> tuple[Plan, Mapping[str, int] | None]:
+    async with Eraser(config, person) as eraser:
+        plan = await eraser.plan()
+        return plan, await eraser.carry_out(plan) if meant else None

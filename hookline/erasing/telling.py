@@ -1,0 +1,106 @@
+"""What an erasure did and what it cannot do, in plain lines. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from hookline.called import command
+from hookline.erasing.planning import Plan, Spooled
+from schemas.times import from_millis
+from schemas.topics import DAY_MS, Topic
+
+_NOT_OURS = (
+    "copies of the state and of the log (backups, replicas): whatever keeps them has to drop or outlive them",
+    "the provider's own records of messages and consents: ask the provider",
+    "what other teams' consumers and an old handler behind `mirror` have stored: ask them",
+    "log lines hold ids and no numbers; files that you exported (`tail`, `spool export`, `dlq`) may hold all",
+)
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """Yield what would go."""
+    yield f"would go of {plan.person.number}{_account(plan)}:"
+    rows = {} if plan.state is None else plan.state.rows
+    yield from _row_lines(rows)
+    yield from _topic_lines(plan, "to write")
+    yield from _remarks(plan)
+
+
+def done_lines(plan: Plan, rows: Mapping[str, int]) -> Iterator[str]:
+    """Yield what went."""
+    yield f"forgotten: {plan.person.number}{_account(plan)}"
+    yield from _row_lines(rows)
+    yield from _topic_lines(plan, "written")
+    yield from _remarks(plan)
+
+
+def rest_lines(plan: Plan, topics: Sequence[Topic], spooled: Spooled | None, *, kafka: bool) -> Iterator[str]:
+    """Yield what nobody but time removes, and until when, and what is not ours."""
+    yield ""
+    yield "time alone removes these; no record of before now is kept beyond the date:"
+    for topic in topics:
+        yield f"  {topic.name}  {_days(topic)} days, until {_until(plan, topic)}"
+    yield from _compaction(kafka=kafka)
+    yield f"  dead letters can be discarded before their time: `{command('dlq', 'list')}` names them"
+    yield ""
+    yield "to look at:"
+    if spooled is not None:
+        yield (
+            f"  {spooled.place}: {spooled.records} webhooks wait there and {spooled.set_aside} files are set aside;"
+            f" some may be of this person: `{command('spool', 'inspect')}`"
+        )
+    yield "  spools of other hosts: whatever waits there comes to the log later"
+    yield from (f"  {line}" for line in _NOT_OURS)
+    yield ""
+    yield f"what is still on its way brings the person back: run this again after {_until_date(plan, 1)}"
+
+
+def _account(plan: Plan) -> str:
+    return f" at account {plan.person.account}" if plan.person.account else ""
+
+
+def _row_lines(rows: Mapping[str, int]) -> Iterator[str]:
+    for table, count in rows.items():
+        yield f"  {table:<16} {count} rows"
+
+
+def _topic_lines(plan: Plan, word: str) -> Iterator[str]:
+    for each in plan.topics or ():
+        yield f"  {each.topic:<24} {len(each.keys)} tombstones {word}"
+
+
+def _remarks(plan: Plan) -> Iterator[str]:
+    if plan.state is None:
+        yield "  there is no state here: no rows; on the host of the consumers there may be one"
+    if plan.topics is None:
+        yield "  there is no log here: no tombstones"
+    if plan.state is not None and plan.state.under_way:
+        yield f"  {plan.state.under_way} commands are under way and stay until they are done; then they hold no number"
+    if plan.state is None or not plan.state.opt_outs:
+        return
+    if plan.person.keeps_opt_out:
+        yield f"  kept: {len(plan.state.opt_outs)} opt-outs that count, with the statements that made them"
+    else:
+        yield (
+            f"  {len(plan.state.opt_outs)} opt-outs are forgotten here too: nothing of ours keeps you from texting this"
+            " person again; the provider's own block stays; --keep-opt-out keeps the number for that purpose alone"
+        )
+
+
+def _compaction(*, kafka: bool) -> Iterator[str]:
+    if kafka:
+        yield "  Kafka removes whole segments: up to the topic's segment.ms (7 days unless changed) may be added;"
+        yield "  behind a tombstone the older records go when the topic is compacted, the tombstone itself a day after"
+    else:
+        yield "  behind a tombstone the older records go with the receiver's next upkeep, the tombstone a day after"
+
+
+def _days(topic: Topic) -> int:
+    return (topic.retention_ms or 0) // DAY_MS
+
+
+def _until(plan: Plan, topic: Topic) -> str:
+    return _until_date(plan, _days(topic))
+
+
+def _until_date(plan: Plan, days: int) -> str:
+    return str((from_millis(int(plan.now * 1000)) + timedelta(days=days)).date())

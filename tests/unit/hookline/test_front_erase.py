@@ -1,0 +1,153 @@
+"""`hookline erase`: what goes, what is told, and that it may be repeated."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from consumers.forgetting.person import InState, Person
+from hookline import cli
+from hookline.configuration.config import load_config
+from hookline.erasing.planning import Plan, Spooled, left_to_time
+from hookline.erasing.telling import done_lines, rest_lines
+from hookline.topics import all_topics
+from ingest.settings import SpoolSettings
+from schemas.topics import CONSENT, INBOUND, STATES, WEBHOOKS
+from tests.support.front import Desk
+from tests.support.spool_on_disk import orphan
+
+PERSON, OTHER = "+15550000002", "+15550000003"
+NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """Return a folder where two persons opted out."""
+    monkeypatch.chdir(tmp_path)
+    desk = Desk(tmp_path)
+    desk.write_sound("[consumers]", 'state = "sqlite:///state.db"')
+    assert cli.main(["topics", "apply"]) == 0
+    words = ["--number", PERSON, "--number", OTHER, "--account", "main", "--opted-out"]
+    assert cli.main(["consent", "set", *words]) == 0
+    assert cli.main(["consent", "rebuild"]) == 0
+    capsys.readouterr()
+    return desk
+
+
+def erase(*words: str, number: str = PERSON) -> int:
+    """Run the command."""
+    return cli.main(["erase", "--number", number, *words])
+
+
+def known(number: str, capsys: pytest.CaptureFixture[str]) -> bool:
+    """Tell whether the book, filled once more from the topic, knows the person."""
+    cli.main(["consent", "rebuild"])
+    capsys.readouterr()
+    cli.main(["consent", "show", "--number", number])
+    return "nothing was said" not in capsys.readouterr().out
+
+
+def test_a_person_is_forgotten_and_nobody_else(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """In table and topic: a rebuild does not bring the person back."""
+    assert erase("--yes", number=PERSON.removeprefix("+")) == 0
+    told = capsys.readouterr().out
+    assert f"forgotten: {PERSON}" in told
+    assert "consents         1 rows" in told
+    assert "messaging.consent.v1     1 tombstones written" in told
+    assert "--keep-opt-out keeps the number for that purpose alone" in told
+    assert not known(PERSON, capsys)
+    assert known(OTHER, capsys)
+    assert desk.config.exists()
+
+
+def test_it_is_safe_to_repeat(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second time there is nothing."""
+    erase("--yes")
+    capsys.readouterr()
+    assert erase("--yes") == 0
+    told = capsys.readouterr().out
+    assert "consents         0 rows" in told
+    assert "messaging.consent.v1     0 tombstones written" in told
+    assert desk.config.exists()
+
+
+@pytest.mark.parametrize(("words", "status"), [(("--dry-run",), 0), ((), 1), (("--dry-run", "--yes"), 0)])
+def test_a_trial_changes_nothing(
+    desk: Desk, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], status: int
+) -> None:
+    """It tells what would go; who meant it is told how."""
+    assert erase(*words) == status
+    told = capsys.readouterr().out
+    assert f"would go of {PERSON}" in told
+    assert ("--yes` does it" in told) is (status == 1)
+    assert known(PERSON, capsys)
+    assert desk.config.exists()
+
+
+def test_an_opt_out_may_be_kept(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """So that it is honoured."""
+    assert erase("--yes", "--keep-opt-out") == 0
+    assert "kept: 1 opt-outs" in capsys.readouterr().out
+    assert known(PERSON, capsys)
+    assert desk.config.exists()
+
+
+def test_where_the_table_was_lost_the_topic_is_read(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """And it is told that there is no state here."""
+    (desk.folder / "state.db").unlink()
+    assert erase("--yes") == 0
+    told = capsys.readouterr().out
+    assert "there is no state here" in told
+    assert "messaging.consent.v1     1 tombstones written" in told
+    assert not (desk.folder / "state.db").exists()
+
+
+def test_where_there_is_no_log_the_rows_go(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log that was moved away is no reason to keep them."""
+    (desk.folder / "log.db").unlink()
+    assert erase("--yes") == 0
+    told = capsys.readouterr().out
+    assert "there is no log here" in told
+    assert "consents         1 rows" in told
+
+
+def test_what_waits_on_the_disk_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """It comes to the log later, and may be of that person."""
+    config = load_config(desk.config, {})
+    orphan(SpoolSettings(dir=config.spool.dir), 3)
+    erase("--dry-run")
+    assert "3 webhooks wait there and 0 files are set aside" in capsys.readouterr().out
+
+
+def test_an_account_that_is_not_configured_is_a_wrong_call(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt name would forget nobody."""
+    assert erase("--account", "mian", "--yes") == 2
+    assert "no account 'mian'" in capsys.readouterr().err
+    assert erase("--yes", number=" ") == 1
+    assert desk.config.exists()
+
+
+def plan(under_way: int = 0) -> Plan:
+    """Return a plan for a person whom the state knows."""
+    state = InState(rows={"consents": 2}, under_way=under_way)
+    return Plan(person=Person(PERSON), now=NOW, state=state, topics=())
+
+
+def test_every_topic_is_looked_through_or_named_with_its_end() -> None:
+    """Those of the catalogue, the dead letters and whatever else we write."""
+    told = "\n".join(rest_lines(plan(), left_to_time(), None, kafka=False))
+    assert {*left_to_time(), CONSENT, STATES} == set(all_topics())
+    assert f"{WEBHOOKS.name}  7 days, until 2026-01-08" in told
+    assert f"{INBOUND.name}  30 days, until 2026-01-31" in told
+
+
+def test_what_kafka_does_otherwise_is_told() -> None:
+    """Segments go as a whole."""
+    told = "\n".join(rest_lines(plan(), left_to_time(), Spooled(place="var", records=1, set_aside=2), kafka=True))
+    assert "segment.ms" in told
+    assert "var: 1 webhooks wait there and 2 files are set aside" in told
+
+
+def test_commands_under_way_are_told() -> None:
+    """They stay until they are done."""
+    assert "3 commands are under way" in "\n".join(done_lines(plan(under_way=3), {}))
