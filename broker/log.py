@@ -97,6 +97,10 @@ class FencedError(LogError):
     """Another member owns the partition now: the commit was refused."""
 
 
+class AnotherMemberError(LogError):
+    """The group may have one member alone, and another is there. The words tell where."""
+
+
 Revoked = Callable[[frozenset[Partition]], Awaitable[None]]
 """Called before partitions are given away, so that work in hand can end and be committed."""
 
@@ -191,8 +195,14 @@ class Log(Protocol):
         """
         ...
 
-    async def subscribe(self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None) -> Subscription:
-        """Join the group. Raises LogUnavailableError."""
+    async def subscribe(
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
+    ) -> Subscription:
+        """Join the group. Raises LogUnavailableError.
+
+        A `sole` member is the only one of its group: where another is there this raises AnotherMemberError, and so does
+        `poll` of a member that lost its place to another. On the embedded log every member is: the others stand by.
+        """
         ...
 
     async def partitions(self, topic: str) -> Sequence[Partition]:

@@ -39,7 +39,8 @@ class Consumer:
 
     `concurrency` is how many events it works on at once, `deadline` the seconds that one try may take, `attempts` how
     many tries an event gets in place, `keeps_order` whether later events of a key wait for one that is retried later;
-    each is the configuration's where it is None.
+    each is the configuration's where it is None. `sole` says that its group may have one member alone, in words that
+    tell an operator why and what to do.
     A wish to be called again after `puts_off_after` seconds or more sends the event to the retry topic, for no round of
     tries, so that what stands behind it can be read meanwhile; where that is None it waits in place.
     """
@@ -52,4 +53,5 @@ class Consumer:
     deadline: float | None = None
     attempts: int | None = None
     keeps_order: bool | None = None
+    sole: str | None = None
     puts_off_after: float | None = None

@@ -46,6 +46,7 @@ class Rebuild(StrEnum):
     FENCED = "fenced"
     LOG_UNAVAILABLE = "log_unavailable"
     NO_PROGRESS = "no_progress"
+    ANOTHER_SENDER = "another_sender"
     INTERNAL_ERROR = "internal_error"
 
 

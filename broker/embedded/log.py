@@ -133,9 +133,10 @@ class EmbeddedLog:
         return await self.append(records, wait)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
     ) -> EmbeddedSubscription:
-        """Join the group. Raises LogUnavailableError."""
+        """Join the group, whose partitions one member has at a time in any case. Raises LogUnavailableError."""
+        del sole
         desk = Desk(self._writer, self._reader, self._changes, self._settings.session_timeout)
         member = EmbeddedSubscription(desk, group, topics, on_revoked)
         await member.start()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 
+from broker.kafka.alone import Alone
 from broker.kafka.connection import Connection, Names, connect_with
 from broker.kafka.lookup import Lookup
 from broker.kafka.publisher import Publisher
@@ -38,6 +39,7 @@ class KafkaLog:
         self._connection: Connection | None = None
         self._lookup: Lookup | None = None
         self._members = set[KafkaSubscription]()
+        self._alone = dict[str, Alone]()
 
     @property
     def state(self) -> LogState:
@@ -66,6 +68,7 @@ class KafkaLog:
     async def stop(self) -> None:
         """Close everything, within about 6 s."""
         lookup, self._lookup, self._connection = self._lookup, None, None
+        self._alone.clear()
         members, self._members = self._members, set()
         ending = [member.close() for member in members]
         if lookup is not None:
@@ -90,7 +93,7 @@ class KafkaLog:
         return await self._publisher.append(records, wait, many=True) if records else []
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
     ) -> KafkaSubscription:
         """Begin to join the group; the partitions come while the member polls."""
         lookup, connection = self._open()
@@ -98,7 +101,8 @@ class KafkaLog:
             if not await lookup.partitions(topic):
                 raise LogUnavailableError(f"Kafka has no topic {topic} (hookline topics apply makes it)")
         self._members = {member for member in self._members if not member.closed}
-        member = KafkaSubscription(connection, self._names, group, topics, on_revoked)
+        alone = self._alone.setdefault(group, Alone(lookup, self._names.outer(group))) if sole else None
+        member = KafkaSubscription(connection, self._names, group, topics, on_revoked, alone)
         self._members.add(member)
         await member.start()
         return member

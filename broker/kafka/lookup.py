@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,6 +24,14 @@ LEADERS_SECONDS = 30.0
 FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES = 1024 * 1024
 UNKNOWN_TOPIC = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A member of a group as Kafka describes it, with the address that it comes from."""
+
+    id: str
+    host: str
 
 
 def new_reader(connection: Connection) -> AIOKafkaConsumer:
@@ -116,6 +126,19 @@ class Lookup:
             return None if found is None or found.offset < 0 else int(found.offset)
 
         return await self.admin.ask(f"offsets of group {group}", fetched, LOOKUP_SECONDS)
+
+    async def members(self, outer: str) -> list[GroupMember]:
+        """Return who is in Kafka's group `outer`; in one that is not there, nobody."""
+
+        async def described(admin: AIOKafkaAdminClient) -> list[GroupMember]:
+            answer: Any
+            (answer,) = await admin.describe_consumer_groups([outer])
+            code, _, _, _, _, members, *_ = answer.groups[0]
+            if code:
+                raise for_code(code)
+            return [GroupMember(member_id, host.removeprefix("/")) for member_id, _, host, *_ in members]
+
+        return await self.admin.ask(f"members of group {outer}", described, LOOKUP_SECONDS)
 
     async def read(self, partition: Partition, offset: int, end: int) -> AsyncIterator[StoredRecord]:
         """Yield the records of a range; offsets that compaction or transactions left empty are passed over."""

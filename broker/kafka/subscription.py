@@ -12,12 +12,13 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError
 
+from broker.kafka.alone import SETTLE_SECONDS, Alone
 from broker.kafka.connection import Connection, Names
 from broker.kafka.ending import end_consumer
 from broker.kafka.errors import UNWELL, plainly, words
 from broker.kafka.lookup import FETCH_BYTES, PARTITION_FETCH_BYTES
 from broker.kafka.records import stored_record
-from broker.log import FencedError, LogError, LogUnavailableError, Partition, Revoked
+from broker.log import AnotherMemberError, FencedError, LogError, LogUnavailableError, Partition, Revoked
 from schemas.records import StoredRecord
 
 START_SECONDS = 6.0
@@ -31,14 +32,16 @@ REQUEST_MS = REBALANCE_MS + 10_000
 SILENCE_SECONDS = 20.0
 JOIN_SECONDS = 60.0
 POLL_MARGIN = 0.2
+REST_SECONDS = 0.25
 
 _logger = structlog.get_logger(__name__)
 
 
-def _new_consumer(connection: Connection, group: str) -> AIOKafkaConsumer:
+def _new_consumer(connection: Connection, group: str, alone: Alone | None) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **connection.arguments(),
         group_id=group,
+        group_instance_id=None if alone is None else alone.instance,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
@@ -84,15 +87,19 @@ class KafkaSubscription:
     what was committed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the log hands in each part
         self,
         connection: Connection,
         names: Names,
         group: str,
         topics: Sequence[str],
         on_revoked: Revoked | None,
+        alone: Alone | None = None,
     ) -> None:
         """Take what is needed to join; `start` joins."""
+        self._alone = alone
+        self._taken_at = 0.0
+        self._thrown_out = False
         self._connection = connection
         self._names = names
         self._group = group
@@ -115,8 +122,10 @@ class KafkaSubscription:
         return self._closed.is_set()
 
     async def start(self) -> None:
-        """Connect and begin to join. Raises LogUnavailableError."""
-        consumer = _new_consumer(self._connection, self._names.outer(self._group))
+        """Connect and begin to join. Raises LogUnavailableError, AnotherMemberError."""
+        if self._alone is not None:
+            await self._alone.check()
+        consumer = _new_consumer(self._connection, self._names.outer(self._group), self._alone)
         try:
             with plainly(f"joining group {self._group}"):
                 async with asyncio.timeout(START_SECONDS):
@@ -126,6 +135,8 @@ class KafkaSubscription:
             self._end(consumer)
             raise
         self._consumer, self._assigned = consumer, None
+        if self._alone is not None:
+            self._alone.watch(consumer, lambda: self._is_thrown_out(consumer))
         self._since = asyncio.get_running_loop().time()
 
     # --- the protocol of a subscription
@@ -134,14 +145,16 @@ class KafkaSubscription:
         """Return up to `max_records` records, empty after about `wait` seconds."""
         if self._closed.is_set():
             raise LogUnavailableError(f"group {self._group}: this member was closed")
+        self._check_place()
         if self._consumer is None:
             await self._start_again(wait)
         consumer = self._consumer
         try:
-            found = await self._fetch(consumer, max_records, wait)
+            found = await self._fetch(consumer, max_records, wait) if self._is_settled() else await self._rest(wait)
             if not found:
                 self._check_life(consumer)
         except UNWELL as error:
+            self._check_place()
             self._lose(words(error))
             raise LogUnavailableError(f"group {self._group}: {words(error)}") from error
         return [stored_record(record, self._names) for batch in found.values() for record in batch]
@@ -206,7 +219,40 @@ class KafkaSubscription:
     def take(self, assigned: set[TopicPartition]) -> None:
         """Note the partitions of the new generation."""
         self._assigned = frozenset(Partition(self._names.inner(at.topic), at.partition) for at in assigned)
-        self._since = asyncio.get_running_loop().time()
+        self._since = self._taken_at = asyncio.get_running_loop().time()
+        if self._alone is not None and self._consumer is not None:
+            self._alone.joined(self._consumer)
+
+    # --- alone in the group
+
+    def _is_thrown_out(self, consumer: AIOKafkaConsumer) -> bool:
+        """Give the place up that another has taken; False where the member has left by itself."""
+        if self._consumer is not consumer:
+            return False
+        self._thrown_out = True
+        self._lose("another took its place")
+        return True
+
+    def _check_place(self) -> None:
+        """Tell once that the place is lost; whoever polls again looks whether the other is still there."""
+        if self._thrown_out:
+            self._thrown_out = False
+            raise AnotherMemberError(f"group {self._group}: another member took the place of this one")
+
+    def _is_settled(self) -> bool:
+        if self._alone is None:
+            return True
+        return self._assigned is not None and asyncio.get_running_loop().time() - self._taken_at > SETTLE_SECONDS
+
+    async def _rest(self, wait: float) -> dict[TopicPartition, list[Any]]:
+        """Read nothing for a moment, and see what is wrong in the group."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(wait, REST_SECONDS)):
+                await self._closed.wait()
+        self._check_place()
+        if self._consumer is not None and self._alone is not None:
+            self._alone.check_errors(self._consumer)
+        return {}
 
     # --- inside
 
@@ -260,6 +306,8 @@ class KafkaSubscription:
             self._end(consumer)
 
     def _end(self, consumer: AIOKafkaConsumer) -> None:
+        if self._alone is not None:
+            self._alone.leave(consumer)
         ending = asyncio.create_task(end_consumer(consumer, CLOSE_SECONDS), name="kafka consumer's end")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from broker.log import FencedError, Log, LogError, Partition
+from broker.log import AnotherMemberError, FencedError, Log, LogError, Partition
 from consumers.consumer import Consumer
 from consumers.loop.parts import LoopParts
 from consumers.loop.session import Session
@@ -129,6 +129,9 @@ class ConsumeLoop:
             self._parts.metrics.failed_commits.inc()
             finish = False
             return self._ended(Rebuild.FENCED)
+        except AnotherMemberError as error:
+            finish = False
+            return self._kept_out(error)
         except LogError as error:
             return self._ended(Rebuild.LOG_UNAVAILABLE, error)
         except StalledError as error:
@@ -165,11 +168,20 @@ class ConsumeLoop:
             if isinstance(result, Exception):
                 raise result
 
+    def _kept_out(self, error: AnotherMemberError) -> str:
+        """Say that another member is there and what to do; `run` looks again from time to time."""
+        reason, advice = Rebuild.ANOTHER_SENDER, self._consumer.sole
+        self._detail = f"{error}; {advice}"
+        self._parts.metrics.rebuilds[reason].inc()
+        _log.error("consumer_down", consumer=self._consumer.name, reason=reason, seen=str(error), advice=advice)
+        return str(reason)
+
     def _ended(self, reason: Rebuild, error: Exception | None = None) -> str:
         kind = type(error).__name__ if error else None
         # The log's own words name topics and groups, and what to do where one is missing.
         self._detail = str(error) if isinstance(error, LogError) else None
         where = str(error) if isinstance(error, StalledError) else None
+        self._detail = None
         self._parts.metrics.rebuilds[reason].inc()
         _log.warning("consumer_interrupted", consumer=self._consumer.name, reason=reason, error=kind, partition=where)
         return str(reason)

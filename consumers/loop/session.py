@@ -72,7 +72,10 @@ class Session:
         try:
             async with asyncio.timeout(self._tempo.log_wait):
                 self._subscription = await self._parts.log.subscribe(
-                    self._parts.consumer.name, self._routes.topics, self._on_revoked
+                    self._parts.consumer.name,
+                    self._routes.topics,
+                    self._on_revoked,
+                    sole=self._parts.consumer.sole is not None,
                 )
         except TimeoutError as error:
             raise LogUnavailableError("joining the group took too long") from error

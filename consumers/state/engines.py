@@ -17,7 +17,7 @@ from schemas.urls import sqlite_path
 POSTGRESQL_THREADS = 4
 POSTGRESQL = "postgresql://"
 FORMS = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-_BUSY_WAIT = 5.0
+BUSY_WAIT = 5.0
 _LIMITS = (
     "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c client_encoding=UTF8"
 )
@@ -67,7 +67,7 @@ def new_engine(url: str) -> Engine:
 def _sqlite(path: Path) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    arguments = {"timeout": _BUSY_WAIT, "check_same_thread": False}
+    arguments = {"timeout": BUSY_WAIT, "check_same_thread": False}
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, poolclass=StaticPool, connect_args=arguments, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)

@@ -14,6 +14,7 @@ from consumers.state.ledger import Ledger
 from hookline.configuration.config import Config
 from hookline.consuming import confirming, consenting, replying, sending
 from hookline.consuming.parts import CrewParts, Made, Maker
+from hookline.consuming.tidying import Tidying
 from hookline.consuming.with_state import WithState
 from hookline.consuming.workers import Loop, Worker
 from hookline.process.roles import Role
@@ -40,12 +41,15 @@ class Crew:
             config=config, log=log, metrics=metrics, clock=clock, database=database, ledger=Ledger(database)
         )
         self._made = {role: _MAKERS[role](self._parts) for role in sorted(roles)}
+        self._tidying = Tidying(database, clock)
         self.workers = tuple(Worker(role.value, self._loop(made)) for role, made in self._made.items())
 
     def start(self) -> None:
         """Begin to consume. A state that cannot be opened keeps those waiting that need it, and nobody else."""
         for worker in self.workers:
             worker.start()
+        if any(made.needs_state for made in self._made.values()):
+            self._tidying.start()
 
     async def drain(self, patience: float) -> None:
         """Let every consumer finish what is in hand, all at the same time."""
@@ -54,9 +58,11 @@ class Crew:
     async def close(self) -> None:
         """Cancel what still runs, close the state and the connections."""
         await self.drain(0)
-        await self._parts.database.close()
+        await self._tidying.stop()
         for made in self._made.values():
             await made.close()
+        # The last, because a server that hangs holds it up.
+        await self._parts.database.close()
 
     def _loop(self, made: Made) -> Loop:
         parts = self._parts

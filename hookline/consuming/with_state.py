@@ -10,9 +10,10 @@ from consumers.loop import ConsumerHealth
 from consumers.loop.tempo import Tempo
 from consumers.state.database import StateError
 from hookline.consuming.workers import Loop
-from hookline.sqlite_files import trouble_of
+from hookline.sqlite_files import Trouble, trouble_of
 
 REASON = "state_unavailable"
+SERVER_ADVICE = "is PostgreSQL up, and may this user log in? `hookline doctor` tells more"
 
 logger: Any = structlog.get_logger()
 
@@ -23,6 +24,11 @@ class Opens(Protocol):
     @property
     def place(self) -> str:
         """Where it is, for people."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is a server."""
         ...
 
     async def open(self) -> None:
@@ -66,7 +72,7 @@ class WithState:
 
     async def _wait(self, error: StateError, seconds: float) -> None:
         self._down = True
-        trouble = trouble_of(error)
+        trouble = Trouble(str(error), SERVER_ADVICE) if self._state.shared else trouble_of(error)
         logger.error(
             "consumer_down",
             consumer=self.health().name,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from broker.log import (
+    AnotherMemberError,
     Bounds,
     FencedError,
     LogState,
@@ -23,6 +24,7 @@ class MemoryLog:
     """A log in memory. `away` makes every call fail, `refuse_topics` appends to some topics alone.
 
     `hang` makes commits and polls never come back. A `tail` of offsets without records ends each partition.
+    An `occupied` one has another member already, for those that want to be the only one.
     """
 
     def __init__(self, partitions: int = 1) -> None:
@@ -35,6 +37,7 @@ class MemoryLog:
         self.away = False
         self.hang = False
         self.tail = 0
+        self.occupied = False
         self.fence_next_commit = False
         self.refuse_topics: set[str] = set()
         self.grown = asyncio.Event()
@@ -99,11 +102,13 @@ class MemoryLog:
         return Position(partition, len(stored) - 1)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
     ) -> "MemorySubscription":
         """Join; the first member of all reads everything until it is told otherwise."""
         await asyncio.sleep(0)
         self.check()
+        if sole and self.occupied:
+            raise AnotherMemberError("another is there")
         assigned = {Partition(topic, number) for topic in topics for number in range(self.count)}
         member = MemorySubscription(self, group, frozenset(assigned), on_revoked)
         self.members.append(member)

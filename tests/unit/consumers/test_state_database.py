@@ -129,8 +129,11 @@ async def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.may_block
-async def test_a_file_that_another_process_holds_is_told_and_comes_back(tmp_path: Path) -> None:
+async def test_a_file_that_another_process_holds_is_told_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A lock that does not go away is told, not waited for without end."""
+    monkeypatch.setattr("consumers.state.engines.BUSY_WAIT", 0.05)
     made = Database(f"sqlite:///{tmp_path / 'state.db'}")
     await made.open()
     with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as holder:

@@ -1,0 +1,61 @@
+"""A group that may have one member alone: who else is there, and how a member that lost its place learns of it.
+
+Kafka knows the one member by its `group.instance.id` (KIP-345). A second one that joins under it takes the place of
+the first, whose next heartbeat is answered UNKNOWN_MEMBER_ID; aiokafka would join anew at once, and the two would
+throw each other out for ever. So a newcomer looks first, and stays out where somebody is there; and a member that
+lost its place all the same, because both looked at the same moment, does not join again by itself.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from broker.kafka.lookup import Lookup
+from broker.log import AnotherMemberError
+
+SETTLE_SECONDS = 3.0
+"""How long a member that has joined reads nothing: by then one whose place it took has heartbeated, and stopped."""
+
+
+class Alone:
+    """The rule of one group, for the members that one log makes of it, one after the other."""
+
+    def __init__(self, lookup: Lookup, group: str) -> None:
+        self._lookup = lookup
+        self._group = group
+        self._ours = set[str]()
+
+    @property
+    def instance(self) -> str:
+        """The `group.instance.id`, the same on every host."""
+        return f"{self._group}.sole"
+
+    async def check(self) -> None:
+        """Raise AnotherMemberError where a member is there that is not ours, LogUnavailableError."""
+        others = [each.host for each in await self._lookup.members(self._group) if each.id not in self._ours]
+        if others:
+            raise AnotherMemberError(f"group {self._group} has a member already, on {', '.join(sorted(set(others)))}")
+
+    def watch(self, consumer: Any, lost: Callable[[], bool]) -> None:
+        """Call `lost` when Kafka knows the member no more; where it says so, aiokafka does not join anew."""
+        coordinator = consumer._coordinator  # noqa: SLF001 - aiokafka tells nobody, and joins again by itself
+        forget = coordinator.reset_generation
+
+        def reset_generation() -> None:
+            if not lost():
+                forget()
+
+        coordinator.reset_generation = reset_generation
+
+    def joined(self, consumer: Any) -> None:
+        """Note that the member is ours: what a crash of its connection leaves in the group is not another."""
+        self._ours.add(consumer._coordinator.member_id)  # noqa: SLF001 - not told otherwise
+
+    @staticmethod
+    def check_errors(consumer: Any) -> None:
+        """Raise what went wrong while joining, as a fetch does."""
+        consumer._coordinator.check_errors()  # noqa: SLF001 - only a fetch would tell, and records with it
+
+    @staticmethod
+    def leave(consumer: Any) -> None:
+        """Let the member leave the group when it ends; one with an instance id would be missed for a session only."""
+        consumer._coordinator._group_instance_id = None  # noqa: SLF001 - this is how aiokafka decides

@@ -1,0 +1,112 @@
+"""A group that one member alone may have: the second stays out, and nobody is thrown out for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from broker.kafka import KafkaLog
+from broker.kafka.alone import Alone
+from broker.kafka.subscription import KafkaSubscription
+from broker.log import AnotherMemberError, FencedError, Partition, TopicSpec
+from schemas.records import Record, StoredRecord
+from tests.support.kafka import KafkaFactory, kafka_logs
+
+pytestmark = pytest.mark.kafka
+
+TOPIC, GROUP = "commands", "send"
+LONG = 20.0
+
+
+@pytest.fixture
+async def factory() -> AsyncIterator[KafkaFactory]:
+    """Give a factory of logs with a topic of one record."""
+    async with kafka_logs() as made:
+        log = await made.open()
+        await log.apply_topics(await log.plan_topics([TopicSpec(TOPIC, 1)]))
+        await log.append([Record(TOPIC, b"k", b"v", (), 1_767_225_600_000)], LONG)
+        yield made
+
+
+async def first_record(member: KafkaSubscription) -> StoredRecord:
+    """Poll until there is one."""
+    found: Sequence[StoredRecord] = []
+    async with asyncio.timeout(LONG):
+        while not found:
+            found = await member.poll(10, 0.5)
+    return found[0]
+
+
+async def thrown_out(member: KafkaSubscription) -> list[StoredRecord]:
+    """Poll until the member is told that another has its place; return what it read until then."""
+    read: list[StoredRecord] = []
+    async with asyncio.timeout(LONG):
+        try:
+            while True:
+                read += await member.poll(10, 0.2)
+        except AnotherMemberError:
+            return read
+
+
+async def test_a_second_sender_stays_out_until_the_first_has_left(factory: KafkaFactory) -> None:
+    """It is told where the other is; the first never notices, and the second takes over as soon as it left."""
+    one, two = await factory.open(), await factory.open()
+    member = await one.subscribe(GROUP, [TOPIC], sole=True)
+    assert (await first_record(member)).value == b"v"
+    for _ in range(2):
+        with pytest.raises(AnotherMemberError, match=r"send has a member already, on 127\.0\.0\.1"):
+            await two.subscribe(GROUP, [TOPIC], sole=True)
+    await member.commit({Partition(TOPIC, 0): 0})
+    await member.close()
+    successor = await two.subscribe(GROUP, [TOPIC], sole=True)
+    assert (await first_record(successor)).value == b"v"
+
+
+async def test_a_member_that_shares_keeps_a_sole_one_out(factory: KafkaFactory) -> None:
+    """Be it of a version that knew no sole members, or with another state."""
+    one, two = await factory.open(), await factory.open()
+    await first_record(await one.subscribe(GROUP, [TOPIC]))
+    with pytest.raises(AnotherMemberError):
+        await two.subscribe(GROUP, [TOPIC], sole=True)
+
+
+async def test_of_two_that_look_at_the_same_moment_one_remains(
+    factory: KafkaFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later one takes the place; the first has read nothing by then, and does not take it back."""
+    one, two = await factory.open(), await factory.open()
+
+    async def nobody(_rule: Alone) -> None:
+        return None
+
+    monkeypatch.setattr(Alone, "check", nobody)
+    first = await one.subscribe(GROUP, [TOPIC], sole=True)
+    async with asyncio.timeout(LONG):
+        while not first.assignment:
+            await first.poll(10, 0.1)
+    second = await two.subscribe(GROUP, [TOPIC], sole=True)
+    monkeypatch.undo()
+    read, record = await asyncio.gather(thrown_out(first), first_record(second))
+    assert (read, record.value) == ([], b"v")
+    with pytest.raises(FencedError):
+        await first.commit({Partition(TOPIC, 0): 1})
+    await first.close()
+    with pytest.raises(AnotherMemberError):
+        await one.subscribe(GROUP, [TOPIC], sole=True)
+    await second.commit({Partition(TOPIC, 0): 1})
+    assert await second.poll(10, 3.0) == []
+    assert second.assignment == {Partition(TOPIC, 0)}
+
+
+async def test_a_sender_that_lost_its_connection_is_not_kept_out_by_itself(
+    factory: KafkaFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it left behind in the group is its own."""
+    log: KafkaLog = await factory.open()
+    member = await log.subscribe(GROUP, [TOPIC], sole=True)
+    await first_record(member)
+    monkeypatch.setattr(Alone, "leave", staticmethod(lambda _consumer: None))
+    await member.close()
+    monkeypatch.undo()
+    again = await log.subscribe(GROUP, [TOPIC], sole=True)
+    assert (await first_record(again)).value == b"v"
