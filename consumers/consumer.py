@@ -41,6 +41,8 @@ class Consumer:
     many tries an event gets in place, `keeps_order` whether later events of a key wait for one that is retried later;
     each is the configuration's where it is None. `sole` says that its group may have one member alone, in words that
     tell an operator why and what to do.
+    A wish to be called again after `puts_off_after` seconds or more sends the event to the retry topic, for no round of
+    tries, so that what stands behind it can be read meanwhile; where that is None it waits in place.
     """
 
     name: str
@@ -52,3 +54,4 @@ class Consumer:
     attempts: int | None = None
     keeps_order: bool | None = None
     sole: str | None = None
+    puts_off_after: float | None = None

@@ -7,7 +7,6 @@ from consumers.consent.settings import ConsentSettings
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.mirror.settings import MirrorSettings
 from consumers.send.settings import SendSettings
-from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.track.settings import TrackSettings
 from schemas.settings import setting
 

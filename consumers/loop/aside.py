@@ -56,10 +56,21 @@ class Aside:
             self._metrics.retries[RetryKind.LATER].inc()
         return outcome
 
+    async def until(
+        self, record: StoredRecord, wish: Failure, pause: float, closing: asyncio.Event, parked: Parked
+    ) -> RecordOutcome | None:
+        """Let the record wait for `pause` seconds in the retry topic, as its handler wishes: it has not failed."""
+        return await self._waiting_there(self._retry(record, 0, pause, wish.reason), record, closing, parked)
+
     async def behind(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
         """Put the record behind those of its key that wait in the retry topic."""
+        return await self._waiting_there(self._retry(record, 0, 0.0, _BEHIND), record, closing, parked)
+
+    async def _waiting_there(
+        self, wanted: Record, record: StoredRecord, closing: asyncio.Event, parked: Parked
+    ) -> RecordOutcome | None:
         try:
-            outcome = await self._put_off(self._retry(record, 0, 0.0, _BEHIND), record, closing, parked)
+            outcome = await self._put_off(wanted, record, closing, parked)
         except RecordRefusedError:
             failure = Failure("retry_refused", detail="the retry topic does not take it")
             return await self._letter(record, failure, 1, closing)

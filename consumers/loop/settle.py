@@ -30,6 +30,7 @@ class Settler:
         self._routes = parts.routes
         self._has_effects = parts.consumer.has_effects
         self._keeps_order = parts.keeps_order
+        self._puts_off_after = parts.consumer.puts_off_after
         self._delays = parts.settings.retry.delays
         self._metrics = parts.metrics
         self._clock = parts.clock
@@ -76,11 +77,13 @@ class Settler:
         return await self._try_first(delivered, closing, parked)
 
     async def _try_first(self, delivered: Delivered, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
-        failure = await self._tries.round(delivered, closing)
+        failure = await self._tries.round(delivered, closing, self._puts_off_after)
         if failure is None:
             return self._handled(delivered)
         if failure is CLOSING:
             return None
+        if not failure.counts and failure.pause is not None:
+            return await self._aside.until(delivered.record, failure, failure.pause, closing, parked)
         delay = self._delay(delivered.record, failure, 1)
         if delay is None:
             return await self._aside.bury(delivered.record, failure, 1, closing)

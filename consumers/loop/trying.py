@@ -40,9 +40,12 @@ class Tries:
         """How many handlers run on though they were cancelled."""
         return len(self._left)
 
-    async def round(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
+    async def round(
+        self, delivered: Delivered, closing: asyncio.Event, puts_off_after: float | None = None
+    ) -> Failure | None:
         """Try until it works, which is None, or the tries are used up. CLOSING where the record is to be left.
 
+        A wish for a pause of `puts_off_after` seconds or more is returned too: a failure that does not count.
         Raises HandlersStuckError.
         """
         failures = tries = 0
@@ -53,6 +56,8 @@ class Tries:
                 return failure
             if failure.ends_round or failures >= self._attempts:
                 return replace(failure, tries=failures)
+            if puts_off_after is not None and failure.pause is not None and failure.pause >= puts_off_after:
+                return failure
             pause = self._tempo.pause(tries) if failure.pause is None else failure.pause
             if not await self._waiting.pause(delivered.record, failure.reason, pause, closing):
                 return CLOSING

@@ -32,6 +32,9 @@ APPEND_WAIT = 10.0
 """Seconds that a result may take to be stored."""
 
 LEDGER_PAUSE = 5.0
+PUT_OFF_AFTER = 10.0
+"""Seconds from which on a command waits in the retry topic."""
+
 _log = structlog.get_logger()
 
 
@@ -69,6 +72,8 @@ def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
         has_effects=True,
         # Every account can fill its places and its room to wait without one of another's.
         concurrency=max(1, 2 * places * len(senders)),
+        # An account that has to wait for long must not keep the commands of another from being read.
+        puts_off_after=PUT_OFF_AFTER,
         deadline=PLACE_WAIT + 4 * STATE_WAIT + 2 * parts.call_time + APPEND_WAIT,
     )
 

@@ -13,7 +13,7 @@ from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
 from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
 from hookline.configuration.mirror import Place, finish_mirror
-from hookline.configuration.problems import ConfigError, Problems, name_of
+from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
 from hookline.configuration.reply_checks import check_replies
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.state_url import read_state
@@ -123,9 +123,15 @@ class _Finish:
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
         check_replies(consumers.auto_reply, accounts, self.problems)
+        for index, own in enumerate(consumers.send.accounts):
+            self._known(("consumers", "send", "accounts", index, "name"), own.name, accounts)
         mirror = finish_mirror(consumers.mirror, accounts, Place(self.folder, self.environment), self.problems)
         state = read_state(consumers.state, self.folder, self.environment, self.problems)
         return replace(consumers, state=state, mirror=mirror)
+
+    def _known(self, path: KeyPath, name: str, accounts: Mapping[str, object]) -> None:
+        if name not in accounts:
+            self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
 
     def _log_url(self, url: str) -> str:
         path: KeyPath = ("broker", "url")

@@ -6,13 +6,13 @@ import pytest
 
 from hookline.configuration.config import load_config
 from hookline.process.startup import endpoints_of
-from providers.contract import Verdict
+from providers.contract import LooksUp, SendStatus, Verdict
 from providers.registry import cloud
 from providers.simulation import Cloud, Forgery, Outgoing
-from schemas.events import ConsentChanged, DeliveryUpdated, Event, InboundMessage
+from schemas.events import ConsentChanged, DeliveryUpdated, Event, InboundMessage, SendRequested
 from tests.support.conformance.base import OfProvider
 from tests.support.conformance.reading import assert_storable
-from tests.support.simulated import NOW, SEED, account_of, request_of, told, webhook_of
+from tests.support.simulated import NOW, SEED, account_of, api_of, request_of, told, webhook_of
 
 STORIES = 80
 """Enough for several rounds of every provider's stories."""
@@ -86,6 +86,48 @@ class Simulated(OfProvider):
         answer = self.made().answer("POST", "/messages", headers, b"{}", NOW)
         assert answer.status in {401, 403, 404}
         assert answer.effect is None
+
+    async def test_what_was_sent_can_be_looked_up_where_the_sender_looks_up(self) -> None:
+        """It is found under its command's id with the receipt's, nothing else is, and nothing is sent by it."""
+        made = self.made()
+        command = self.reply(made)
+        async with api_of(made, lambda: NOW) as (api, base_url):
+            sender = self.case.provider.sender(account_of(made, base_url))
+            try:
+                if not isinstance(sender, LooksUp):
+                    return
+                assert not sender.idempotent
+                assert sender.settles >= 0
+                body = sender.prepare(command)
+                assert await sender.look_up(command.id, body) is None
+                sent = await sender.send(command.id, body)
+                assert sent.status is SendStatus.ACCEPTED
+                found = await sender.look_up(command.id, body)
+                assert found is not None
+                assert (found.status, found.message_id) == (SendStatus.ACCEPTED, sent.message_id)
+                assert await sender.look_up("another", body) is None
+                assert len(api.effects) == 1
+                await api.stop()
+                unheard = await sender.look_up(command.id, body)
+                assert unheard is not None
+                assert unheard.status is SendStatus.RETRY
+            finally:
+                await sender.close()
+
+    def reply(self, made: Cloud) -> SendRequested:
+        """Return a command that answers a message which the cloud tells of."""
+        told_of = (event for outgoing in self.genuine(made) for event in self.events(made, outgoing))
+        question = next(event for event in told_of if isinstance(event, InboundMessage) and event.from_)
+        return SendRequested(
+            id="command-0",
+            provider=question.provider,
+            account="main",
+            received_at=question.received_at,
+            from_=question.to,
+            to=str(question.from_),
+            text="Open 9 to 17.",
+            sender_id=question.sender_id,
+        )
 
     def events(self, made: Cloud, outgoing: Outgoing) -> tuple[Event, ...]:
         """Return the events of a delivery to the cloud's own account."""

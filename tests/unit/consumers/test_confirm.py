@@ -256,11 +256,11 @@ async def test_while_calls_are_under_way_the_next_batch_fills(bench: Bench) -> N
 async def test_a_backlog_goes_in_full_batches(bench: Bench) -> None:
     """Whatever is in hand beyond them waits its turn, and nobody asks without end."""
     desk = Desk(batch_size=20)
-    bench.fill(*messages(2000))
-    bench.run(consumer_of(bench, desk))
-    await until(lambda: len(desk.confirmed) == 2000)
-    assert len(set(desk.confirmed)) == 2000
-    assert len(desk.calls) <= 120
+    bench.fill(*messages(300))
+    bench.run(consumer_of(bench, desk, max_age=1.0))
+    await until(lambda: len(desk.confirmed) == 300, patience=30)
+    assert len(set(desk.confirmed)) == 300
+    assert len(desk.calls) <= 20
 
 
 def test_those_who_find_no_room_come_again_in_their_order() -> None:

@@ -146,3 +146,19 @@ async def test_a_place_is_not_waited_for_without_end(office: Office, monkeypatch
     assert (await pause_of(consumer, 1))[1] == "account_busy"
     slow.go.set()
     await first
+
+
+async def test_a_paused_account_with_a_long_backlog_keeps_nobody_from_being_read(office: Office) -> None:
+    """Its commands wait in the retry topic, however many stand before those of another account."""
+    paused, quick = FakeSender(office.phone, WAIT), FakeSender(Phone())
+    office.settings = SendSettings(calls_at_once=1)
+    consumer = office.consumer({"main": paused, "second": quick})
+    office.bench.fill(*(command(number, to=f"+1555{number:07}") for number in range(400)))
+    office.bench.fill(*(command(number, account="second", to=f"+1666{number:07}") for number in range(3)))
+    office.bench.run(consumer)
+    await until(lambda: quick.phone.sent == 3)
+    await until(lambda: office.bench.log.done("send") == 403)
+    await office.bench.stop()
+    assert (office.phone.sent, len(office.phone.calls)) == (0, 1)
+    assert len(office.bench.log.on("messaging.commands.v1.send.retry")) == 400
+    assert office.bench.count("dead_letters_total", consumer="send") == 0

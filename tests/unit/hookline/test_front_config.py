@@ -180,6 +180,19 @@ def test_a_rule_for_an_account_that_is_not_there(desk: Desk) -> None:
     assert found == ["7: consumers.auto_reply.rules[0].accounts: no account 'mian': did you mean 'main'?"]
 
 
+def test_a_table_of_sending_for_an_account_that_is_not_there(desk: Desk) -> None:
+    """Limits that would hold for nobody are a mistake too."""
+    found = problems(
+        desk,
+        "[accounts.main]",
+        "provider = 'telnyx'",
+        "[[consumers.send.accounts]]",
+        "name = 'mian'",
+        "sender_rate = 1",
+    )
+    assert found == ["4: consumers.send.accounts[0].name: no account 'mian': did you mean 'main'?"]
+
+
 def test_a_missing_file_names_the_way_out(tmp_path: Path) -> None:
     """The first mistake of all."""
     with pytest.raises(ConfigError, match="there is no such file; `hookline init telnyx` writes one"):

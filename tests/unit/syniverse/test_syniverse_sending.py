@@ -251,6 +251,32 @@ async def test_look_up_that_fails_leaves_it_unknown() -> None:
     assert receipt.status is SendStatus.UNKNOWN
 
 
+async def test_look_up_finds_what_has_the_commands_id() -> None:
+    """And sends nothing."""
+    async with sending() as (api, found):
+        api.will(listed({"id": "other", "external_id": "c0ffee2"}, {"id": ID, "external_id": " c0ffee"}))
+        receipt = await found.look_up("c0ffee", BODY)
+    assert receipt is not None
+    assert (receipt.status, receipt.message_id, receipt.reason) == (SendStatus.ACCEPTED, ID, "found_afterwards")
+    assert [one.method for one in api.seen] == ["GET"]
+
+
+async def test_look_up_of_what_is_not_there_finds_nothing() -> None:
+    """Which is another answer than none."""
+    async with sending() as (api, found):
+        api.will(listed())
+        assert await found.look_up("c0ffee", BODY) is None
+
+
+async def test_look_up_that_cannot_be_made_is_for_later() -> None:
+    """As late as Syniverse wishes."""
+    async with sending() as (api, found):
+        api.will(Reply(429, {"error_code": "4290"}, {"retry-after": "7"}), *[Reply(500, {})] * 9)
+        receipt = await found.look_up("c0ffee", BODY)
+    assert receipt is not None
+    assert (receipt.status, receipt.retry_after, receipt.reason) == (SendStatus.RETRY, 7.0, "look_up_failed")
+
+
 async def test_no_answer_in_time_is_unknown() -> None:
     """A call that was sent and not answered may have had its effect."""
     async with sending() as (api, found):
