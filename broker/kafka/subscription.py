@@ -25,8 +25,8 @@ START_SECONDS = 6.0
 COMMIT_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
 REVOKE_SECONDS = 25.0
-# A member learns of a rebalance with its next heartbeat, so this is what a rolling restart waits for; and one whose place
-# another took has to learn of it within SETTLE_SECONDS, however long its session is.
+# A member learns of a rebalance with its next heartbeat, so this is what a rolling restart waits for; and one whose
+# place another took has to learn of it within SETTLE_SECONDS, however long its session is.
 HEARTBEAT_MS = 1_000
 REBALANCE_MS = 30_000
 # A join may wait for the others' whole rebalance time, so no request may end before that.
