@@ -30,6 +30,12 @@ class KafkaSettings:
         3, "copies of each partition that `hookline topics apply` asks for", limits=_COPIES
     )
     min_insync_replicas: int = setting(2, "copies that must have a record before it counts as stored", limits=_COPIES)
+    session_timeout: float = setting(
+        10.0,
+        "seconds of silence after which a group gives a dead member's partitions away; after a SIGKILL they stand "
+        "still for so long. The broker's `group.min.session.timeout.ms`, 6 s unless set, is the least that it takes",
+        limits=Limits(1, 30),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,9 @@ START_SECONDS = 6.0
 COMMIT_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
 REVOKE_SECONDS = 25.0
-SESSION_MS = 10_000
+# A member learns of a rebalance with its next heartbeat, so this is what a rolling restart waits for; and one whose
+# place another took has to learn of it within SETTLE_SECONDS, however long its session is.
+HEARTBEAT_MS = 1_000
 REBALANCE_MS = 30_000
 # A join may wait for the others' whole rebalance time, so no request may end before that.
 REQUEST_MS = REBALANCE_MS + 10_000
@@ -38,6 +40,7 @@ _logger = structlog.get_logger(__name__)
 
 
 def _new_consumer(connection: Connection, group: str, alone: Alone | None) -> AIOKafkaConsumer:
+    session = int(connection.settings.session_timeout * 1000)
     return AIOKafkaConsumer(
         **connection.arguments(),
         group_id=group,
@@ -50,9 +53,8 @@ def _new_consumer(connection: Connection, group: str, alone: Alone | None) -> AI
         partition_assignment_strategy=(RangePartitionAssignor, RoundRobinPartitionAssignor),
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-        session_timeout_ms=SESSION_MS,
-        # A member learns of a rebalance with its next heartbeat, so this is what a rolling restart waits for.
-        heartbeat_interval_ms=SESSION_MS // 10,
+        session_timeout_ms=session,
+        heartbeat_interval_ms=min(HEARTBEAT_MS, session // 10),
         rebalance_timeout_ms=REBALANCE_MS,
         request_timeout_ms=REQUEST_MS,
         # A handler that retries for long is alive as long as it heartbeats; what hangs is the loop's business.

@@ -181,7 +181,6 @@ class ConsumeLoop:
         # The log's own words name topics and groups, and what to do where one is missing.
         self._detail = str(error) if isinstance(error, LogError) else None
         where = str(error) if isinstance(error, StalledError) else None
-        self._detail = None
         self._parts.metrics.rebuilds[reason].inc()
         _log.warning("consumer_interrupted", consumer=self._consumer.name, reason=reason, error=kind, partition=where)
         return str(reason)

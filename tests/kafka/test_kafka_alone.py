@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from broker.kafka import KafkaLog
 from broker.kafka.alone import Alone
 from broker.kafka.subscription import KafkaSubscription
-from broker.log import AnotherMemberError, FencedError, Partition, TopicSpec
+from broker.log import AnotherMemberError, FencedError, LogUnavailableError, Partition, TopicSpec
 from schemas.records import Record, StoredRecord
 from tests.support.kafka import KafkaFactory, kafka_logs
 
@@ -110,3 +111,18 @@ async def test_a_sender_that_lost_its_connection_is_not_kept_out_by_itself(
     monkeypatch.undo()
     again = await log.subscribe(GROUP, [TOPIC], sole=True)
     assert (await first_record(again)).value == b"v"
+
+
+@pytest.mark.parametrize("sole", [False, True])
+async def test_a_session_that_the_broker_does_not_take_is_told(factory: KafkaFactory, *, sole: bool) -> None:
+    """A second is less than Kafka takes unless it is told otherwise; the member says so, and reads nothing."""
+    kafka = replace(factory.settings.kafka, session_timeout=1.0)
+    log = KafkaLog(replace(factory.settings, kafka=kafka))
+    await log.start()
+    try:
+        await log.settled(5.0)
+        member = await log.subscribe(GROUP, [TOPIC], sole=sole)
+        with pytest.raises(LogUnavailableError, match="Session"):
+            await first_record(member)
+    finally:
+        await log.stop()
