@@ -8,6 +8,7 @@ of it shares this machine's cores. Needs Java and, once, a network for Kafka's j
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -72,11 +73,15 @@ confirm = true
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One consumer's way through the day. `memory` is the most that its process held, in bytes; so is `first` early."""
+    """One consumer's way through the day. `memory` is the most that its process held, in bytes; so is `first` early.
+
+    `cpu` is the seconds that its process was at work, its start left out.
+    """
 
     name: str
     events: int
     seconds: float
+    cpu: float
     first: int
     memory: int
     state: int
@@ -86,6 +91,7 @@ class Measured:
         """The figures in words."""
         return (
             f"{self.name}: {self.events:,} events in {self.seconds:.0f} s, {self.events / self.seconds:,.0f} a second; "
+            f"{self.cpu / self.events * 1e6:,.0f} µs of CPU each; "
             f"memory {self.first // _MIB} MiB after a tenth, {self.memory // _MIB} MiB at most; "
             f"state {self.state // _MIB} MiB"
         )
@@ -175,30 +181,45 @@ class Day:
     async def _watch(self, process: "subprocess.Popen[bytes]", count: int) -> Measured:
         began: float | None = None
         first = done = 0
+        cpu = 0.0
         moved = time.monotonic()
         while done < count:
             if process.poll() is not None or time.monotonic() - moved > _STALLED_AFTER:
                 raise RuntimeError(f"{self._name} stands still at {done:,} events: see {self._folder}")
             await asyncio.sleep(_LOOK_EVERY)
             now = await self._handled()
-            if now > done:
+            cpu = cpu or (0.0 if now is None else _cpu(process.pid))
+            if now is not None and now > done:
                 began, moved, done = began or time.monotonic() - _LOOK_EVERY, time.monotonic(), now
                 first = first or (_memory(process.pid) if done * 10 >= count else 0)
         state = sum(file.stat().st_size for file in self._folder.glob(f"state-{self._name}.db*"))
         seconds = time.monotonic() - (began or moved)
         return Measured(
-            name=self._name, events=count, seconds=seconds, first=first, memory=_memory(process.pid), state=state
+            name=self._name,
+            events=count,
+            seconds=seconds,
+            cpu=_cpu(process.pid) - cpu,
+            first=first,
+            memory=_memory(process.pid),
+            state=state,
         )
 
-    async def _handled(self) -> int:
+    async def _handled(self) -> int | None:
+        """Return how many events are done; None where the process does not say."""
         answer = await get(self._admin, "/metrics", wait=10)
-        return 0 if answer is None else summed(answer.body.decode(), "hookline_consumer_records_total")
+        return None if answer is None else summed(answer.body.decode(), "hookline_consumer_records_total")
 
 
 def _memory(pid: int) -> int:
     """Return the most memory that a process has held so far, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def _cpu(pid: int) -> float:
+    """Return the seconds for which a process has been at work so far, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(folder: Path, servers: str, names: Sequence[str], count: int) -> None:
