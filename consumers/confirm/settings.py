@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.settings import Limits, setting
 
-_DAY = 86_400.0
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +13,8 @@ class ConfirmSettings:
 
     max_age: float = setting(1.0, "seconds that an event waits for others to be confirmed by the same call, at most 60")
     give_up_after: float = setting(
-        _DAY,
+        float(_DAY),
         "seconds for which an event that could not be confirmed waits for its provider; after that it is given up,"
         " which is counted, and the provider keeps it",
-        limits=Limits(60.0, 6 * _DAY),
+        limits=Limits(60, 6 * _DAY),
     )

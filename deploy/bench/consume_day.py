@@ -2,8 +2,9 @@
 
 Run as `python deploy/bench/consume_day.py [--events 1000000] [--consumer track --consumer confirm]`. It fills the topic
 of delivery updates of a real Kafka with three events for each message, a day's worth, starts `hookline consume NAME`
-on an empty state, and watches it until every event is done. MessageMedia's API, for confirm, is simulated here. All
-of it shares this machine's cores. Needs Java and, once, a network for Kafka's jars.
+on an empty state, and watches it until every event is done. MessageMedia's API, for confirm, is simulated here; with
+`--trouble` it is not well, so that every event is put off, and the memory is that of events that wait. All of it shares
+this machine's cores. Needs Java and, once, a network for Kafka's jars.
 """
 
 import argparse
@@ -43,6 +44,9 @@ _APPEND_WAIT = 60.0
 _START_SECONDS = 60.0
 _LOOK_EVERY = 1.0
 _STALLED_AFTER = 120.0
+_IN_TROUBLE = 60.0
+"""Seconds for which events that were put off are watched on."""
+
 _MIB = 1 << 20
 _CONFIG = """\
 [server]
@@ -137,12 +141,12 @@ async def fill(servers: str, count: int) -> None:
 
 
 @asynccontextmanager
-async def confirming_api(port: int) -> AsyncGenerator[None]:
-    """Serve as much of MessageMedia's API as takes confirmations."""
+async def confirming_api(port: int, status: int) -> AsyncGenerator[None]:
+    """Serve as much of MessageMedia's API as takes confirmations, or fails to."""
 
     async def taken(request: web.Request) -> web.Response:
         await request.read()
-        return web.json_response({}, status=202)
+        return web.json_response({}, status=status)
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", taken)
@@ -164,12 +168,12 @@ class Day:
         self._config = folder / f"{name}.toml"
         self._config.write_text(_CONFIG.format(admin=self._admin, servers=servers, name=name, api=api))
 
-    async def run(self, count: int) -> Measured:
-        """Consume the day. Raises RuntimeError where the consumer ends or stands still."""
+    async def run(self, count: int, longer: float) -> Measured:
+        """Consume the day, and go on for `longer` seconds. Raises RuntimeError where the consumer stands still."""
         with (self._folder / f"{self._name}.log").open("wb") as output:
             process = await asyncio.to_thread(self._launch, output)
             try:
-                return await self._watch(process, count)
+                return await self._watch(process, count, longer)
             finally:
                 process.terminate()
                 await asyncio.to_thread(process.wait, 30)
@@ -178,7 +182,7 @@ class Day:
         command = [HOOKLINE, "consume", self._name, "--config", str(self._config)]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self._folder)  # type: ignore[call-overload,no-any-return] # a file
 
-    async def _watch(self, process: "subprocess.Popen[bytes]", count: int) -> Measured:
+    async def _watch(self, process: "subprocess.Popen[bytes]", count: int, longer: float) -> Measured:
         began: float | None = None
         first = done = 0
         cpu = 0.0
@@ -193,12 +197,13 @@ class Day:
                 began, moved, done = began or time.monotonic() - _LOOK_EVERY, time.monotonic(), now
                 first = first or (_memory(process.pid) if done * 10 >= count else 0)
         state = sum(file.stat().st_size for file in self._folder.glob(f"state-{self._name}.db*"))
-        seconds = time.monotonic() - (began or moved)
+        seconds, cpu = time.monotonic() - (began or moved), _cpu(process.pid) - cpu
+        await asyncio.sleep(longer)
         return Measured(
             name=self._name,
             events=count,
             seconds=seconds,
-            cpu=_cpu(process.pid) - cpu,
+            cpu=cpu,
             first=first,
             memory=_memory(process.pid),
             state=state,
@@ -222,7 +227,7 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(folder: Path, servers: str, names: Sequence[str], count: int) -> None:
+async def measure(folder: Path, servers: str, names: Sequence[str], count: int, *, trouble: bool) -> None:
     """Fill the topic, then let each consumer go through it and print its line."""
     (api,) = free_ports(1)
     (folder / "secret").write_text("no secret at all")
@@ -232,9 +237,9 @@ async def measure(folder: Path, servers: str, names: Sequence[str], count: int) 
     began = time.monotonic()
     await fill(servers, count)
     print(f"filled: {count:,} events in {time.monotonic() - began:.0f} s", flush=True)
-    async with confirming_api(api):
+    async with confirming_api(api, 503 if trouble else 202):
         for day in days:
-            print((await day.run(count)).line, flush=True)
+            print((await day.run(count, _IN_TROUBLE if trouble else 0.0)).line, flush=True)
 
 
 def main() -> int:
@@ -242,13 +247,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help=f"how many (default: {EVENTS})")
     parser.add_argument("--consumer", action="append", choices=["track", "confirm"], help="may be repeated (both)")
+    parser.add_argument("--trouble", action="store_true", help="confirm alone, at a provider that is not well")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hookline-bench-") as folder:
         cluster = KafkaCluster(Path(folder) / "kafka")
         try:
             cluster.start()
-            names = options.consumer or ["track", "confirm"]
-            asyncio.run(measure(Path(folder), cluster.bootstrap, names, options.events))
+            names = ["confirm"] if options.trouble else options.consumer or ["track", "confirm"]
+            work = measure(Path(folder), cluster.bootstrap, names, options.events, trouble=options.trouble)
+            asyncio.run(work)
         except KafkaMissingError as reason:
             print(reason, file=sys.stderr)
             return 2
