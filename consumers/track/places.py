@@ -58,6 +58,11 @@ class EventNote:
         """What tells it from all others."""
         return self.account, self.message_id, self.event_id
 
+    @property
+    def place(self) -> Place:
+        """The message and recipient that it is about."""
+        return Place(self.account, self.message_id, self.recipient)
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
