@@ -132,6 +132,14 @@ async def test_a_row_that_goes_between_look_and_lock_is_made_anew(database: Data
     assert [row.standing.status for row in noted.to_publish.values()] == ["delivered"]
 
 
+async def test_a_command_may_spell_the_number_otherwise(database: Database) -> None:
+    """The result and the reports are about one recipient."""
+    tracker = tracker_of(database, MemoryLog())
+    for event in (taken(to=PERSON.removeprefix("+")), news("delivered", 2)):
+        await tracker.handle(told(event))
+    assert statuses(await rows_in(database)) == {("m1", PERSON): "delivered"}
+
+
 async def test_a_late_event_changes_nothing_and_writes_nothing(database: Database) -> None:
     """The compacted topic gets a record for a change alone."""
     log = MemoryLog()
