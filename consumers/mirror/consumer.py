@@ -25,6 +25,9 @@ from schemas.vocabulary import Ingress
 from schemas.webhook import WebhookReceived
 
 NOT_CONFIGURED_WAIT = 60.0
+PUTS_OFF_AFTER = 10.0
+"""Seconds of a pause from which on a webhook waits in the retry topic and not in hand."""
+
 _NOT_NOW = frozenset({408, 425, 429})
 # It is hardly this webhook's fault that there are too many, or that nobody stands behind the proxy.
 _OF_THE_TARGET = frozenset({425, 429, 502, 503, 504})
@@ -40,9 +43,10 @@ def mirror(settings: MirrorSettings, handlers: OldHandlers, metrics: ConsumerMet
         name: _Target(name, target, settings.give_up_after, handlers, metrics, clock)
         for name, target in settings.targets.items()
     }
-    # One that waits for its turn waits for as many calls as there are handlers, at most.
-    calls = settings.connections + 1 if any(target.in_order for target in settings.targets.values()) else 1
+    in_order = any(target.in_order for target in settings.targets.values())
     slowest = max((target.timeout for target in settings.targets.values()), default=0.0)
+    # One that waits for its turn waits for as many calls as there are handlers, at most.
+    calls = settings.connections + 1 if in_order else 1
     return Consumer(
         MIRROR.name,
         MIRROR.topics,
@@ -50,6 +54,9 @@ def mirror(settings: MirrorSettings, handlers: OldHandlers, metrics: ConsumerMet
         has_effects=True,
         concurrency=settings.connections,
         deadline=slowest * calls + _MARGIN,
+        keeps_order=False,
+        # A target that is away for long must not hold the places of the others. By the retry topic order would be lost.
+        puts_off_after=None if in_order else PUTS_OFF_AFTER,
     )
 
 

@@ -6,6 +6,8 @@ done. So the last record of a key says what the table says: whoever wrote it saw
 event was not done, comes again, is known already, and its row is written once more. Two members that meet in a
 rebalance, or a late result beside a report, are no exception: the last writer of the topic looks again.
 
+A row that was erased meanwhile is gone by then, and a tombstone follows its record.
+
 What is written is the row as it is, never the event: an older event that comes late changes nothing and writes nothing.
 
 **Speed**: events of different messages are noted together (`state.batching`): one transaction, one append.
@@ -13,6 +15,7 @@ What is written is the row as it is, never the event: an older event that comes 
 
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import structlog
 
@@ -25,7 +28,7 @@ from consumers.state.database import Database, StateError
 from consumers.track import table
 from consumers.track.places import Place, Sighting, sighting_of
 from consumers.track.settings import TrackSettings
-from consumers.track.states import StateRow, record_of
+from consumers.track.states import StateRow, record_of, tombstone_of
 from schemas.envelope import Delivered
 
 APPEND_WAIT = 10.0
@@ -80,14 +83,14 @@ class Tracker:
             if not rows:
                 return
             await self._log.append([record_of(row) for row in rows.values()], APPEND_WAIT)
-            rows = await self._otherwise(rows)
+            now = await self._database.run(partial(table.rows_of, places=tuple(rows)))
+            # A row that is gone was erased, or tidied away, while its record was written.
+            gone = [tombstone_of(row) for place, row in rows.items() if place not in now]
+            if gone:
+                await self._log.append(gone, APPEND_WAIT)
+            rows = {place: row for place, row in now.items() if row != rows[place]}
         if rows:
             raise StateError("others change the same states too quickly")
-
-    async def _otherwise(self, rows: Mapping[Place, StateRow]) -> Mapping[Place, StateRow]:
-        """Return what the table says by now of those places, as far as it is something else."""
-        now = await self._database.run(lambda connection: table.rows_of(connection, rows))
-        return {place: row for place, row in now.items() if row != rows[place]}
 
     async def close(self) -> None:
         """Give up what is under way; it comes again."""

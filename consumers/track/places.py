@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from consumers.consent.numbers import canonical
 from consumers.track.merging import NO_MOMENT, Standing, merged, standing
 from schemas.envelope import Envelope
 from schemas.events import DeliveryUpdated, Event, RequestUpdated, SendCompleted
@@ -57,6 +58,11 @@ class EventNote:
     def key(self) -> tuple[str, str, str]:
         """What tells it from all others."""
         return self.account, self.message_id, self.event_id
+
+    @property
+    def place(self) -> Place:
+        """The message and recipient that it is about."""
+        return Place(self.account, self.message_id, self.recipient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,8 @@ def _of_result(event: SendCompleted, envelope: Envelope) -> Sighting | None:
     if not message_id:
         return None
     note = replace(
-        _note(event, message_id, event.to, envelope),
+        # A command may spell the number otherwise than the provider's reports do.
+        _note(event, message_id, canonical(event.to or ""), envelope),
         status=clean(event.outcome),
         # The webhook is that of the inbound message which was answered, if any.
         ingress=None,

@@ -1,6 +1,6 @@
 """One row of the state, and the record of the compacted topic that says the same. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consumers.track.merging import NO_MOMENT, Standing, standing
 from consumers.track.places import Place, clean
@@ -53,6 +53,16 @@ def event_of(row: StateRow) -> StateChanged:
 def record_of(row: StateRow) -> Record:
     """Return the record for the compacted topic."""
     return event_to_record(event_of(row))
+
+
+def key_of(place: Place) -> bytes:
+    """Return the key under which the compacted topic has a place: that of `schemas.topics`."""
+    return f"{place.account}|{place.message_id}|{place.recipient}".encode("utf-8", "replace")
+
+
+def tombstone_of(row: StateRow) -> Record:
+    """Return the record that takes the place out of the compacted topic."""
+    return replace(record_of(row), value=None, headers=())
 
 
 def row_of(event: StateChanged) -> StateRow | None:

@@ -6,7 +6,7 @@ how a database compares texts depends on its locale.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -37,13 +37,10 @@ class Noted:
 
 def note(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
     """Note events and merge what they tell into the states."""
-    known = _known(connection, (sighting.note for sighting in sightings))
-    fresh = {sighting.note.key: sighting.note for sighting in sightings if sighting.note.key not in known}
-    if fresh:
-        insert = insert_into(connection, message_events).on_conflict_do_nothing()
-        connection.execute(insert, [_event_columns(one) for one in fresh.values()])
-    told = _told(sightings)
-    rows, changed = merge(connection, told)
+    notes = {sighting.note.key: sighting.note for sighting in sightings}
+    # What another member is about to note is waited for, and counts as known: that one may die before it publishes.
+    known = frozenset(notes.keys() - _noted(connection, notes.values()))
+    rows, changed = merge(connection, _told(sightings))
     again = {place for sighting in sightings if sighting.note.key in known for place in sighting.standings}
     wanted = changed | again
     return Noted({place: row for place, row in rows.items() if place in wanted}, changed, known)
@@ -53,20 +50,30 @@ def merge(connection: Connection, told: Mapping[Place, StateRow]) -> tuple[Mappi
     """Merge rows into the table; return them as they are now, and which of them changed."""
     if not told:
         return {}, frozenset()
-    before = rows_of(connection, told)
-    missing = sorted(told.keys() - before.keys())
-    if missing:
-        insert = insert_into(connection, messages).on_conflict_do_nothing()
-        connection.execute(insert, [_columns(told[place]) for place in missing])
+    made = _make(connection, told, told.keys() - rows_of(connection, told).keys())
     found = rows_of(connection, told, lock=True)
+    gone = told.keys() - found.keys()
+    if gone:
+        # Tidied away or erased since the look. What we make now is ours until the end.
+        made |= _make(connection, told, gone)
+        found = {**found, **rows_of(connection, gone, lock=True)}
     better = {
-        place: replace(found[place], standing=row.standing, changed_ms=row.changed_ms)
-        for place, row in told.items()
-        if row.standing > found[place].standing
+        place: replace(row, standing=told[place].standing, changed_ms=told[place].changed_ms)
+        for place, row in found.items()
+        if told[place].standing > row.standing
     }
     if better:
         connection.execute(_UPDATE, [_columns(row, _KEY) for row in better.values()])
-    return {**found, **better}, frozenset(better) | frozenset(missing)
+    return {**found, **better}, frozenset(better) | made
+
+
+def _make(connection: Connection, told: Mapping[Place, StateRow], places: Iterable[Place]) -> frozenset[Place]:
+    """Make the rows of those places that are not there, and return the places."""
+    missing = sorted(places)
+    if missing:
+        insert = insert_into(connection, messages).on_conflict_do_nothing()
+        connection.execute(insert, [_columns(told[place]) for place in missing])
+    return frozenset(missing)
 
 
 def rows_of(connection: Connection, places: Iterable[Place], *, lock: bool = False) -> Mapping[Place, StateRow]:
@@ -151,16 +158,16 @@ _UPDATE = (
 )
 
 
-def _known(connection: Connection, notes: Iterable[EventNote]) -> frozenset[tuple[str, str, str]]:
-    """Return the keys of the events that are noted already."""
-    keys = {one.key for one in notes}
+def _noted(connection: Connection, notes: Collection[EventNote]) -> frozenset[tuple[str, str, str]]:
+    """Note those events that are not noted yet, and return their keys."""
+    if not notes:
+        return frozenset()
     table = message_events.c
-    found: set[tuple[str, str, str]] = set()
-    for account, ids in _ids(keys):
-        query = select(table.account, table.message_id, table.event_id)
-        rows = connection.execute(query.where(table.account == account, table.message_id.in_(ids)))
-        found |= {(row.account, row.message_id, row.event_id) for row in rows}
-    return frozenset(found & keys)
+    insert = insert_into(connection, message_events).on_conflict_do_nothing()
+    made = connection.execute(
+        insert.returning(table.account, table.message_id, table.event_id), [_event_columns(one) for one in notes]
+    )
+    return frozenset((account, message_id, event_id) for account, message_id, event_id in made)
 
 
 def _told(sightings: Sequence[Sighting]) -> Mapping[Place, StateRow]:
@@ -183,12 +190,11 @@ def _told(sightings: Sequence[Sighting]) -> Mapping[Place, StateRow]:
     return found
 
 
-def _ids(keys: Iterable[Place | tuple[str, str, str]]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield accounts with the message ids of the keys, a bounded number at a time."""
+def _ids(places: Iterable[Place]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield accounts with the message ids of the places, a bounded number at a time."""
     by_account: defaultdict[str, set[str]] = defaultdict(set)
-    for key in keys:
-        account, message_id = (key.account, key.message_id) if isinstance(key, Place) else key[:2]
-        by_account[account].add(message_id)
+    for place in places:
+        by_account[place.account].add(place.message_id)
     for account in sorted(by_account):
         ids = sorted(by_account[account])
         for at in range(0, len(ids), _AT_ONCE):

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from consumers.consumer import Consumer, Reject, TryLater
 from consumers.metrics import ConsumerMetrics
 from consumers.mirror.client import OldHandlers
-from consumers.mirror.consumer import mirror
+from consumers.mirror.consumer import PUTS_OFF_AFTER, mirror
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
 from providers.contract import Secret, Verdict
 from providers.telnyx.signature import verifier
@@ -356,6 +356,13 @@ async def test_the_whole_way_from_the_raw_topic(mirroring: Mirroring, bench: Ben
     await until(lambda: bench.log.done("mirror") == 3)
     assert sorted(mirroring.handler.bodies[1:]) == [b"1", b"2"]
     assert bench.count("records_total", consumer="mirror", outcome="replay_skipped") == 1
+
+
+async def test_what_waits_for_long_waits_in_the_retry_topic(mirroring: Mirroring) -> None:
+    """A target that is away keeps no place of the others; in order it has to, as only that keeps the order."""
+    loose, strict = mirroring.with_target(), mirroring.with_target(in_order=True)
+    assert (loose.keeps_order, loose.puts_off_after) == (False, PUTS_OFF_AFTER)
+    assert strict.puts_off_after is None
 
 
 async def test_a_record_that_is_no_webhook_is_a_dead_letter(mirroring: Mirroring, bench: Bench) -> None:

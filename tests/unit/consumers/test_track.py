@@ -2,19 +2,39 @@
 
 import asyncio
 import itertools
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from unittest import mock
 
 import pytest
+from sqlalchemy import Connection, delete
 
-from broker.log import LogUnavailableError
+from broker.log import LogUnavailableError, Position
 from consumers.consumer import TryLater
 from consumers.state.database import Database
+from consumers.state.schema import messages
 from consumers.track import table
 from consumers.track.consumer import track
+from consumers.track.places import Place
+from consumers.track.states import StateRow
 from schemas.events import Event
+from schemas.records import Record
 from schemas.topics import STATES
 from tests.support.consumed_log import MemoryLog
 from tests.support.consumers import Bench, inbound, until
-from tests.support.tracking import NOW, OTHER, PERSON, news, rows_in, rows_on, statuses, taken, told, tracker_of
+from tests.support.tracking import (
+    NOW,
+    OTHER,
+    PERSON,
+    news,
+    rows_in,
+    rows_on,
+    sighted,
+    statuses,
+    taken,
+    told,
+    tracker_of,
+)
 
 LIFE = (news("queued", 0), news("sent", 1), news("delivered", 2), news("read", 3), news("failed", 4, to=OTHER))
 
@@ -50,6 +70,74 @@ async def test_news_without_a_recipient_have_a_state_of_their_own(database: Data
     for event in (news("delivered", 2, to=None), news("sent", 1)):
         await tracker.handle(told(event))
     assert statuses(await rows_in(database)) == {("m1", ""): "delivered", ("m1", PERSON): "sent"}
+
+
+async def test_a_row_that_was_erased_meanwhile_gets_a_tombstone(database: Database) -> None:
+    """Else the topic would keep a person whom the table has forgotten."""
+    log = MemoryLog()
+    append = log.append
+
+    async def erased(records: Sequence[Record], wait: float) -> Sequence[Position]:
+        await database.run(lambda connection: connection.execute(delete(messages)))
+        return await append(records, wait)
+
+    with mock.patch.object(log, "append", erased):
+        await tracker_of(database, log).handle(told(news("sent", 1)))
+    assert [record.value is None for record in log.on(STATES.name)] == [False, True]
+    assert len({record.key for record in log.on(STATES.name)}) == 1
+
+
+async def test_an_event_that_two_members_note_at_once_is_known_to_the_second(state_url: str) -> None:
+    """It waits for the first, which may die before it publishes."""
+    sighting = sighted(news("delivered", 2))
+    assert sighting is not None
+    first, second = Database(state_url), Database(state_url)
+    await first.open()
+    await second.open()
+    noted, go = threading.Event(), threading.Event()
+
+    def slowly(connection: Connection) -> table.Noted:
+        found = table.note(connection, [sighting])
+        noted.set()
+        go.wait(10)
+        return found
+
+    leading = asyncio.create_task(first.run(slowly))
+    await asyncio.to_thread(noted.wait, 10)
+    following = asyncio.create_task(second.run(lambda connection: table.note(connection, [sighting])))
+    asyncio.get_running_loop().call_later(0.3, go.set)
+    found = await following
+    assert found.repeated == {sighting.note.key}
+    assert found.to_publish.keys() == (await leading).to_publish.keys()
+    await first.close()
+    await second.close()
+
+
+async def test_a_row_that_goes_between_look_and_lock_is_made_anew(database: Database) -> None:
+    """Tidying or an erase may take it; on PostgreSQL nobody is kept out in between."""
+    look = table.rows_of
+
+    def taken_away(connection: Connection, places: Iterable[Place], *, lock: bool = False) -> Mapping[Place, StateRow]:
+        found = look(connection, places, lock=lock)
+        if not lock:
+            connection.execute(delete(messages))
+        return found
+
+    tracker = tracker_of(database, MemoryLog())
+    await tracker.handle(told(news("sent", 1)))
+    with mock.patch.object(table, "rows_of", taken_away):
+        sighting = sighted(news("delivered", 2))
+        assert sighting is not None
+        noted = await database.run(lambda connection: table.note(connection, [sighting]))
+    assert [row.standing.status for row in noted.to_publish.values()] == ["delivered"]
+
+
+async def test_a_command_may_spell_the_number_otherwise(database: Database) -> None:
+    """The result and the reports are about one recipient."""
+    tracker = tracker_of(database, MemoryLog())
+    for event in (taken(to=PERSON.removeprefix("+")), news("delivered", 2)):
+        await tracker.handle(told(event))
+    assert statuses(await rows_in(database)) == {("m1", PERSON): "delivered"}
 
 
 async def test_a_late_event_changes_nothing_and_writes_nothing(database: Database) -> None:

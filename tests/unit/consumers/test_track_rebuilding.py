@@ -5,11 +5,14 @@ from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from consumers.state.database import Database
+from consumers.state.schema import message_events, messages
 from consumers.track import table
 from consumers.track.places import EventNote
 from consumers.track.rebuilding import Rebuilt, rebuild_lives, rebuild_states
+from consumers.track.states import key_of, tombstone_of
 from schemas.envelope import event_to_record
 from schemas.events import Event
 from schemas.records import Record
@@ -51,6 +54,14 @@ async def test_a_new_table_says_what_the_topic_says(database: Database, tmp_path
     await first.close()
 
 
+async def test_a_place_has_the_key_of_its_record(database: Database) -> None:
+    """By which a tombstone is known for what it takes."""
+    log = MemoryLog()
+    await tracked(database, log, *LIFE)
+    rows = rows_on(log)
+    assert {record.key for record in log.on(STATES.name)} == {key_of(place) for place in rows}
+
+
 async def test_nothing_goes_back_by_a_rebuild(database: Database) -> None:
     """What the table knows already stays, whatever older record the topic still has."""
     log = MemoryLog()
@@ -89,6 +100,32 @@ async def test_a_tombstone_and_a_broken_record_stop_nothing(database: Database) 
     log.put(Record(STATES.name, b"main|m0|+2", b"{", (("ce_id", b"x"), ("ce_type", b"messaging.state.changed")), 0))
     await tracked(database, log, news("sent", 1))
     assert (await rebuild_states(log, database, quiet)).unreadable == 1
+
+
+async def test_what_was_erased_stays_erased(database: Database) -> None:
+    """By either rebuild, though the log has the older records of its key and all that was told about it."""
+    log = MemoryLog(3)
+    await tracked(database, log, *LIFE)
+    for row in (await rows_in(database)).values():
+        log.put(tombstone_of(row))
+    await database.run(lambda connection: connection.execute(delete(messages)))
+    await database.run(lambda connection: connection.execute(delete(message_events)))
+    await rebuild_states(log, database, quiet)
+    await rebuild_lives(log, tracker_of(database, log), quiet)
+    assert await rows_in(database) == {}
+
+
+async def test_what_came_after_an_erase_is_filled_in(database: Database) -> None:
+    """The person is known again by then."""
+    log = MemoryLog()
+    await tracked(database, log, news("sent", 1))
+    for row in (await rows_in(database)).values():
+        log.put(tombstone_of(row))
+    await database.run(lambda connection: connection.execute(delete(messages)))
+    await tracked(database, log, news("read", 2))
+    await database.run(lambda connection: connection.execute(delete(messages)))
+    await rebuild_states(log, database, quiet)
+    assert [row.standing.status for row in (await rows_in(database)).values()] == ["read"]
 
 
 _events = st.lists(
