@@ -33,6 +33,7 @@ from schemas.vocabulary import (
     FailureClass,
     RequestStatus,
     SendOutcome,
+    SendPurpose,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "RequestUpdated",
     "SendCompleted",
     "SendOutcome",
+    "SendPurpose",
     "SendRequested",
     "StateChanged",
     "WebhookUnrecognized",

@@ -61,12 +61,12 @@ class Tried:
 
 def tried(config: Config, asked: Asked) -> Tried:
     """Return what would be decided about the message, and why."""
-    book = RuleBook.of(config.consumers.auto_reply)
+    book = RuleBook.of(config.consumers.auto_reply, config.consumers.consent.stop_words)
     found = provider(asked.account.provider)
     autoresponse = _autoresponse(asked, found.answered_words)
     event = _event(asked, autoresponse)
     ways = special_accounts(config).ways(asked.account.name)
-    facts = Facts.of(event, moment_of(event, asked.at))
+    facts = book.facts(event, moment_of(event, asked.at))
     verdicts = tuple(_verdicts(book, facts))
     decision = decide(book, event, asked.at, ways)
     return Tried(
@@ -84,7 +84,7 @@ def warnings_of(config: Config) -> Iterator[str]:
     """Yield what of the rules can never work as it is meant."""
     for name, word, title in never_fitting(config):
         yield f"rule {name!r}: {title} answers {word!r} itself, so the rule never does"
-    book = RuleBook.of(config.consumers.auto_reply)
+    book = RuleBook.of(config.consumers.auto_reply, config.consumers.consent.stop_words)
     counts = Counter(rule.name for rule in book.rules)
     for name in (name for name, count in counts.items() if count > 1):
         yield f"rule {name!r}: the name of {counts[name]} rules, so figures and cooldown cannot tell them apart"

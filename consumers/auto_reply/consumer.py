@@ -60,7 +60,10 @@ NOTHING_SPECIAL = Accounts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyParts:
-    """What auto-reply works with; `accounts` tells which are not like the others."""
+    """What auto-reply works with; `accounts` tells which are not like the others.
+
+    `stop_words` opt out besides the usual words: those of the book of consent.
+    """
 
     settings: AutoReplySettings
     log: Log
@@ -69,6 +72,7 @@ class ReplyParts:
     memory: Memory
     consents: Consents
     accounts: Accounts = NOTHING_SPECIAL
+    stop_words: tuple[str, ...] = ()
 
 
 def auto_reply(parts: ReplyParts) -> Consumer:
@@ -80,7 +84,7 @@ def auto_reply(parts: ReplyParts) -> Consumer:
 class _AutoReply:
     def __init__(self, parts: ReplyParts) -> None:
         self._parts = parts
-        self._book = RuleBook.of(parts.settings)
+        self._book = RuleBook.of(parts.settings, parts.stop_words)
         self._counters = _counters(self._book, parts.metrics)
 
     async def handle(self, delivered: Delivered) -> None:
@@ -120,7 +124,7 @@ class _AutoReply:
         permission = _UNASKED
         if decision.outcome is ReplyOutcome.REPLY:
             permission = await self._parts.consents.may_text(event.account, event.from_ or "", event.to)
-        note = _note(event, now)
+        note = _note(event, now, family_of(event.text or "", self._book.stop_words))
         passes = partial(judge, self._parts.settings, note, decision, permission)
         settled = await self._parts.memory.settle(note, decision, passes)
         if settled.outcome is ReplyOutcome.REPLY:
@@ -129,13 +133,13 @@ class _AutoReply:
         return Decision(settled.outcome, decision.rule)
 
 
-def _note(event: InboundMessage, now: datetime) -> Noted:
+def _note(event: InboundMessage, now: datetime, family: str | None) -> Noted:
     return Noted(
         account=event.account,
         command_id=reply_command_id(event),
         ours=event.to or "",
         theirs=event.from_ or "",
-        family=family_of(event.text or ""),
+        family=family,
         now_ms=to_millis(now),
         written_ms=to_millis(moment_of(event, now)),
         text=event.text or "",

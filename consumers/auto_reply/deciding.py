@@ -89,7 +89,7 @@ def decide(book: RuleBook, event: InboundMessage, now: datetime, ways: Ways = US
     silence = next(silences(book.settings, event, now, ways), None)
     if silence is not None:
         return Decision(silence)
-    facts = Facts.of(event, moment_of(event, now))
+    facts = book.facts(event, moment_of(event, now))
     return _by_rule(book, facts, book.first(facts), now)
 
 

@@ -5,10 +5,11 @@ stays: after a crash, or when the message comes again, the same command is given
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from consumers.auto_reply.deciding import Decision, ReplyOutcome
 from consumers.auto_reply.guarding import Answer, Conversation, Judge, Noted, Settled, digest_of
@@ -20,10 +21,6 @@ from consumers.state.upsert import insert_into
 from schemas.times import from_millis
 from schemas.vocabulary import Autoresponse, SendPurpose
 
-KEPT_MS = 60 * 86_400_000
-"""Longer than messages are kept on their topic: one that can come again is still known."""
-
-_PRUNE_EVERY_MS = 3_600_000
 _MOST_ANSWERS = 1000
 _LONGEST_KEY = 200
 _BATCH = 64
@@ -48,7 +45,7 @@ class _Asked:
     decision: Decision
     judge: Judge
     settled: Settled | None = None
-    error: StateError | None = None
+    error: Exception | None = None
 
     @property
     def waits(self) -> bool:
@@ -65,7 +62,6 @@ class ReplyMemory:
     def __init__(self, database: Database, horizon: float) -> None:
         self._database = database
         self._horizon_ms = int(horizon * 1000)
-        self._pruned_ms = 0
         self._waiting: list[_Asked] = []
         self._turn = asyncio.Lock()
 
@@ -79,28 +75,40 @@ class ReplyMemory:
                     await self._note_batch()
         finally:
             self._waiting = [one for one in self._waiting if one is not asked]
-        if asked.settled is None:
+        if isinstance(asked.error, StateError):
             raise StateError(str(asked.error)) from asked.error
+        if asked.error is not None:
+            raise asked.error
+        if asked.settled is None:
+            raise StateError("the decision was not noted")
         return asked.settled
 
     async def _note_batch(self) -> None:
         """Note those that have waited longest. Cut off, it leaves them waiting: noting twice is noting once."""
         batch = tuple(self._waiting[:_BATCH])
         try:
-            found = await self._database.run(lambda connection: [self._settle(connection, one) for one in batch])
-            await self._prune(batch[-1].note.now_ms)
+            await self._note_all(batch)
         except StateError as error:
             for one in batch:
                 one.error = error
-        else:
-            for one, settled in zip(batch, found, strict=True):
-                one.settled = settled
+        except Exception as error:  # noqa: BLE001 - one of them is at fault: each by itself, so that no other suffers
+            if len(batch) == 1:
+                batch[0].error = error
+            else:
+                await self._note_each(batch)
         self._waiting = [one for one in self._waiting if one.waits]
 
-    async def _prune(self, now_ms: int) -> None:
-        if now_ms - self._pruned_ms > _PRUNE_EVERY_MS:
-            self._pruned_ms = now_ms
-            await self._database.run(lambda connection: _prune(connection, now_ms - KEPT_MS))
+    async def _note_all(self, batch: Sequence[_Asked]) -> None:
+        found = await self._database.run(lambda connection: [self._settle(connection, one) for one in batch])
+        for one, settled in zip(batch, found, strict=True):
+            one.settled = settled
+
+    async def _note_each(self, batch: Sequence[_Asked]) -> None:
+        for one in batch:
+            try:
+                await self._note_all((one,))
+            except Exception as error:  # noqa: BLE001 - it is its own handler's to hear of
+                one.error = error
 
     def _settle(self, connection: Connection, asked: _Asked) -> Settled:
         note, decision = asked.note, asked.decision
@@ -176,7 +184,3 @@ def _conversation(connection: Connection, note: Noted, since_ms: int) -> Convers
         started_ms=last.get(Autoresponse.START.value),
         confirmed_ms=connection.execute(confirmed).scalar(),
     )
-
-
-def _prune(connection: Connection, before_ms: int) -> None:
-    connection.execute(delete(replies).where(replies.c.at_ms < before_ms))

@@ -11,6 +11,9 @@ DEEPEST = 20
 MOST = 200
 """The highest count of a repetition."""
 
+MOST_IN_SET = 20
+"""Ranges and classes of one set; single characters cost nothing, however many there are."""
+
 Test: TypeAlias = Callable[[str], bool]
 
 
@@ -203,20 +206,29 @@ class _Parser:
 
     def _set(self) -> Test:
         negative = self._took("^")
+        singles: set[str] = set()
         tests: list[Test] = []
-        while self.peek() != "]" or not tests:
+        begun = False
+        while self.peek() != "]" or not begun:
             if not self.peek():
                 raise self.error("a set of characters is not closed; ']' ends it")
-            tests.append(self._member())
+            begun = True
+            member = self._member()
+            if isinstance(member, str):
+                singles.add(member.casefold())
+            else:
+                tests.append(member)
+            if len(tests) > MOST_IN_SET:
+                raise self.error(f"more than {MOST_IN_SET} ranges and classes in one set")
         self._take()
-        chosen = tuple(tests)
-        return lambda char: any(test(char) for test in chosen) is not negative
+        return _of_set(frozenset(singles), tuple(tests), negative=negative)
 
-    def _member(self) -> Test:
+    def _member(self) -> Test | str:
+        """Return a character, or the test of a range or class."""
         test, first = self._member_start()
         is_range = first and self.peek() == "-" and self._pattern[self._at + 1 : self._at + 2] not in {"]", ""}
         if not is_range:
-            return test
+            return first or test
         self._take()
         _, last = self._member_start()
         if not last or last < first:
@@ -231,8 +243,12 @@ class _Parser:
 
 
 def _same(wanted: str) -> Test:
-    folded = wanted.lower()
-    return lambda char: char == wanted or char.lower() == folded
+    folded = wanted.casefold()
+    return lambda char: char == wanted or char.casefold() == folded
+
+
+def _of_set(singles: frozenset[str], tests: tuple[Test, ...], *, negative: bool) -> Test:
+    return lambda char: (char.casefold() in singles or any(test(char) for test in tests)) is not negative
 
 
 def _between(first: str, last: str) -> Test:

@@ -2,7 +2,8 @@
 
 import string
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -12,7 +13,9 @@ from consumers.auto_reply.hours import OpeningHours, read_hours, zone_of
 from consumers.auto_reply.pattern import Pattern, read_pattern
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.auto_reply.template import Template, read_template
-from providers.keywords import HELP_WORDS, START_WORDS, STOP_WORDS
+from consumers.consent.keywords import normalized as folded
+from consumers.consent.keywords import opt_in_word, opt_out_word
+from providers.keywords import HELP_WORDS
 from schemas.events import InboundMessage
 from schemas.vocabulary import Autoresponse
 
@@ -21,13 +24,6 @@ DEFAULT_RULE = "default"
 
 LONGEST_KEYWORD = 256
 """Characters beyond which a text is no keyword."""
-
-FAMILIES: Mapping[str, frozenset[str]] = {
-    Autoresponse.STOP: STOP_WORDS,
-    Autoresponse.START: START_WORDS,
-    Autoresponse.HELP: HELP_WORDS,
-}
-"""The words of each family, in lower case."""
 
 _PUNCTUATION = string.punctuation + "…。！？、¡¿‼⁇⁈⁉ “”‘’„«»"  # noqa: RUF001 - people write these too
 
@@ -53,10 +49,10 @@ class Facts:
     written: datetime
 
     @classmethod
-    def of(cls, event: InboundMessage, written: datetime) -> Self:
-        """Return the facts of a message."""
+    def of(cls, event: InboundMessage, written: datetime, stop_words: AbstractSet[str] = frozenset()) -> Self:
+        """Return the facts of a message. `stop_words` opt out besides the usual ones."""
         text = event.text or ""
-        return cls(event, normalized(text), family_of(text), written)
+        return cls(event, normalized(text), family_of(text, stop_words), written)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,20 +102,28 @@ class ReadyRule:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """All rules in their order, the default reply the last of them, and the clock that answers tell times by."""
+    """All rules in their order, the default reply the last of them, and the clock that answers tell times by.
+
+    `stop_words` are the words of `[consumers.consent]` that opt out besides the usual ones.
+    """
 
     settings: AutoReplySettings
     rules: tuple[ReadyRule, ...]
     zone: tzinfo
+    stop_words: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, settings: AutoReplySettings) -> Self:
+    def of(cls, settings: AutoReplySettings, stop_words: Iterable[str] = ()) -> Self:
         """Return the settings made ready. Raises ValueError; the loader of the configuration tells it with its line."""
         hours = {name: read_hours(table) for name, table in settings.hours.items()}
         rules = [_ready(rule, hours) for rule in settings.rules]
         if settings.default_reply:
             rules.append(ReadyRule(name=DEFAULT_RULE, template=read_template(settings.default_reply)))
-        return cls(settings, tuple(rules), zone_of(settings.time_zone))
+        return cls(settings, tuple(rules), zone_of(settings.time_zone), frozenset(map(folded, stop_words)))
+
+    def facts(self, event: InboundMessage, written: datetime) -> Facts:
+        """Return what the rules look at."""
+        return Facts.of(event, written, self.stop_words)
 
     def first(self, facts: Facts) -> ReadyRule | None:
         """Return the first rule that fits."""
@@ -138,10 +142,16 @@ def normalized(text: str) -> str:
     return words.rstrip(_PUNCTUATION) or words
 
 
-def family_of(text: str) -> str | None:
-    """Return the family of which the whole text is a word; quotes and punctuation around it do not count."""
-    words = normalized(text).strip(_PUNCTUATION)
-    return next((family for family, known in FAMILIES.items() if words in known), None)
+def family_of(text: str, stop_words: AbstractSet[str] = frozenset()) -> str | None:
+    """Return the family of which the whole text is a word, by the same rules by which the book of consent reads it.
+
+    `stop_words` opt out besides the usual ones.
+    """
+    if opt_out_word(text, stop_words):
+        return Autoresponse.STOP
+    if opt_in_word(text):
+        return Autoresponse.START
+    return Autoresponse.HELP if normalized(text).strip(_PUNCTUATION) in HELP_WORDS else None
 
 
 def plain_number(number: str) -> str:

@@ -1,4 +1,4 @@
-"""What a message says of consent where its provider's normalizer does not know the word. Pure."""
+"""What a whole message says of consent, for the book and for the rules of replies alike. Pure."""
 
 import string
 import unicodedata
@@ -10,25 +10,43 @@ from schemas.vocabulary import Consent
 LONGEST_KEYWORD = 64
 """Characters; a longer text is no keyword."""
 
-_AROUND = string.punctuation + "\u2026\u2018\u2019\u201c\u201d\u3002\uff01\u00a1"
+_AROUND = string.punctuation + "…‘’“”„«»‹›。！？、¡¿‼⁇⁈⁉ "  # noqa: RUF001 - people write these too
+_LOOKED_OVER = ".,;:!\"'…"
+"""What may stand around a word that opts in; a question is none."""
+
+
+def opt_out_word(text: str | None, more: AbstractSet[str] = frozenset()) -> str | None:
+    """Return the word, in lower case, by which a whole text opts out; None where it does not.
+
+    `more` are words besides those of the carriers and of the law. Whatever stands around the word is looked over: a
+    mistake errs towards silence.
+    """
+    word = _plain(text).strip(_AROUND).strip()
+    return word if word and (word in STOP_WORDS or word in more) else None
+
+
+def opt_in_word(text: str | None) -> str | None:
+    """Return the word, in lower case, by which a whole text opts in; little may stand around it."""
+    word = _plain(text).strip(_LOOKED_OVER).strip()
+    return word if word in START_WORDS else None
 
 
 def consent_said(text: str | None, known: AbstractSet[str], more: AbstractSet[str]) -> tuple[Consent, str] | None:
     """Return the consent that a whole text gives and the word, None where it says none or the provider sees to it.
 
-    `known` are the words, in lower case, of which the provider's normalizer makes a statement itself; `more` opt out
-    besides the words of the carriers and of the law. Punctuation around a word is looked over for an opt-out alone: a
-    mistake errs towards silence.
+    `known` are the words, in lower case, of which the provider's normalizer makes a statement itself; `more` are those
+    of `opt_out_word`.
     """
-    if text is None or len(text) > LONGEST_KEYWORD:
+    if _plain(text) in known:
         return None
-    plain = normalized(text)
-    word = plain.strip(_AROUND).strip()
-    if not plain or plain in known:
-        return None
-    if word in STOP_WORDS or word in more:
-        return Consent.OPTED_OUT, word.upper()
-    return (Consent.OPTED_IN, plain.upper()) if plain in START_WORDS else None
+    if out := opt_out_word(text, more):
+        return Consent.OPTED_OUT, out.upper()
+    entered = opt_in_word(text)
+    return (Consent.OPTED_IN, entered.upper()) if entered else None
+
+
+def _plain(text: str | None) -> str:
+    return "" if text is None or len(text) > LONGEST_KEYWORD else normalized(text)
 
 
 def normalized(text: str) -> str:

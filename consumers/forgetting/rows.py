@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select, text
 
 from consumers.forgetting.person import InState, Person
 from consumers.state.schema import commands, consent_history, consents, message_events, messages, replies
@@ -31,6 +31,7 @@ def look(connection: Connection, person: Person, now: float) -> InState:
 
 def forget(connection: Connection, person: Person, now: float) -> Mapping[str, int]:
     """Delete the rows of a person, and return how many went by table."""
+    _keep_statements_out(connection)
     alone = _messages_to(connection, person)
     wheres = _wheres(person, now)
     gone = {table.name: 0 for table in wheres}
@@ -39,6 +40,15 @@ def forget(connection: Connection, person: Person, now: float) -> Mapping[str, i
     for table, where in wheres.items():
         gone[table.name] += _delete(connection, table, where)
     return gone
+
+
+def _keep_statements_out(connection: Connection) -> None:
+    """Let nobody note a statement until the end, or one could lose the row that says it counts.
+
+    An SQLite transaction keeps all others out by itself.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE consents IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _wheres(person: Person, now: float) -> Mapping[Table, ColumnElement[bool]]:

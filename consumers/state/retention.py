@@ -17,7 +17,10 @@ MESSAGES_KEPT = 90 * DAY
 OPEN_MESSAGES_KEPT = 365 * DAY
 """A message that never got a final state; it is asked about for as long as it is here."""
 
-REPLIES_KEPT = 2 * DAY
+REPLIES_KEPT = 60 * DAY
+"""Longer than messages are kept on their topic (30 days), and than any window of the rules: one that can come again is
+still known, and an opt-out that was confirmed stays confirmed."""
+
 BATCH = 500
 """Rows that go in one transaction, so that nobody waits long for the lock."""
 

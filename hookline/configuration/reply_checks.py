@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from consumers.auto_reply.hours import date_of, spans_of, zone_of
 from consumers.auto_reply.pattern import read_pattern
+from consumers.auto_reply.rules import LONGEST_KEYWORD
 from consumers.auto_reply.settings import AutoReplySettings, Hours, Rule
 from consumers.auto_reply.template import read_template
 from hookline.configuration.problems import Problems, name_of, suggestion
@@ -47,8 +48,18 @@ def _check_conditions(rule: Rule, path: KeyPath, problems: Problems) -> None:
             if not _NUMBER.fullmatch(number.strip()):
                 told = f"{number!r} is no number; write '+15550100001', or '+1555*' for all that begin so"
                 problems.add((*path, key, index), f"{name_of((*path, key))}: {told}")
+    for index, word in enumerate(rule.keywords):
+        if told := _never(word):
+            problems.add((*path, "keywords", index), f"{name_of((*path, 'keywords'))}: {told}")
     for key in _empty_lists(rule, path, problems):
         problems.add((*path, key), f"{name_of((*path, key))}: empty, so nothing fits; leave it out to take all")
+
+
+def _never(keyword: str) -> str:
+    """Return why a keyword is no text that anybody writes, nothing where it may be one."""
+    if not keyword.strip():
+        return "a blank keyword never fits"
+    return f"longer than {LONGEST_KEYWORD} characters, so it never fits" if len(keyword) > LONGEST_KEYWORD else ""
 
 
 def _empty_lists(rule: Rule, path: KeyPath, problems: Problems) -> Iterator[str]:
@@ -59,6 +70,8 @@ def _empty_lists(rule: Rule, path: KeyPath, problems: Problems) -> Iterator[str]
 def _check_names(
     rule: Rule, path: KeyPath, hours: Mapping[str, Hours], accounts: Mapping[str, object], problems: Problems
 ) -> None:
+    if not rule.name.strip():
+        problems.add((*path, "name"), f"{name_of((*path, 'name'))}: blank; figures and logs need a name")
     for name in rule.accounts:
         if name not in accounts:
             place = (*path, "accounts")

@@ -24,6 +24,7 @@ def make(parts: CrewParts) -> Made:
             memory=ReplyMemory(parts.database, horizon_of(settings)),
             consents=ConsentBook(parts.database),
             accounts=special_accounts(parts.config),
+            stop_words=parts.config.consumers.consent.stop_words,
         )
     )
     return Made(consumer, needs_state=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import Connection, select
@@ -13,14 +14,15 @@ from broker.log import LogUnavailableError
 from consumers.auto_reply.consumer import ReplyParts, auto_reply
 from consumers.auto_reply.deciding import Decision, ReplyOutcome
 from consumers.auto_reply.guarding import Conversation, Noted, Settled, horizon_of
-from consumers.auto_reply.memory import KEPT_MS, ReplyMemory
+from consumers.auto_reply.memory import ReplyMemory
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import TryLater
-from consumers.state.database import Database
+from consumers.state.database import Database, StateValueError
+from consumers.state.retention import REPLIES_KEPT, prune
 from consumers.state.schema import replies
 from schemas.envelope import read_event
 from schemas.events import MessageReceived, SendRequested
-from schemas.topics import COMMANDS
+from schemas.topics import COMMANDS, INBOUND
 from tests.support.consumers import NOW, PERSON, Bench, delivered, inbound, until
 from tests.support.replying import WrittenConsents
 
@@ -243,12 +245,30 @@ async def test_a_number_that_no_database_takes_is_noted_all_the_same(desk: Desk)
     assert await desk.write("hours", from_="a\0b" * 1000) == "not_a_person"
 
 
-async def test_what_is_older_than_messages_are_kept_is_forgotten(desk: Desk) -> None:
-    """The table does not grow without an end."""
+async def test_tidying_forgets_no_message_that_may_come_again(desk: Desk) -> None:
+    """The table does not grow without an end, and nobody is answered twice for it."""
     await desk.write("hours")
-    desk.bench.now += KEPT_MS / 1000 + 2
-    await desk.write("hours")
+    await prune(desk.database, desk.bench.now + INBOUND.retention_ms / 1000 if INBOUND.retention_ms else 0.0)
     assert len(await desk.database.run(_outcomes)) == 1
+    await prune(desk.database, desk.bench.now + REPLIES_KEPT + 2)
+    assert len(await desk.database.run(_outcomes)) == 0
+
+
+async def test_one_that_cannot_be_noted_fails_alone(desk: Desk) -> None:
+    """Those that share its transaction are noted without it."""
+    memory, settle = ReplyMemory(desk.database, horizon_of(SETTINGS)), ReplyMemory._settle
+
+    def choosy(self: ReplyMemory, connection: Connection, asked: Any) -> Settled:
+        if asked.note.command_id == "c1":
+            raise StateValueError("no database takes it")
+        return settle(self, connection, asked)
+
+    decision = Decision(ReplyOutcome.REPLY, "hours", "Open.")
+    with mock.patch.object(ReplyMemory, "_settle", choosy):
+        found = await asyncio.gather(
+            *(memory.settle(some_note(number), decision, passes) for number in range(4)), return_exceptions=True
+        )
+    assert [type(one) for one in found] == [Settled, StateValueError, Settled, Settled]
 
 
 async def test_without_a_state_nothing_is_answered(desk: Desk) -> None:

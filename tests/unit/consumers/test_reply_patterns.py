@@ -121,3 +121,17 @@ def test_case_is_ignored_beyond_english(pattern: str, text: str) -> None:
     """A letter fits in both forms."""
     subject: Any = read_pattern(pattern)
     assert subject.fits(text)
+
+
+def test_a_set_is_bounded_in_what_it_asks_of_a_character() -> None:
+    """Single characters are looked up at once; ranges and classes are asked one by one, so there are few."""
+    many = "".join(chr(0x4E00 + number) for number in range(460))
+    assert read_pattern(f"[{many}]").fits("x" * 1999 + many[-1])
+    with pytest.raises(PatternError, match="ranges and classes"):
+        read_pattern("[" + "a-b" * 21 + "]")
+
+
+@pytest.mark.parametrize(("pattern", "text"), [("ωρες", "ΩΡΕΣ"), ("ΩΡΕΣ", "ωρες"), ("[ς]", "Σ")])
+def test_letter_case_is_that_of_every_script(pattern: str, text: str) -> None:
+    """Greek has two small sigmas, and one large one."""
+    assert read_pattern(pattern).fits(text)

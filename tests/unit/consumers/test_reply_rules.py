@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.auto_reply.deciding import CONFIRM_WITHIN, Decision, ReplyOutcome, Ways, decide, expiry
-from consumers.auto_reply.rules import FAMILIES, Condition, Facts, RuleBook, family_of, normalized
+from consumers.auto_reply.rules import Condition, Facts, RuleBook, family_of, normalized
 from consumers.auto_reply.settings import AutoReplySettings, Hours, Rule
+from consumers.consent.keywords import consent_said
+from providers.keywords import HELP_WORDS, START_WORDS, STOP_WORDS
 from schemas.events import MessageReceived, MessageReplied
 from schemas.vocabulary import SendPurpose
 from tests.support.consumers import MAIN, NOW, PERSON, inbound
@@ -25,6 +27,7 @@ WITH_DEFAULT = replace(SETTINGS, default_reply="We will call.")
 OFFICE = {"office": Hours(time_zone="Europe/Zurich", open=("Mon-Fri 09:00-17:00",))}
 # A Thursday; 10:00 in Zurich.
 OPEN, CLOSED = datetime(2026, 1, 15, 9, 0, tzinfo=UTC), datetime(2026, 1, 15, 17, 0, tzinfo=UTC)
+FAMILIES = {"stop": STOP_WORDS, "start": START_WORDS, "help": HELP_WORDS}
 
 
 def decided(settings: AutoReplySettings, event: MessageReceived, now: datetime = NOW, **ways: bool) -> Decision:
@@ -78,9 +81,10 @@ def test_the_default_reply_answers_what_no_rule_fits(text: str | None) -> None:
     ("family", "text"), [(family, word) for family, words in FAMILIES.items() for word in sorted(words)]
 )
 def test_a_family_fits_each_of_its_words(family: str, text: str) -> None:
-    """In quotes and with punctuation too, and no word of another family."""
+    """With punctuation too, most of them in any quotes, and no word of another family."""
     rules = [Rule(name=name, families=(name,), reply="So be it.") for name in FAMILIES]
-    for written in (text, text.upper(), f" '{text}'!", f"“{text.title()}.”"):
+    quoted = () if family == "start" else (f"“{text.title()}.”",)
+    for written in (text, text.upper(), f" '{text}'!", *quoted):
         assert decided(by(*rules), inbound(text=written)).rule == family
 
 
@@ -334,3 +338,27 @@ def test_a_long_text_costs_no_more_than_reading_it() -> None:
     began = time.process_time()
     assert normalized(text) == text
     assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize("text", ["«STOP»", "¿STOP?", "„Stop“", "(stop all).", "unsubscribe…"])
+def test_the_rules_and_the_book_of_consent_read_an_opt_out_alike(text: str) -> None:
+    """Else one would confirm what the other does not know."""
+    assert family_of(text) == "stop"
+    assert consent_said(text, frozenset(), frozenset()) is not None
+
+
+@pytest.mark.parametrize("text", ["«START»", "(START)", "START me up"])
+def test_what_the_book_does_not_take_for_an_opt_in_is_none_for_the_rules(text: str) -> None:
+    """Nobody is told that they are subscribed again while they are not."""
+    assert family_of(text) is None
+    assert consent_said(text, frozenset(), frozenset()) is None
+
+
+def test_words_that_opt_out_here_alone_are_known_to_the_rules() -> None:
+    """`[consumers.consent] stop_words`: no other rule answers them, and a rule of the family can."""
+    stop = Rule(name="out", families=("stop",), reply="You are out.")
+    settings = by(stop, default="We will call.")
+    named = decide(RuleBook.of(settings, ["Arrêt"]), inbound(text="ARRÊT!"), NOW)
+    assert (named.rule, named.purpose) == ("out", SendPurpose.OPT_OUT_CONFIRMATION)
+    unnamed = decide(RuleBook.of(by(default="We will call."), ["Arrêt"]), inbound(text="arrêt"), NOW)
+    assert unnamed.outcome is ReplyOutcome.OPT_OUT_WORD

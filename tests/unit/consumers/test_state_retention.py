@@ -66,7 +66,7 @@ async def test_final_messages_go_90_days_after_their_last_change(database: Datab
 
 
 @pytest.mark.parametrize(
-    ("table", "age", "days"), [(schema.message_events, "received_ms", 90), (schema.replies, "at_ms", 2)]
+    ("table", "age", "days"), [(schema.message_events, "received_ms", 90), (schema.replies, "at_ms", 60)]
 )
 async def test_what_came_about_messages_goes_by_its_age(database: Database, table: Table, age: str, days: int) -> None:
     """Each table by its own time."""
@@ -86,14 +86,14 @@ async def test_consents_are_kept_for_ever(database: Database) -> None:
 
 async def test_a_great_deal_goes_batch_by_batch(database: Database) -> None:
     """No transaction holds the others up for long."""
-    many = [row(schema.replies, command_id=str(number), at_ms=ms(3)) for number in range(2 * BATCH + 1)]
+    many = [row(schema.replies, command_id=str(number), at_ms=ms(61)) for number in range(2 * BATCH + 1)]
     await database.run(lambda connection: connection.execute(insert(schema.replies), many))
     assert (await prune(database, NOW))["replies"] == len(many)
 
 
 async def test_two_that_tidy_at_once_do_not_trip(database: Database, state_url: str) -> None:
     """Every row goes once."""
-    many = [row(schema.replies, command_id=str(number), at_ms=ms(3)) for number in range(BATCH + 1)]
+    many = [row(schema.replies, command_id=str(number), at_ms=ms(61)) for number in range(BATCH + 1)]
     await database.run(lambda connection: connection.execute(insert(schema.replies), many))
     other = Database(state_url)
     await other.open()
@@ -111,7 +111,7 @@ async def test_the_state_is_tidied_while_it_is_open(database: Database) -> None:
     with structlog.testing.capture_logs() as lines:
         tidying.start()
         await database.open()
-        await database.run(fill((schema.replies, {"at_ms": ms(3)})))
+        await database.run(fill((schema.replies, {"at_ms": ms(61)})))
         await until(lambda: lines)
         await tidying.stop()
     assert lines == [{"event": "state_tidied", "log_level": "info", "replies": 1}]

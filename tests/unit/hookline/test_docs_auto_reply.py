@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from consumers.auto_reply.deciding import ReplyOutcome
-from consumers.auto_reply.rules import FAMILIES
 from consumers.auto_reply.template import FIELDS
 from hookline import cli
 from hookline.configuration.config import Config, load_config
 from hookline.rules import SAMPLE_OURS, Asked, tried
+from providers.keywords import HELP_WORDS, START_WORDS, STOP_WORDS
 from schemas.times import parse_time
 
 PAGE = (Path(__file__).parents[3] / "docs" / "auto-reply.md").read_text(encoding="utf-8")
@@ -74,4 +74,4 @@ def test_every_outcome_is_on_the_page() -> None:
 def test_every_field_and_every_word_of_a_family_is_on_the_page() -> None:
     """Nobody has to read the code for them."""
     assert [name for name in FIELDS if f"{{{name}}}" not in PAGE] == []
-    assert [word for words in FAMILIES.values() for word in words if word.upper() not in PAGE] == []
+    assert [word for words in (STOP_WORDS, START_WORDS, HELP_WORDS) for word in words if word.upper() not in PAGE] == []

@@ -164,6 +164,8 @@ def problems(tmp_path: Path, *lines: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ('keywords = [" "]', "3: consumers.auto_reply.rules[0].keywords: a blank keyword never fits"),
+        (f'keywords = ["{"x" * 257}"]', "3: consumers.auto_reply.rules[0].keywords: longer than 256 characters"),
         ("keywords = []", "3: consumers.auto_reply.rules[0].keywords: empty, so nothing fits"),
         ("families = ['stop', 'go']", "3: consumers.auto_reply.rules[0].families[1]: 'go' is not one of stop, start,"),
         ("pattern = '(a'", "3: consumers.auto_reply.rules[0].pattern: at character 3: a bracket is not closed"),

@@ -134,7 +134,6 @@ def _messages() -> None:
     op.create_index("messages_by_id", "messages", ["message_id"])
     op.create_index("messages_by_recipient", "messages", ["recipient"])
     op.create_index("messages_open", "messages", ["final", "first_ms"])
-    op.create_index("messages_by_age", "messages", ["changed_ms"])
     _message_events()
 
 
