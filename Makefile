@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NODES ?= 1
 
-.PHONY: setup setup-dev run test quick fuzz kafka bench bench-drain faults lock format clean python
+.PHONY: setup setup-dev run test quick fuzz kafka bench bench-drain bench-day faults lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -47,6 +47,9 @@ bench: setup
 
 bench-drain: setup
 	@$(BIN)/python deploy/bench/spool_drain.py $(ARGS)
+
+bench-day: setup
+	@$(BIN)/python deploy/bench/consume_day.py $(ARGS)
 
 faults: setup
 	@$(BIN)/python -m deploy.faults $(ARGS)

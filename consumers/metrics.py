@@ -77,7 +77,7 @@ class DoubtOutcome(StrEnum):
 class ConfirmOutcome(StrEnum):
     """What became of a confirmation; a postponed one is a whole batch that is tried again.
 
-    GIVEN_UP: the provider was in trouble for too long; it still has what it waits for.
+    GIVEN_UP: its event has waited too long for a provider in trouble, which still has what it waits for.
     """
 
     CONFIRMED = "confirmed"

@@ -3,19 +3,13 @@
 from dataclasses import dataclass, field
 
 from consumers.auto_reply.settings import AutoReplySettings
+from consumers.confirm.settings import ConfirmSettings
 from consumers.consent.settings import ConsentSettings
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.mirror.settings import MirrorSettings
 from consumers.send.settings import SendSettings
 from consumers.track.settings import TrackSettings
 from schemas.settings import setting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmSettings:
-    """`[consumers.confirm]`: marking at the provider what is stored here."""
-
-    max_age: float = setting(1.0, "seconds that an event waits for others to be confirmed by the same call, at most 60")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

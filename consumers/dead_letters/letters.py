@@ -4,11 +4,11 @@ A marker stands in the dead-letter topic itself, behind its letter, under the sa
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from consumers.dead_letters.places import Box, Place
-from consumers.loop.origin import ATTEMPT, DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, Origin, origin_of
+from consumers.loop.origin import ATTEMPT, DLQ_ATTEMPT, DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, Origin, origin_of
 from consumers.loop.retries import retry_record
 from schemas.records import Record, StoredRecord
 from schemas.times import format_time, from_millis, parse_time, to_millis
@@ -17,9 +17,6 @@ RESOLVED = "messaging.deadletter.resolved"
 """The `ce_type` of a marker."""
 
 RESOLUTION, LETTER_OFFSET = "ce_dlqresolution", "ce_dlqoffset"
-TRIES = "ce_dlqattempt"
-"""How often an event was tried before it became a letter."""
-
 OTHER = "other"
 """Stands for a reason that does not begin with a word of its own: whoever wrote it may quote the event."""
 
@@ -115,7 +112,7 @@ class Letter:
     @property
     def attempts(self) -> int | None:
         """How often it was tried, where that is said."""
-        found = self.record.text_header(TRIES) or self.record.text_header(ATTEMPT) or ""
+        found = self.record.text_header(DLQ_ATTEMPT) or self.record.text_header(ATTEMPT) or ""
         return int(found) if _NUMBER.fullmatch(found) else None
 
 
@@ -159,9 +156,7 @@ def redriven(letter: Letter, now: int) -> Record:
     It has the time of now: a retry topic is kept for days, and a letter may be older than that. When the event was
     received stands in its value, and for a raw webhook in `ce_time`.
     """
-    record = retry_record(letter.record, letter.box.retries, attempt=0, due=now, reason=Resolution.REDRIVEN)
-    kept = tuple((name, value) for name, value in record.headers if name != TRIES)
-    return replace(record, headers=kept, timestamp=now)
+    return retry_record(letter.record, letter.box.retries, attempt=0, due=now, reason=Resolution.REDRIVEN)
 
 
 def _millis(text: str | None, otherwise: int) -> int:

@@ -8,6 +8,7 @@ from broker.log import RecordRefusedError
 from consumers.loop.deadletter import Cause, dead_letter
 from consumers.loop.failures import Failure
 from consumers.loop.flood import FloodGate
+from consumers.loop.origin import attempt_of
 from consumers.loop.parked import Parked
 from consumers.loop.parts import LoopParts
 from consumers.loop.retries import retry_record
@@ -60,7 +61,8 @@ class Aside:
         self, record: StoredRecord, wish: Failure, pause: float, closing: asyncio.Event, parked: Parked
     ) -> RecordOutcome | None:
         """Let the record wait for `pause` seconds in the retry topic, as its handler wishes: it has not failed."""
-        return await self._waiting_there(self._retry(record, 0, pause, wish.reason), record, closing, parked)
+        wanted = self._retry(record, attempt_of(record), pause, wish.reason)
+        return await self._waiting_there(wanted, record, closing, parked)
 
     async def behind(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
         """Put the record behind those of its key that wait in the retry topic."""

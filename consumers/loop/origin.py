@@ -7,13 +7,14 @@ from schemas.records import Headers, StoredRecord
 ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET = "ce_origintopic", "ce_originpartition", "ce_originoffset"
 ORIGIN_TIME = "ce_origintime"
 ATTEMPT, DUE, REASON = "ce_retryattempt", "ce_retrydue", "ce_retryreason"
+SINCE = "ce_retrysince"
 DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK = "ce_dlqreason", "ce_dlqtime", "ce_dlqtraceback"
 DLQ_ATTEMPT = "ce_dlqattempt"
 
 OURS = frozenset(
     {
         *(ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, ORIGIN_TIME),
-        *(ATTEMPT, DUE, REASON),
+        *(ATTEMPT, DUE, REASON, SINCE),
         *(DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, DLQ_ATTEMPT),
     }
 )
@@ -54,6 +55,11 @@ def attempt_of(record: StoredRecord) -> int:
 def due_of(record: StoredRecord) -> int:
     """Return when a record of a retry topic is to be tried, in Unix milliseconds; 0 for at once."""
     return number_in(record, DUE) or 0
+
+
+def since_of(record: StoredRecord) -> int | None:
+    """Return since when a record has been in its group's retry topic, in Unix milliseconds; None where it is not."""
+    return number_in(record, SINCE)
 
 
 def origin_headers(record: StoredRecord) -> Headers:

@@ -7,10 +7,12 @@ from schemas.records import StoredRecord
 class Parked:
     """What waits in the retry partition that belongs to one partition of a topic.
 
-    Of each key the last offset is kept, not each record: the records of a key are done in order.
+    Of each key the last offset is kept, not each record: the records of a key are done in order. Without `keys`, for
+    who keeps no order, nothing is kept of them: there may be a million.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keys: bool = True) -> None:
+        self._keys = keys
         self._last: dict[bytes, int] = {}
         self._in_both: dict[int, tuple[bytes | None, bytes | None]] = {}
 
@@ -27,7 +29,7 @@ class Parked:
 
     def add(self, key: bytes | None, offset: int) -> None:
         """Note that a record of the key stands in the retry partition at `offset`."""
-        if key is not None:
+        if self._keys and key is not None:
             self._last[key] = max(offset, self._last.get(key, -1))
 
     def done(self, key: bytes | None, offset: int) -> None:

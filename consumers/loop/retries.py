@@ -5,9 +5,11 @@ from consumers.loop.origin import (
     DUE,
     LONGEST_REASON,
     REASON,
+    SINCE,
     origin_headers,
     origin_of,
     own_headers,
+    since_of,
 )
 from schemas.records import Record, StoredRecord
 from schemas.topics import Topic
@@ -22,7 +24,13 @@ def retry_record(  # noqa: PLR0913 - what the headers say, each by its name
     the dead letters. `due` is when to try it, in Unix milliseconds. The topic keeps it for its time from `now` on, from
     `due` on where that is not given: by its first timestamp an old record would be gone before it is tried.
     """
-    added = ((ATTEMPT, str(attempt)), (DUE, str(due)), (REASON, reason[:LONGEST_REASON]))
+    put, since = due if now is None else now, since_of(record)
+    added = (
+        (ATTEMPT, str(attempt)),
+        (DUE, str(due)),
+        (REASON, reason[:LONGEST_REASON]),
+        (SINCE, str(put if since is None else since)),
+    )
     return Record(
         topic=topic.name,
         key=record.key,
@@ -32,6 +40,6 @@ def retry_record(  # noqa: PLR0913 - what the headers say, each by its name
             *origin_headers(record),
             *((name, text.encode("utf-8", "replace")) for name, text in added),
         ),
-        timestamp=due if now is None else now,
+        timestamp=put,
         partition=origin_of(record).partition,
     )

@@ -81,11 +81,11 @@ class ConsumeLoop:
         while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
             try:
-                self._reason = await self._one_session()
+                await self._one_session()
             except ConsumerStopError as error:
                 await self._stand_still(error)
                 break
-            if self._reason is None:
+            if self._stopping.is_set():
                 break
             lasted = asyncio.get_running_loop().time() - started > self._tempo.longest_pause
             failures = 1 if lasted else failures + 1
@@ -118,8 +118,11 @@ class ConsumeLoop:
         _log.critical("consumer_stopped", consumer=self._consumer.name, **fields)
         await self._stopping.wait()
 
-    async def _one_session(self) -> str | None:
-        """Be a member of the group; return why it ended, None where `stop` ended it. Raises ConsumerStopError."""
+    async def _one_session(self) -> None:
+        """Be a member of the group until `stop` is called, or trouble ends it, which is noted.
+
+        Raises ConsumerStopError.
+        """
         self._session = session = Session(self._parts, self._settler.settle)
         self._watch = watch = Watch(self._parts, session)
         finish = True
@@ -128,23 +131,22 @@ class ConsumeLoop:
         except FencedError:
             self._parts.metrics.failed_commits.inc()
             finish = False
-            return self._ended(Rebuild.FENCED)
+            self._ended(Rebuild.FENCED)
         except AnotherMemberError as error:
             finish = False
-            return self._kept_out(error)
+            self._kept_out(error)
         except LogError as error:
-            return self._ended(Rebuild.LOG_UNAVAILABLE, error)
+            self._ended(Rebuild.LOG_UNAVAILABLE, error)
         except StalledError as error:
-            return self._ended(Rebuild.NO_PROGRESS, error)
+            self._ended(Rebuild.NO_PROGRESS, error)
         except ConsumerStopError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of our own must not end the consumer; nothing is committed
             finish = False
-            return self._ended(Rebuild.INTERNAL_ERROR, error)
+            self._ended(Rebuild.INTERNAL_ERROR, error)
         finally:
             await self._leave(session, finish=finish)
             self._session = self._watch = None
-        return None
 
     async def _leave(self, session: Session, *, finish: bool) -> None:
         """Leave the group, and see to it that a fault on the way out does not end the consumer."""
@@ -168,23 +170,20 @@ class ConsumeLoop:
             if isinstance(result, Exception):
                 raise result
 
-    def _kept_out(self, error: AnotherMemberError) -> str:
+    def _kept_out(self, error: AnotherMemberError) -> None:
         """Say that another member is there and what to do; `run` looks again from time to time."""
         reason, advice = Rebuild.ANOTHER_SENDER, self._consumer.sole
-        self._detail = f"{error}; {advice}"
+        self._reason, self._detail = reason, f"{error}; {advice}"
         self._parts.metrics.rebuilds[reason].inc()
         _log.error("consumer_down", consumer=self._consumer.name, reason=reason, seen=str(error), advice=advice)
-        return str(reason)
 
-    def _ended(self, reason: Rebuild, error: Exception | None = None) -> str:
+    def _ended(self, reason: Rebuild, error: Exception | None = None) -> None:
         kind = type(error).__name__ if error else None
         # The log's own words name topics and groups, and what to do where one is missing.
-        self._detail = str(error) if isinstance(error, LogError) else None
+        self._reason, self._detail = reason, str(error) if isinstance(error, LogError) else None
         where = str(error) if isinstance(error, StalledError) else None
-        self._detail = None
         self._parts.metrics.rebuilds[reason].inc()
         _log.warning("consumer_interrupted", consumer=self._consumer.name, reason=reason, error=kind, partition=where)
-        return str(reason)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -92,16 +92,20 @@ class Settler:
     async def _try_again(self, delivered: Delivered, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
         """Bring a record of a retry topic to its end.
 
-        Where order is kept it waits in its lane, others of its key behind it; else it goes to the end of the topic.
+        Where order is kept it waits in its lane, others of its key behind it; else it goes to the end of the topic, so
+        that those behind it get their turn.
         """
+        puts_off_after = None if self._keeps_order else self._puts_off_after
         record, rounds = delivered.record, attempt_of(delivered.record)
         wait = min(due_of(record) / 1000 - self._clock(), LONGEST_DELAY)
         while await self.waiting.due(record, wait, closing):
-            failure = await self._tries.round(delivered, closing)
+            failure = await self._tries.round(delivered, closing, puts_off_after)
             if failure is None:
                 return self._handled(delivered)
             if failure is CLOSING:
                 return None
+            if not failure.counts and failure.pause is not None:
+                return await self._aside.until(record, failure, failure.pause, closing, parked)
             rounds += 1
             delay = self._delay(record, failure, rounds)
             if delay is None:

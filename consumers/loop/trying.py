@@ -9,6 +9,7 @@ from broker.log import LogUnavailableError
 from consumers.consumer import Reject, TryLater
 from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of
 from consumers.loop.parts import LoopParts
+from consumers.loop.settings import LONGEST_DELAY
 from consumers.loop.stops import HandlersStuckError
 from consumers.loop.waiting import Waiting
 from consumers.metrics import RetryKind
@@ -58,7 +59,8 @@ class Tries:
                 return replace(failure, tries=failures)
             if puts_off_after is not None and failure.pause is not None and failure.pause >= puts_off_after:
                 return failure
-            pause = self._tempo.pause(tries) if failure.pause is None else failure.pause
+            longest = self._tempo.longest_postponement
+            pause = self._tempo.pause(tries) if failure.pause is None else min(failure.pause, longest)
             if not await self._waiting.pause(delivered.record, failure.reason, pause, closing):
                 return CLOSING
             self._metrics.retries[RetryKind.IN_PLACE].inc()
@@ -101,8 +103,7 @@ class Tries:
             case None:
                 return None
             case TryLater():
-                pause = min(max(error.seconds, 0.0), self._tempo.longest_postponement)
-                return Failure(error.reason, counts=False, pause=pause)
+                return Failure(error.reason, counts=False, pause=min(max(error.seconds, 0.0), LONGEST_DELAY))
             case LogUnavailableError():
                 # The log is away for everyone: no fault of this event, so no dead letter.
                 return Failure("log_unavailable", counts=False)

@@ -2,12 +2,14 @@
 
 Run as `python deploy/bench/consume_day.py [--events 1000000] [--consumer track --consumer confirm]`. It fills the topic
 of delivery updates of a real Kafka with three events for each message, a day's worth, starts `hookline consume NAME`
-on an empty state, and watches it until every event is done. MessageMedia's API, for confirm, is simulated here. All
-of it shares this machine's cores. Needs Java and, once, a network for Kafka's jars.
+on an empty state, and watches it until every event is done. MessageMedia's API, for confirm, is simulated here; with
+`--trouble` it is not well, so that every event is put off, and the memory is that of events that wait. All of it shares
+this machine's cores. Needs Java and, once, a network for Kafka's jars.
 """
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,6 +44,9 @@ _APPEND_WAIT = 60.0
 _START_SECONDS = 60.0
 _LOOK_EVERY = 1.0
 _STALLED_AFTER = 120.0
+_IN_TROUBLE = 60.0
+"""Seconds for which events that were put off are watched on."""
+
 _MIB = 1 << 20
 _CONFIG = """\
 [server]
@@ -72,11 +77,15 @@ confirm = true
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One consumer's way through the day. `memory` is the most that its process held, in bytes; so is `first` early."""
+    """One consumer's way through the day. `memory` is the most that its process held, in bytes; so is `first` early.
+
+    `cpu` is the seconds that its process was at work, its start left out.
+    """
 
     name: str
     events: int
     seconds: float
+    cpu: float
     first: int
     memory: int
     state: int
@@ -86,6 +95,7 @@ class Measured:
         """The figures in words."""
         return (
             f"{self.name}: {self.events:,} events in {self.seconds:.0f} s, {self.events / self.seconds:,.0f} a second; "
+            f"{self.cpu / self.events * 1e6:,.0f} µs of CPU each; "
             f"memory {self.first // _MIB} MiB after a tenth, {self.memory // _MIB} MiB at most; "
             f"state {self.state // _MIB} MiB"
         )
@@ -131,12 +141,12 @@ async def fill(servers: str, count: int) -> None:
 
 
 @asynccontextmanager
-async def confirming_api(port: int) -> AsyncGenerator[None]:
-    """Serve as much of MessageMedia's API as takes confirmations."""
+async def confirming_api(port: int, status: int) -> AsyncGenerator[None]:
+    """Serve as much of MessageMedia's API as takes confirmations, or fails to."""
 
     async def taken(request: web.Request) -> web.Response:
         await request.read()
-        return web.json_response({}, status=202)
+        return web.json_response({}, status=status)
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", taken)
@@ -158,12 +168,12 @@ class Day:
         self._config = folder / f"{name}.toml"
         self._config.write_text(_CONFIG.format(admin=self._admin, servers=servers, name=name, api=api))
 
-    async def run(self, count: int) -> Measured:
-        """Consume the day. Raises RuntimeError where the consumer ends or stands still."""
+    async def run(self, count: int, longer: float) -> Measured:
+        """Consume the day, and go on for `longer` seconds. Raises RuntimeError where the consumer stands still."""
         with (self._folder / f"{self._name}.log").open("wb") as output:
             process = await asyncio.to_thread(self._launch, output)
             try:
-                return await self._watch(process, count)
+                return await self._watch(process, count, longer)
             finally:
                 process.terminate()
                 await asyncio.to_thread(process.wait, 30)
@@ -172,27 +182,37 @@ class Day:
         command = [HOOKLINE, "consume", self._name, "--config", str(self._config)]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self._folder)  # type: ignore[call-overload,no-any-return] # a file
 
-    async def _watch(self, process: "subprocess.Popen[bytes]", count: int) -> Measured:
+    async def _watch(self, process: "subprocess.Popen[bytes]", count: int, longer: float) -> Measured:
         began: float | None = None
         first = done = 0
+        cpu = 0.0
         moved = time.monotonic()
         while done < count:
             if process.poll() is not None or time.monotonic() - moved > _STALLED_AFTER:
                 raise RuntimeError(f"{self._name} stands still at {done:,} events: see {self._folder}")
             await asyncio.sleep(_LOOK_EVERY)
             now = await self._handled()
-            if now > done:
+            cpu = cpu or (0.0 if now is None else _cpu(process.pid))
+            if now is not None and now > done:
                 began, moved, done = began or time.monotonic() - _LOOK_EVERY, time.monotonic(), now
                 first = first or (_memory(process.pid) if done * 10 >= count else 0)
         state = sum(file.stat().st_size for file in self._folder.glob(f"state-{self._name}.db*"))
-        seconds = time.monotonic() - (began or moved)
+        seconds, cpu = time.monotonic() - (began or moved), _cpu(process.pid) - cpu
+        await asyncio.sleep(longer)
         return Measured(
-            name=self._name, events=count, seconds=seconds, first=first, memory=_memory(process.pid), state=state
+            name=self._name,
+            events=count,
+            seconds=seconds,
+            cpu=cpu,
+            first=first,
+            memory=_memory(process.pid),
+            state=state,
         )
 
-    async def _handled(self) -> int:
+    async def _handled(self) -> int | None:
+        """Return how many events are done; None where the process does not say."""
         answer = await get(self._admin, "/metrics", wait=10)
-        return 0 if answer is None else summed(answer.body.decode(), "hookline_consumer_records_total")
+        return None if answer is None else summed(answer.body.decode(), "hookline_consumer_records_total")
 
 
 def _memory(pid: int) -> int:
@@ -201,7 +221,13 @@ def _memory(pid: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-async def measure(folder: Path, servers: str, names: Sequence[str], count: int) -> None:
+def _cpu(pid: int) -> float:
+    """Return the seconds for which a process has been at work so far, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(folder: Path, servers: str, names: Sequence[str], count: int, *, trouble: bool) -> None:
     """Fill the topic, then let each consumer go through it and print its line."""
     (api,) = free_ports(1)
     (folder / "secret").write_text("no secret at all")
@@ -211,9 +237,9 @@ async def measure(folder: Path, servers: str, names: Sequence[str], count: int) 
     began = time.monotonic()
     await fill(servers, count)
     print(f"filled: {count:,} events in {time.monotonic() - began:.0f} s", flush=True)
-    async with confirming_api(api):
+    async with confirming_api(api, 503 if trouble else 202):
         for day in days:
-            print((await day.run(count)).line, flush=True)
+            print((await day.run(count, _IN_TROUBLE if trouble else 0.0)).line, flush=True)
 
 
 def main() -> int:
@@ -221,13 +247,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help=f"how many (default: {EVENTS})")
     parser.add_argument("--consumer", action="append", choices=["track", "confirm"], help="may be repeated (both)")
+    parser.add_argument("--trouble", action="store_true", help="confirm alone, at a provider that is not well")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hookline-bench-") as folder:
         cluster = KafkaCluster(Path(folder) / "kafka")
         try:
             cluster.start()
-            names = options.consumer or ["track", "confirm"]
-            asyncio.run(measure(Path(folder), cluster.bootstrap, names, options.events))
+            names = ["confirm"] if options.trouble else options.consumer or ["track", "confirm"]
+            work = measure(Path(folder), cluster.bootstrap, names, options.events, trouble=options.trouble)
+            asyncio.run(work)
         except KafkaMissingError as reason:
             print(reason, file=sys.stderr)
             return 2

@@ -21,4 +21,5 @@ def make(parts: CrewParts) -> Made:
         for confirmer in confirmers.values():
             await confirmer.close()
 
-    return Made(confirm(parts.config.consumers.confirm, confirmers, parts.metrics), close=close)
+    consumer = confirm(parts.config.consumers.confirm, confirmers, parts.metrics, parts.clock)
+    return Made(consumer, close=close)

@@ -3,8 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from consumers.dead_letters.letters import TRIES
-from consumers.loop.origin import DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC
+from consumers.loop.origin import (
+    DLQ_ATTEMPT,
+    DLQ_REASON,
+    DLQ_TIME,
+    DLQ_TRACEBACK,
+    ORIGIN_OFFSET,
+    ORIGIN_PARTITION,
+    ORIGIN_TOPIC,
+)
 from schemas.envelope import event_to_record
 from schemas.records import Record
 from schemas.times import format_time, from_millis
@@ -34,7 +41,7 @@ def letter(
         DLQ_REASON: reason,
         DLQ_TIME: format_time(from_millis(died_at)),
         DLQ_TRACEBACK: "0123abcd",
-        TRIES: "2",
+        DLQ_ATTEMPT: "2",
     }
     headers = (
         *record.headers,

@@ -5,10 +5,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+import structlog
 
-from consumers.confirm.consumer import CALLS_AT_ONCE, PARK_AFTER, Turns, confirm
+from broker.log import Partition
+from consumers.confirm.batching import CALLS_AT_ONCE, PARK_AFTER, PARKED, Turns
+from consumers.confirm.consumer import confirm
+from consumers.confirm.patience import LONGEST_PAUSE, PUTS_OFF_AFTER
+from consumers.confirm.settings import ConfirmSettings
 from consumers.consumer import Consumer, TryLater
-from consumers.settings import ConfirmSettings
+from consumers.loop.origin import due_of
+from consumers.loop.retries import retry_record
+from consumers.loop.tempo import Tempo
 from providers.rest.errors import (
     ApiError,
     AuthenticationError,
@@ -18,8 +25,10 @@ from providers.rest.errors import (
     RefusedError,
 )
 from providers.roles import Confirmation
-from schemas.envelope import event_to_record
+from schemas.envelope import Delivered, event_to_record, read_event
 from schemas.events import Event, InboundMessage
+from schemas.records import StoredRecord
+from schemas.topics import INBOUND, retry_topic
 from tests.support.consumers import Bench, command, delivered, inbound, until, with_header
 
 
@@ -65,9 +74,12 @@ async def bench() -> AsyncIterator[Bench]:
     await made.stop()
 
 
-def consumer_of(bench: Bench, desk: Desk, max_age: float = 0.01, **more: Desk) -> Consumer:
+def consumer_of(
+    bench: Bench, desk: Desk, max_age: float = 0.01, *, give_up_after: float = 86_400.0, **more: Desk
+) -> Consumer:
     """Return the consumer for an account `main`, and more accounts by name."""
-    return confirm(ConfirmSettings(max_age=max_age), {"main": desk, **more}, bench.metrics)
+    settings = ConfirmSettings(max_age=max_age, give_up_after=give_up_after)
+    return confirm(settings, {"main": desk, **more}, bench.metrics, lambda: bench.now)
 
 
 def messages(count: int, account: str = "main") -> list[InboundMessage]:
@@ -172,40 +184,104 @@ async def test_while_a_provider_is_in_trouble_it_is_left_alone(bench: Bench) -> 
     assert len(desk.calls) == 1
 
 
+def waiting(bench: Bench) -> list[StoredRecord]:
+    """Return what was put in the retry topic."""
+    return bench.log.on(retry_topic(INBOUND, "confirm").name)
+
+
+def pauses(bench: Bench) -> list[float]:
+    """Return how many seconds each of them was to wait, in the order of their coming."""
+    return [(due_of(record) - record.timestamp) / 1000 for record in waiting(bench)]
+
+
+def put_off(bench: Bench, seconds_ago: float, event: Event) -> Delivered:
+    """Return the event as it comes from the retry topic, where it was put so long ago."""
+    first = delivered(event).record
+    since = int((bench.now - seconds_ago) * 1000)
+    place = bench.log.put(retry_record(first, retry_topic(INBOUND, "confirm"), attempt=0, due=since, reason="test"))
+    return read_event(bench.log.records[place.partition][place.offset])
+
+
 async def test_an_account_whose_credentials_are_refused_does_not_stop_another(bench: Bench) -> None:
-    """Its events are let go after a few tries; they stay at the provider."""
+    """Its events wait in the retry topic, and nothing of it keeps the topic from being committed."""
     locked, well = Desk(troubles=[AuthenticationError(403, ()) for _ in range(100)]), Desk()
     bench.fill(*messages(300), *messages(5, "second"))
     bench.run(consumer_of(bench, locked, second=well))
     await until(lambda: len(well.confirmed) == 5)
-    await until(lambda: bench.count("records_total", consumer="confirm", outcome="handled") == 305)
-    assert bench.count("confirmations_total", account="main", outcome="given_up") == 300
+    await until(lambda: bench.count("records_total", consumer="confirm", outcome="put_off") == 300)
+    await until(lambda: sum(bench.log.offsets.get(("confirm", Partition(INBOUND.name, n)), 0) for n in range(4)) == 305)
+    assert bench.count("confirmations_total", account="main", outcome="given_up") == 0
     assert len(locked.calls) == PARK_AFTER
+    assert all(pause >= PUTS_OFF_AFTER for pause in pauses(bench))
 
 
-async def test_no_more_events_wait_for_one_provider_than_others_can_bear(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those beyond are let go."""
-    monkeypatch.setattr("consumers.confirm.consumer.MOST_WAITING", 2)
-    desk = Desk(troubles=[RateLimitedError(429, (), 30.0)])
-    handle = consumer_of(bench, desk).handle
-    with pytest.raises(TryLater):
-        await handle(delivered(messages(1)[0]))
-    with pytest.raises(TryLater):
-        await handle(delivered(messages(2)[1]))
-    await handle(delivered(messages(3)[2]))
-    assert bench.count("confirmations_total", account="main", outcome="given_up") == 1
+async def test_what_was_put_off_is_confirmed_when_its_provider_is_well(bench: Bench) -> None:
+    """By the events themselves: no poll is needed for it."""
+    desk = Desk(troubles=[RateLimitedError(429, (), 20.0)])
+    bench.fill(*messages(30))
+    loop = bench.run(consumer_of(bench, desk))
+    await until(lambda: len(waiting(bench)) == 30)
+    loop.stop()
+    await bench.stop()
+    bench.now += 21
+    bench.run(consumer_of(bench, desk))
+    await until(lambda: len(desk.confirmed) == 30)
+    await until(lambda: bench.log.done("confirm") == 60)
 
 
-async def test_an_event_is_let_go_when_it_was_tried_for_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stays at the provider, and its offset is committed at last."""
-    monkeypatch.setattr("consumers.confirm.consumer.GIVE_UP_AFTER", 0.0)
+async def test_an_account_that_waits_in_the_retry_topic_keeps_nobody_waiting_there(bench: Bench) -> None:
+    """What comes due and cannot be confirmed goes to the end of it, so that another account's is read."""
+    locked, well = Desk(troubles=[RateLimitedError(429, (), 60.0) for _ in range(9)]), Desk()
+    for event in (*messages(3), *messages(3, "second")):
+        put_off(bench, 20.0, event)
+    bench.run(consumer_of(bench, locked, second=well))
+    await until(lambda: len(well.confirmed) == 3)
+    await until(lambda: len(waiting(bench)) == 9)
+    assert all(pause == pytest.approx(60.0, abs=1.0) for pause in pauses(bench)[6:])
+
+
+@pytest.mark.parametrize(("waited", "pause"), [(0.0, 30.0), (20.0, 30.0), (600.0, 600.0), (50_000.0, LONGEST_PAUSE)])
+async def test_who_has_waited_for_long_comes_again_less_often(bench: Bench, waited: float, pause: float) -> None:
+    """As long again as it has waited, an hour at most: each coming is a record to be written."""
     handle = consumer_of(bench, Desk(troubles=[RateLimitedError(429, (), 30.0)])).handle
     with pytest.raises(TryLater):
-        await handle(delivered(inbound()))
-    await handle(delivered(inbound()))
-    assert bench.count("confirmations_total", account="main", outcome="given_up") == 1
+        await handle(delivered(messages(1)[0]))
+    with pytest.raises(TryLater) as later:
+        await handle(put_off(bench, waited, messages(2)[1]))
+    assert later.value.seconds == pytest.approx(pause, abs=1.0)
+
+
+async def test_an_event_is_given_up_when_it_has_waited_too_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted, and one line of the log tells of all that were given up meanwhile."""
+    monkeypatch.setattr("consumers.confirm.patience.TELL_AFTER", 0.01)
+    handle = consumer_of(bench, Desk(troubles=[NotConnectedError("away")] * 2), give_up_after=60.0).handle
+    with pytest.raises(TryLater):
+        await handle(put_off(bench, 59.0, messages(1)[0]))
+    with structlog.testing.capture_logs() as logs:
+        for message in messages(4)[1:]:
+            await handle(put_off(bench, 60.0, message))
+        await until(lambda: any(line["event"] == "confirmations_given_up" for line in logs))
+    assert bench.count("confirmations_total", account="main", outcome="given_up") == 3
+    assert [line["count"] for line in logs if line["event"] == "confirmations_given_up"] == [3]
+
+
+async def test_an_old_event_is_confirmed_where_its_provider_is_well(bench: Bench) -> None:
+    """Its age alone is no reason to give it up."""
+    desk = Desk()
+    await consumer_of(bench, desk, give_up_after=60.0).handle(put_off(bench, 90_000.0, messages(1)[0]))
+    assert desk.confirmed == ["main-0"]
+
+
+async def test_an_account_with_wrong_credentials_is_asked_again_seldom(bench: Bench) -> None:
+    """And its events come again no sooner than that."""
+    desk = Desk(troubles=[AuthenticationError(403, ()) for _ in range(PARK_AFTER)])
+    handle = consumer_of(bench, desk).handle
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("consumers.confirm.batching._PAUSES", Tempo(first_pause=0.0, longest_pause=0.0))
+        for message in messages(PARK_AFTER):
+            with pytest.raises(TryLater) as later:
+                await handle(delivered(message))
+    assert later.value.seconds == pytest.approx(PARKED, abs=1.0)
 
 
 class Slow(Desk):
@@ -236,6 +312,41 @@ async def test_a_slow_provider_holds_no_more_than_its_calls_and_one_batch(bench:
     desk.go.set()
     await asyncio.gather(*held)
     assert (desk.most, len(desk.confirmed)) == (CALLS_AT_ONCE, CALLS_AT_ONCE + 1)
+
+
+async def test_who_finds_no_room_at_a_provider_that_hangs_is_put_off(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that its events do not fill what is in hand; the calls go on."""
+    monkeypatch.setattr("consumers.confirm.batching.SLOW", -1.0)
+    slow, well = Slow(batch_size=1), Desk()
+    bench.fill(*messages(300), *messages(40, "second"))
+    bench.run(consumer_of(bench, slow, second=well))
+    await until(lambda: len(waiting(bench)) == 300 - CALLS_AT_ONCE - 1)
+    await until(lambda: len(well.confirmed) == 40)
+    assert min(pauses(bench)) == PUTS_OFF_AFTER
+    slow.go.set()
+    await until(lambda: len(slow.confirmed) == CALLS_AT_ONCE + 1)
+
+
+async def test_in_trouble_one_call_asks_whether_that_is_over(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its batch takes whoever it has room for; the others wait."""
+    monkeypatch.setattr("consumers.confirm.batching._PAUSES", Tempo(first_pause=0.0, longest_pause=0.0))
+    desk = Slow(batch_size=2)
+    desk.troubles = [NotConnectedError("away")]
+    handle = consumer_of(bench, desk).handle
+    desk.go.set()
+    with pytest.raises(TryLater):
+        await handle(delivered(messages(1)[0]))
+    desk.go.clear()
+    desk.under_way = desk.most = 0
+    held = [asyncio.ensure_future(handle(delivered(each))) for each in messages(2)]
+    await until(lambda: desk.under_way == 1)
+    with pytest.raises(TryLater):
+        await handle(delivered(inbound(9, message_id="main-9")))
+    desk.go.set()
+    await asyncio.gather(*held)
+    assert (desk.most, sorted(desk.confirmed)) == (1, ["main-0", "main-1"])
 
 
 async def test_while_calls_are_under_way_the_next_batch_fills(bench: Bench) -> None:
@@ -280,7 +391,7 @@ async def test_the_wish_of_a_provider_to_wait_is_followed(bench: Bench) -> None:
     desk = Desk(troubles=[RateLimitedError(429, (), 17.0)])
     with pytest.raises(TryLater) as found:
         await consumer_of(bench, desk).handle(delivered(inbound()))
-    assert found.value.seconds == 17.0
+    assert found.value.seconds == pytest.approx(17.0, abs=0.5)
 
 
 async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.dead_letters.choice import EVERYTHING, Choice
-from consumers.dead_letters.letters import OTHER, TRIES, Dealt, Letter, Resolution, is_marker, marked, marker, redriven
+from consumers.dead_letters.letters import OTHER, Dealt, Letter, Resolution, is_marker, marked, marker, redriven
 from consumers.dead_letters.places import Place, box_of, boxes_of, parse_place
 from consumers.loop.origin import DLQ_REASON, DLQ_TIME, OURS, Origin, origin_of
 from schemas.records import Headers, Record, StoredRecord
@@ -130,7 +130,7 @@ def test_a_redriven_letter_is_the_event_as_it_was_for_this_group_alone() -> None
     assert (record.header("ce_retryattempt"), record.header("ce_retrydue")) == (b"0", b"99")
     assert not {name for name, _ in record.headers if name.startswith("ce_dlq")}
     own = {name for name, _ in record.headers} - OURS
-    assert own == {name for name, _ in found.record.headers} - OURS - {TRIES}
+    assert own == {name for name, _ in found.record.headers} - OURS
     assert origin_of(stored(record)) == found.origin
 
 

@@ -138,7 +138,7 @@ async def test_the_roles_know_the_consumers_as_they_are(desk: Desk) -> None:
     metrics = ConsumerMetrics(CollectorRegistry())
     replying = answering(config.consumers.auto_reply, log, metrics, time.time)
     sending = send(config.consumers.send, log, {}, Ledger(Database(config.consumers.state)), metrics, time.time)
-    confirming = confirm(config.consumers.confirm, {}, metrics)
+    confirming = confirm(config.consumers.confirm, {}, metrics, time.time)
     database = Database(config.consumers.state)
     consenting = consent(config.consumers.consent, log, ConsentBook(database), {}, metrics)
     tracking = track(Tracker(config.consumers.track, database, log, metrics))
