@@ -21,7 +21,7 @@ class Failure:
     """Why a try did not succeed. `counts`: it uses up a try. `pause` is what the handler asked for.
 
     `reason` is one word, of ours or of the handler's wish. `detail` may quote the event: for its dead letter alone.
-    `tries` is how many the round had that it ended.
+    `tries` is how many the record had that failed.
     """
 
     reason: str

@@ -58,7 +58,7 @@ class Tries:
             if failure.ends_round or failures >= self._attempts:
                 return replace(failure, tries=failures)
             if puts_off_after is not None and failure.pause is not None and failure.pause >= puts_off_after:
-                return failure
+                return replace(failure, tries=failures)
             longest = self._tempo.longest_postponement
             pause = self._tempo.pause(tries) if failure.pause is None else min(failure.pause, longest)
             if not await self._waiting.pause(delivered.record, failure.reason, pause, closing):

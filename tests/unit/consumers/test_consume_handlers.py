@@ -1,6 +1,7 @@
 """What a handler of anyone's may raise, say and do: the loop takes it all as a failed try."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,11 @@ import pytest
 import structlog
 
 from consumers.consumer import Reject, TryLater
-from schemas.envelope import Delivered
-from tests.support.consumers import QUICK, Bench, inbound, until
+from consumers.loop.origin import attempt_of
+from consumers.loop.settings import RetrySettings
+from schemas.envelope import Delivered, event_to_record
+from schemas.topics import INBOUND
+from tests.support.consumers import QUICK, Bench, inbound, until, with_header
 from tests.support.consumers_seen import DLQ, Seen
 
 LATER = TryLater(1, "later")
@@ -110,4 +114,77 @@ async def test_who_swallows_the_deadline_has_failed(seen: Seen, last: Exception 
     (letter,) = bench.log.on(DLQ)
     assert (letter.text_header("ce_dlqreason") or "").startswith("deadline")
     assert seen.ids == ["event-0"] * 3
+    await bench.stop()
+
+
+async def test_an_origin_that_a_stranger_wrote_on_a_record_is_not_believed(bench: Bench, seen: Seen) -> None:
+    """Whoever may write to a topic of the contract must not choose where its dead letter goes."""
+    poison = replace(event_to_record(inbound(0)), value=b"damaged")
+    for name, value in (("ce_origintopic", b"elsewhere"), ("ce_originpartition", b"5"), ("ce_originoffset", b"1")):
+        poison = with_header(poison, name, value)
+    bench.log.put(poison)
+    bench.fill(inbound(1))
+    bench.start(seen)
+    await until(lambda: bench.log.done("group") == 2)
+    (letter,) = bench.log.on(DLQ)
+    assert (letter.text_header("ce_origintopic"), letter.text_header("ce_originpartition")) == (INBOUND.name, "0")
+
+
+async def test_a_letter_whose_partition_is_missing_goes_to_another(seen: Seen) -> None:
+    """A topic that was given more partitions than its dead letters have goes on."""
+    bench = Bench(partitions=4)
+    bench.log.narrow[DLQ] = 1
+    for number in range(4):
+        bench.log.put(replace(event_to_record(inbound(number)), value=b"damaged", partition=number))
+    bench.start(seen)
+    await until(lambda: bench.log.done("group") == 4)
+    assert {letter.text_header("ce_originpartition") for letter in bench.log.on(DLQ)} == {"0", "1", "2", "3"}
+    await bench.stop()
+
+
+async def test_a_letter_that_is_never_taken_stops_the_consumer_with_words(bench: Bench, seen: Seen) -> None:
+    """What is neither handled nor a dead letter is not committed, and somebody is told what to look at."""
+    bench.log.narrow[DLQ] = 0
+    bench.log.put(replace(event_to_record(inbound(0)), value=b"damaged"))
+    loop = bench.start(seen)
+    await until(lambda: loop.health().reason == "dead_letter_refused")
+    assert f"{INBOUND.name} [0] at 0" in (loop.health().detail or "")
+    assert bench.log.done("group") == 0
+
+
+async def test_a_letter_tells_how_many_tries_there_were(seen: Seen) -> None:
+    """A handler that is stuck has one try in a round, not all of them."""
+
+    async def handle(event: Delivered) -> None:
+        seen.ids.append(event.envelope.id)
+        while not done.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await done.wait()
+
+    done = asyncio.Event()
+    tempo = replace(QUICK, cancel_wait=0.01, handler_deadline=0.01)
+    bench = Bench(tempo=tempo, retry=RetrySettings(delays=(0.01, 0.01)))
+    bench.fill(inbound(0))
+    bench.start(handle)
+    await until(lambda: bench.log.on(DLQ))
+    (letter,) = bench.log.on(DLQ)
+    assert letter.text_header("ce_dlqattempt") == "3"
+    assert len(seen.ids) == 3
+    done.set()
+    await bench.stop()
+
+
+async def test_an_event_that_waits_in_its_place_tells_of_each_round() -> None:
+    """A handler sees the rounds behind it, whether the record was written anew for each or not."""
+    rounds: list[int] = []
+
+    async def handle(event: Delivered) -> None:
+        rounds.append(attempt_of(event.record))
+        raise ValueError("no")
+
+    bench = Bench(retry=RetrySettings(delays=(0.01, 0.01)))
+    bench.fill(inbound(0))
+    bench.start(handle)
+    await until(lambda: bench.log.on(DLQ))
+    assert rounds == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     await bench.stop()
