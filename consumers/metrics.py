@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+_PREFIX = "hookline_consumer_"
 _SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 _AGES = (0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
 
@@ -160,19 +161,27 @@ class Behind:
         self._lags, self._topics = set(seen), set(oldest)
 
 
-class ConsumerMetrics:
-    """All metrics of consumers, registered once in `registry`; their names begin with `hookline_consumer_`."""
+@dataclass(frozen=True, slots=True)
+class _Register:
+    """Makes figures in one registry, each name with the prefix of all of ours."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"hookline_consumer_{name}", text, labels, registry=registry)
+    registry: CollectorRegistry
 
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"hookline_consumer_{name}", text, labels, registry=registry)
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{_PREFIX}{name}", text, labels, registry=self.registry)
 
-        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(f"hookline_consumer_{name}", text, ("consumer",), registry=registry, buckets=buckets)
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{_PREFIX}{name}", text, labels, registry=self.registry)
 
+    def histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"{_PREFIX}{name}", text, ("consumer",), registry=self.registry, buckets=buckets)
+
+
+class _Loops:
+    """How the loops of all consumers do."""
+
+    def __init__(self, register: _Register) -> None:
+        counter, gauge, histogram = register.counter, register.gauge, register.histogram
         self._records = counter("records", "Records by consumer and what became of them", "consumer", "outcome")
         self._retries = counter(
             "retries",
@@ -192,27 +201,9 @@ class ConsumerMetrics:
         self._failed = counter("failed_commits", "Commits that the log refused or did not take", "consumer")
         self._seconds = histogram("handler_seconds", "Seconds that one try of a handler took", _SECONDS)
         self._age = histogram("event_age_seconds", "Seconds from our receiving an event to its being handled", _AGES)
-        self._replies = counter("replies", "Inbound messages by what auto-reply decided", "outcome", "rule")
-        self._confirmations = counter(
-            "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
-        )
-        self._consents = counter("consents", "Statements about consent by what became of them", "outcome")
-        self._tracked = counter("tracked", "News of messages by what they did to the state", "outcome")
-        self._mirrored = counter("mirrored", "Raw webhooks for old handlers by what came of them", "target", "outcome")
-        self._sends = counter("sends", "Commands to send by what came of them", "outcome")
-        self._doubts = counter(
-            "sends_in_doubt", "Calls that may have had their effect, by what was done about them", "account", "choice"
-        )
-        self._waits = counter("send_waits", "Times that a command was told to wait, by why", "account", "reason")
-        self._paused = Gauge(
-            "hookline_consumer_send_paused_until_seconds",
-            "Until when the provider last asked an account to wait, in Unix seconds",
-            ("account",),
-            registry=registry,
-        )
 
-    def loop(self, consumer: str) -> LoopMetrics:
-        """Return the figures of one consumer's loop."""
+    def of(self, consumer: str) -> LoopMetrics:
+        """Return the figures of one."""
         return LoopMetrics(
             records={outcome: self._records.labels(consumer, outcome) for outcome in RecordOutcome},
             retries={kind: self._retries.labels(consumer, kind) for kind in RetryKind},
@@ -224,6 +215,44 @@ class ConsumerMetrics:
             age=self._age.labels(consumer),
             behind=Behind(consumer, self._lag, self._oldest),
         )
+
+
+class _Sends:
+    """What becomes of commands, and of calls in doubt."""
+
+    def __init__(self, register: _Register) -> None:
+        counter = register.counter
+        self.outcomes = counter("sends", "Commands to send by what came of them", "outcome")
+        self.doubts = counter(
+            "sends_in_doubt", "Calls that may have had their effect, by what was done about them", "account", "choice"
+        )
+        self.waits = counter("send_waits", "Times that a command was told to wait, by why", "account", "reason")
+        self.paused = register.gauge(
+            "send_paused_until_seconds",
+            "Until when the provider last asked an account to wait, in Unix seconds",
+            "account",
+        )
+
+
+class ConsumerMetrics:
+    """All metrics of consumers, registered once in `registry`; their names begin with `hookline_consumer_`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        register = _Register(registry)
+        counter = register.counter
+        self._loops = _Loops(register)
+        self._replies = counter("replies", "Inbound messages by what auto-reply decided", "outcome", "rule")
+        self._confirmations = counter(
+            "confirmations", "Confirmations at the provider by what came of them", "account", "outcome"
+        )
+        self._consents = counter("consents", "Statements about consent by what became of them", "outcome")
+        self._tracked = counter("tracked", "News of messages by what they did to the state", "outcome")
+        self._mirrored = counter("mirrored", "Raw webhooks for old handlers by what came of them", "target", "outcome")
+        self._sends = _Sends(register)
+
+    def loop(self, consumer: str) -> LoopMetrics:
+        """Return the figures of one consumer's loop."""
+        return self._loops.of(consumer)
 
     def replies(self, outcomes: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Counter]:
         """Return a counter for each pair of outcome and rule; the configuration bounds the rules."""
@@ -243,7 +272,7 @@ class ConsumerMetrics:
 
     def sends(self) -> Mapping[CallOutcome, Counter]:
         """Return a counter for each outcome of a command."""
-        return {outcome: self._sends.labels(outcome) for outcome in CallOutcome}
+        return {outcome: self._sends.outcomes.labels(outcome) for outcome in CallOutcome}
 
     def tracked(self) -> Mapping[TrackOutcome, Counter]:
         """Return a counter for each thing that news do to a state."""
@@ -251,12 +280,12 @@ class ConsumerMetrics:
 
     def doubts(self, account: str) -> Mapping[DoubtOutcome, Counter]:
         """Return a counter for each thing that is done about a call in doubt."""
-        return {outcome: self._doubts.labels(account, outcome) for outcome in DoubtOutcome}
+        return {outcome: self._sends.doubts.labels(account, outcome) for outcome in DoubtOutcome}
 
     def send_waits(self, account: str, reason: str) -> Counter:
         """Return the counter of one reason to wait; reasons are words of a fixed list."""
-        return self._waits.labels(account, reason)
+        return self._sends.waits.labels(account, reason)
 
     def send_paused(self, account: str) -> Gauge:
         """Return the gauge of until when an account is to wait."""
-        return self._paused.labels(account)
+        return self._sends.paused.labels(account)

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from broker.log import Log
+from broker.log import Log, LogError
 from broker.opening import open_log
 from consumers.state.database import Database
 from hookline.called import command
@@ -16,21 +16,29 @@ from schemas.urls import sqlite_path
 
 _START_WAIT = 30.0
 _STOP_WAIT = 10.0
+_VERDICT = 5.0
+
+
+def check_log(config: Config) -> None:
+    """See to it that there is a log. Blocks. Raises CommandError."""
+    if not log_exists(config.broker):
+        raise CommandError(f"there is no log at {config.broker.url} yet; `{command('run')}` makes it")
 
 
 @asynccontextmanager
 async def opened_log(config: Config) -> AsyncGenerator[Log]:
-    """Give the log, without the place for ingest. Raises CommandError where there is none, LogError."""
-    if not await asyncio.to_thread(log_exists, config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `{await _typed('run')}` makes it")
+    """Give the log, a member of no group. Raises CommandError where it is not there or does not answer, also later."""
+    await asyncio.to_thread(check_log, config)
     log = open_log(config.broker, ingesting=False)
     try:
         async with asyncio.timeout(_START_WAIT):
             await log.start()
+            await log.settled(_VERDICT)
         yield log
-    except TimeoutError:
-        told = f"the log at {config.broker.url} does not answer; `{await _typed('doctor')}` says why"
-        raise CommandError(told) from None
+    except (LogError, TimeoutError) as error:
+        why = str(error) or "no answer in time"
+        advice = f"`{await asyncio.to_thread(command, 'doctor')}` says more"
+        raise CommandError(f"the log at {config.broker.url} does not answer: {why}; {advice}") from error
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_WAIT):
@@ -54,8 +62,3 @@ def state_exists(config: Config) -> bool:
     """Tell whether the file of the state is there; one on a server always counts as there. Blocks."""
     path = sqlite_path(config.consumers.state)
     return path is None or path.exists()
-
-
-async def _typed(word: str) -> str:
-    # How we are called is looked up on the disk.
-    return await asyncio.to_thread(command, word)

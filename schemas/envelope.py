@@ -73,22 +73,23 @@ def read_envelope(record: StoredRecord) -> Envelope:
 
     Raises CodecError where the record has no id or no type.
     """
-    attributes = {name: record.text_header(f"ce_{name}") for name in ("id", "type", "source", "time", "subject")}
-    event_id, kind = attributes["id"], attributes["type"]
+    # Of a name that repeats the first counts. A dozen walks along the headers would cost more than all else here.
+    texts = {name: value.decode("utf-8", "replace") for name, value in reversed(record.headers)}
+    event_id, kind = texts.get("ce_id"), texts.get("ce_type")
     if not event_id or not kind:
         raise CodecError("no ce_id or no ce_type: not an event of ours")
     return Envelope(
         id=event_id,
         type=kind,
-        source=attributes["source"] or "",
-        time=parse_time(attributes["time"]),
-        subject=attributes["subject"],
-        account=record.text_header("ce_account"),
-        tenant=record.text_header("ce_tenant"),
-        webhook_id=record.text_header("ce_webhookid"),
-        traceparent=record.text_header("traceparent"),
-        replay_id=record.text_header("ce_replayid"),
-        ingress=record.text_header("ce_ingress"),
+        source=texts.get("ce_source", ""),
+        time=parse_time(texts.get("ce_time")),
+        subject=texts.get("ce_subject"),
+        account=texts.get("ce_account"),
+        tenant=texts.get("ce_tenant"),
+        webhook_id=texts.get("ce_webhookid"),
+        traceparent=texts.get("traceparent"),
+        replay_id=texts.get("ce_replayid"),
+        ingress=texts.get("ce_ingress"),
     )
 
 

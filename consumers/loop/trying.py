@@ -10,6 +10,7 @@ from consumers.consumer import Reject, TryLater
 from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of, words_of
 from consumers.loop.parts import LoopParts
 from consumers.loop.settings import LONGEST_DELAY
+from consumers.loop.slots import Slots
 from consumers.loop.stops import HandlersStuckError
 from consumers.loop.waiting import Waiting
 from consumers.metrics import RetryKind
@@ -30,7 +31,7 @@ class Tries:
         self._attempts = parts.attempts
         self._deadline = parts.deadline
         self._concurrency = parts.concurrency
-        self._slots = asyncio.Semaphore(parts.concurrency)
+        self._slots = Slots(parts.concurrency)
         self._metrics = parts.metrics
         self._tempo = parts.tempo
         self._waiting = waiting
@@ -79,7 +80,7 @@ class Tries:
     async def _call(self, delivered: Delivered) -> Failure | None:
         task = asyncio.create_task(self._handled(delivered), name=f"handler of {self._consumer.name}")
         try:
-            await asyncio.wait({task}, timeout=self._deadline)
+            await _ended(task, self._deadline)
         finally:
             late = not task.done()
             if late:
@@ -154,3 +155,21 @@ class Tries:
         self._left.discard(task)
         if not task.cancelled() and (error := task.result()) is not None:
             _log.debug("cancelled_handler_failed", consumer=self._consumer.name, error=type(error).__name__)
+
+
+async def _ended(task: asyncio.Task[None], seconds: float) -> None:
+    """Wait until the task ends, so many seconds at most; `asyncio.wait` does that for many tasks, at a price."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def tell(_task: asyncio.Task[None] | None = None) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    task.add_done_callback(tell)
+    timer = loop.call_later(seconds, tell)
+    try:
+        await ended
+    finally:
+        timer.cancel()
+        task.remove_done_callback(tell)

@@ -74,7 +74,7 @@ def rows_of(connection: Connection, places: Iterable[Place], *, lock: bool = Fal
     wanted = frozenset(places)
     found: dict[Place, StateRow] = {}
     for account, ids in _ids(wanted):
-        query = select(messages).where(messages.c.account == account, messages.c.message_id.in_(ids))
+        query = select(*_COLUMNS).where(messages.c.account == account, messages.c.message_id.in_(ids))
         query = query.order_by(messages.c.account, messages.c.message_id, messages.c.recipient)
         for row in connection.execute(query.with_for_update() if lock else query):
             state = _row(row)
@@ -93,7 +93,7 @@ def events_of(connection: Connection, ids: Sequence[str], account: str | None = 
 
 def states_of(connection: Connection, ids: Sequence[str], account: str | None = None) -> Sequence[StateRow]:
     """Return the states of messages or requests of those ids."""
-    query = select(messages).where(messages.c.message_id.in_(ids))
+    query = select(*_COLUMNS).where(messages.c.message_id.in_(ids))
     query = query if account is None else query.where(messages.c.account == account)
     return [_row(row) for row in connection.execute(query.limit(_MOST_SHOWN))]
 
@@ -134,6 +134,14 @@ def open_messages(
 
 
 _MOST_SHOWN = 10_000
+_MESSAGE = messages.c
+_COLUMNS = (
+    *(_MESSAGE.account, _MESSAGE.message_id, _MESSAGE.recipient, _MESSAGE.provider, _MESSAGE.tenant, _MESSAGE.status),
+    *(_MESSAGE.rank, _MESSAGE.moment_ms, _MESSAGE.event_id, _MESSAGE.provider_status, _MESSAGE.failure_class),
+    *(_MESSAGE.through, _MESSAGE.final, _MESSAGE.first_ms, _MESSAGE.changed_ms),
+)
+"""What `_row` takes, in its order."""
+
 _EVENT_COLUMNS = tuple(each.name for each in fields(EventNote))
 _KEY = "key_"
 _UPDATE = (
@@ -214,20 +222,24 @@ def _event_columns(note: EventNote) -> Mapping[str, Any]:
     return {name: getattr(note, name) for name in _EVENT_COLUMNS}
 
 
-def _row(row: Row[Any]) -> StateRow:
+def _row(row: Row[*tuple[Any, ...]]) -> StateRow:
+    # To ask a row for each column by its name costs more than the query does.
+    values: tuple[Any, ...] = tuple(row)
+    account, message_id, recipient, provider, tenant, status, rank, moment, event_id = values[:9]
+    provider_status, failure_class, through, _, first_ms, changed_ms = values[9:]
     return StateRow(
-        place=Place(row.account, row.message_id, row.recipient),
+        place=Place(account, message_id, recipient),
         standing=Standing(
-            rank=row.rank,
-            moment=row.moment_ms,
-            event_id=row.event_id,
-            status=row.status,
-            provider_status=row.provider_status,
-            failure_class=row.failure_class,
-            through=row.through,
+            rank=rank,
+            moment=moment,
+            event_id=event_id,
+            status=status,
+            provider_status=provider_status,
+            failure_class=failure_class,
+            through=through,
         ),
-        provider=row.provider,
-        tenant=row.tenant,
-        first_ms=row.first_ms,
-        changed_ms=row.changed_ms,
+        provider=provider,
+        tenant=tenant,
+        first_ms=first_ms,
+        changed_ms=changed_ms,
     )

@@ -23,8 +23,9 @@ from hookline.called import command
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.dead_letters import words, work
-from hookline.dead_letters.at_log import opened
 from hookline.dead_letters.work import Order, Plan, Wanted
+from hookline.many import many
+from hookline.opened import opened_log
 from hookline.simulator.arguments import positive
 from hookline.tailing import parse_start
 
@@ -129,7 +130,7 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
 async def _list(config: Config, arguments: argparse.Namespace) -> None:
     wanted = _wanted(arguments)
     counts: Counter[words.Heap] = Counter()
-    async with opened(config) as log:
+    async with opened_log(config) as log:
         async for letter in work.found(log, wanted, dealt=arguments.all):
             counts[words.heap_of(letter)] += 1
             if not arguments.summary:
@@ -144,7 +145,7 @@ async def _list(config: Config, arguments: argparse.Namespace) -> None:
 
 
 async def _show(config: Config, place: Place, *, as_json: bool) -> None:
-    async with opened(config) as log:
+    async with opened_log(config) as log:
         letter = await work.one(log, place)
     lines = "".join(f"{line}\n" for line in words.shown_lines(letter))
     await _printed(words.shown_json(letter) if as_json else lines.encode("utf-8", "replace"))
@@ -182,7 +183,7 @@ def _agreed(refuse: Callable[[str], object]) -> bool:
 
 
 def _tell(done: int, plan: Plan, how: Resolution) -> None:
-    print(f"{how} {words.many(done)}")
+    print(f"{how} {many(done, 'letter')}")
     if how is Resolution.REDRIVEN:
         groups = ", ".join(sorted({box.group for box, _ in plan.counts}))
         print(f"read by {groups} when it runs; `{command('dlq', 'list')}` shows what fails again")

@@ -21,7 +21,7 @@ from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from hookline.life import Life, lives_of
 from hookline.life_words import life_fields, life_lines
-from hookline.state_at import open_state
+from hookline.opened import opened_state
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _lives(config: Config, message_id: str, account: str | None) -> Sequence[Life]:
-    async with open_state(config) as database:
+    async with opened_state(config) as database:
         return await database.run(lambda connection: lives_of(connection, message_id, account))
 
 

@@ -24,13 +24,10 @@ from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.track.consumer import Tracker
 from consumers.track.rebuilding import Rebuilt, rebuild_lives, rebuild_states
-from hookline.called import command
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
-from hookline.errors import CommandError
+from hookline.opened import check_log, opened_state
 from hookline.spooling import at_log
-from hookline.state_at import open_state
-from hookline.topics import log_exists
 
 _OPEN_WAIT = 30.0
 _TELL_EVERY = 100_000
@@ -46,14 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fill the state and tell how much was read."""
     config = configured(arguments)
-    if not log_exists(config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `{command('run')}` makes it")
+    check_log(config)
     unreadable = asyncio.run(_rebuilt(config, with_events=arguments.events))
     return 1 if unreadable else 0
 
 
 async def _rebuilt(config: Config, *, with_events: bool) -> int:
-    async with open_state(config, made=True) as database, at_log.tools(config, _OPEN_WAIT) as tools:
+    async with opened_state(config, make=True) as database, at_log.tools(config, _OPEN_WAIT) as tools:
         unreadable = _told("states", await rebuild_states(tools.log, database, _Progress()))
         if with_events:
             tracker = _tracker(config, database, tools.log)

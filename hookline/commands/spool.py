@@ -18,6 +18,7 @@ from typing import Any
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
+from hookline.many import many
 from hookline.simulator.arguments import positive
 from hookline.spooling import again, draining, exporting, reading, words
 from ingest.settings import SpoolSettings
@@ -138,7 +139,7 @@ def _export(settings: SpoolSettings, path: Path | None, *, damaged: bool) -> int
         for line in lines:
             file.write(line)
     if unread.places:
-        told = f"{words.many(unread.places, 'place')} could not be read; `hookline spool verify` names what is damaged"
+        told = f"{many(unread.places, 'place')} could not be read; `hookline spool verify` names what is damaged"
         raise CommandError(f"all else was written, but {told}")
     return 0
 

@@ -22,13 +22,13 @@ import time
 
 from broker.log import LogUnavailableError
 from broker.opening import open_log
-from hookline.called import command
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
+from hookline.opened import check_log
 from hookline.record_lines import line_of
 from hookline.tailing import Start, Tail, parse_start
-from hookline.topics import all_topics, log_exists
+from hookline.topics import all_topics
 from schemas.records import StoredRecord
 from schemas.topics import CATALOGUE
 
@@ -65,8 +65,7 @@ async def _tail(config: Config, arguments: argparse.Namespace) -> None:
     follow = not arguments.no_follow
     topics = arguments.topic or [topic.name for topic in CATALOGUE]
     start = arguments.start or (Start.latest() if follow else Start.earliest())
-    if not await asyncio.to_thread(log_exists, config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `{command('run')}` makes it")
+    await asyncio.to_thread(check_log, config)
     log = open_log(config.broker, ingesting=False)
     async with asyncio.timeout(30):
         await log.start()

@@ -1,44 +1,16 @@
-"""The log as `hookline dlq` opens it: beside whatever runs, a member of no group."""
+"""What `hookline dlq` needs of the log: the retry topics."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 
-from broker.log import Log, LogError, PlannedTopic, TopicChange, TopicSpec
-from broker.opening import open_log
+from broker.log import Log, PlannedTopic, TopicChange, TopicSpec
 from consumers.dead_letters.places import Box
 from hookline.called import command
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
-from hookline.topics import log_exists
 from schemas.urls import sqlite_path
 
-_START_WAIT = 30.0
-_STOP_WAIT = 10.0
-_VERDICT = 5.0
 _WAIT = 20.0
-
-
-@asynccontextmanager
-async def opened(config: Config) -> AsyncGenerator[Log]:
-    """Give the open log. Raises CommandError where it is not there or does not answer, also later."""
-    if not await asyncio.to_thread(log_exists, config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `{await called('run')}` makes it")
-    log = open_log(config.broker, ingesting=False)
-    try:
-        async with asyncio.timeout(_START_WAIT):
-            await log.start()
-            await log.settled(_VERDICT)
-        yield log
-    except (LogError, TimeoutError) as error:
-        why = str(error) or "no answer in time"
-        advice = f"`{await called('doctor')}` says more"
-        raise CommandError(f"the log at {config.broker.url} does not answer: {why}; {advice}") from error
-    finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_WAIT):
-                await log.stop()
 
 
 async def called(*words: str) -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from consumers.dead_letters.letters import Dealt, Letter, Resolution
 from consumers.dead_letters.places import Box
+from hookline.many import many
 from hookline.record_lines import joined_headers, line_of
 from schemas.times import format_time, from_millis
 
@@ -75,15 +76,10 @@ def summary_fields(counts: Counter[Heap]) -> Iterator[bytes]:
 def plan_lines(counts: Counter[Heap], how: Resolution) -> Iterator[str]:
     """Yield what will be done."""
     doing = "send on" if how is Resolution.REDRIVEN else "mark as discarded, nothing is deleted:"
-    yield f"{doing} {many(counts.total())}:"
+    yield f"{doing} {many(counts.total(), 'letter')}:"
     for (box, reason), count in _sorted(counts):
         where = f" -> {box.retries.name}" if how is Resolution.REDRIVEN else ""
         yield f"{count:>8}  {reason}  {box.origin.name} of {box.group}{where}"
-
-
-def many(count: int) -> str:
-    """Return a number of letters."""
-    return f"{count} letter{'' if count == 1 else 's'}"
 
 
 def shown_lines(letter: Letter) -> Iterator[str]:

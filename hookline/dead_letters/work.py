@@ -12,9 +12,11 @@ from consumers.dead_letters.letters import Letter, Resolution
 from consumers.dead_letters.places import Place, boxes_of
 from consumers.dead_letters.reading import Stretch, letter_at, letters, stretches
 from hookline.configuration.config import Config
-from hookline.dead_letters.at_log import called, make_retry_topics, opened
-from hookline.dead_letters.words import Heap, heap_of, many
+from hookline.dead_letters.at_log import called, make_retry_topics
+from hookline.dead_letters.words import Heap, heap_of
 from hookline.errors import CommandError
+from hookline.many import many
+from hookline.opened import opened_log
 from schemas.times import Clock
 
 
@@ -54,7 +56,7 @@ async def one(log: Log, place: Place) -> Letter:
 
 async def planned(config: Config, wanted: Wanted) -> Plan:
     """Return what there is to do. Changes nothing. Raises CommandError."""
-    async with opened(config) as log:
+    async with opened_log(config) as log:
         if wanted.places:
             at = [await one(log, place) for place in wanted.places]
             fresh = [letter for letter in at if letter.dealt is None]
@@ -82,7 +84,7 @@ async def carry_out(config: Config, wanted: Wanted, plan: Plan, order: Order) ->
     Raises CommandError, which tells how many are done; the others can be dealt with by the same command.
     """
     done = 0
-    async with opened(config) as log:
+    async with opened_log(config) as log:
         if order.how is Resolution.REDRIVEN:
             await make_retry_topics(config, log, [box for box, _ in plan.counts])
         seen = {stretch.at: stretch.end for stretch in plan.stretches}
@@ -94,7 +96,9 @@ async def carry_out(config: Config, wanted: Wanted, plan: Plan, order: Order) ->
                     done += count
         except LogError as error:
             again = f"run it again for the rest, `{await called('doctor')}` says what the log lacks"
-            raise CommandError(f"{order.how} {many(done)} of {plan.counts.total()}, then: {error}; {again}") from error
+            raise CommandError(
+                f"{order.how} {many(done, 'letter')} of {plan.counts.total()}, then: {error}; {again}"
+            ) from error
     return done
 
 

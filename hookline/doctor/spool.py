@@ -12,8 +12,9 @@ from pathlib import Path
 from hookline.called import command
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, Grade, fail, ok, warn
+from hookline.many import many
 from hookline.spooling.aside import files_of
-from hookline.spooling.words import many, size_text
+from hookline.spooling.words import size_text
 from ingest.settings import SpoolSettings
 from ingest.spool.files import OsFiles
 from ingest.spool.segments import LOCK, is_worker, segment_number

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from consumers.state.database import Database
 from hookline.configuration.config import Config, ConfigError
+from hookline.opened import opened_state
 from hookline.process.startup import Unable, lookups_of
 from hookline.reconciling.account import AccountRun, Span, Tally, open_ids
 from hookline.reconciling.pace import Pace
 from hookline.spooling import at_log
-from hookline.state_at import open_state
 from providers.contract import Account
 from providers.roles import Lookup
 from schemas.times import Clock
@@ -45,7 +45,7 @@ class Reconciled:
 
 async def counted(config: Config, wishes: Wishes) -> Mapping[str, int]:
     """Return by account how many messages would be asked about. Calls nobody and writes nothing. Raises StateError."""
-    async with open_state(config) as database:
+    async with opened_state(config) as database:
         found: dict[str, int] = {}
         for account in accounts_of(config, wishes.account):
             found[account.name] = 0
@@ -61,7 +61,7 @@ async def reconciled(config: Config, wishes: Wishes, clock: Clock) -> Reconciled
     """
     accounts = {account.name: account for account in accounts_of(config, wishes.account)}
     lookups, unable = lookups_of(config, accounts.values())
-    async with open_state(config) as database, _closing(lookups), at_log.tools(config, OPEN_WAIT) as tools:
+    async with opened_state(config) as database, _closing(lookups), at_log.tools(config, OPEN_WAIT) as tools:
         unable = tuple([one for one in unable if await _has_open(database, one.account, wishes.span)])
         runs = [
             AccountRun(accounts[name], lookup, database, tools, Pace(wishes.rate), clock)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
+from hookline.many import many
 from hookline.spooling import aside, at_log
 from hookline.spooling.reading import root_of, strays_aside, told_errors
-from hookline.spooling.words import many, stray_lines
+from hookline.spooling.words import stray_lines
 from ingest.draining import SOLE_WAIT, Tools, events_of_spooled
 from ingest.publisher import PublishOutcome
 from ingest.spool import damage

@@ -15,10 +15,10 @@ from pathlib import Path
 from broker.log import LogState
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
+from hookline.many import many
 from hookline.spooling import at_log, reading
 from hookline.spooling.faults import Fault, NotedFiles, Remains, remains_of
 from hookline.spooling.survey import Folder, Survey
-from hookline.spooling.words import many
 from ingest.draining import Drain, Tools
 from ingest.gate import Gate
 from ingest.settings import SpoolSettings

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from hookline.many import many
 from hookline.spooling.survey import Folder, SetAside, Stray, Survey, Torn
 from ingest.spool.contract import Damaged, Place
 from ingest.spool.segments import segment_name
@@ -94,11 +95,6 @@ def size_text(size: int) -> str:
         return f"{size} bytes"
     step = min((size.bit_length() - 1) // 10, len(_UNITS))
     return f"{size / _KIB**step:.1f} {_UNITS[step - 1]}"
-
-
-def many(number: int, what: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _folder_lines(folder: Folder, now: datetime) -> Iterator[str]:
