@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -62,7 +63,8 @@ class Tries:
                 return replace(failure, tries=failures)
             longest = self._tempo.longest_postponement
             pause = self._tempo.pause(tries) if failure.pause is None else min(failure.pause, longest)
-            if not await self._waiting.pause(delivered.record, failure.reason, pause, closing):
+            wished = failure.pause is not None
+            if not await self._waiting.pause(delivered.record, failure.reason, pause, closing, wished=wished):
                 return CLOSING
             self._metrics.retries[RetryKind.IN_PLACE].inc()
         return None
@@ -157,12 +159,12 @@ class Tries:
             _log.debug("cancelled_handler_failed", consumer=self._consumer.name, error=type(error).__name__)
 
 
-async def _ended(task: asyncio.Task[None], seconds: float) -> None:
+async def _ended(task: asyncio.Task[Any], seconds: float) -> None:
     """Wait until the task ends, so many seconds at most; `asyncio.wait` does that for many tasks, at a price."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
-    def tell(_task: asyncio.Task[None] | None = None) -> None:
+    def tell(_task: asyncio.Task[Any] | None = None) -> None:
         if not ended.done():
             ended.set_result(None)
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import structlog
 
-from consumers.consumer import Reject, TryLater
+from consumers.consumer import Consumer, Reject, TryLater
 from consumers.loop.origin import attempt_of
+from consumers.loop.retries import retry_record
 from consumers.loop.settings import RetrySettings
 from schemas.envelope import Delivered, event_to_record
-from schemas.topics import INBOUND
+from schemas.topics import INBOUND, retry_topic
 from tests.support.consumers import QUICK, Bench, inbound, until, with_header
-from tests.support.consumers_seen import DLQ, Seen
+from tests.support.consumers_seen import DLQ, ONLY, RETRY, Seen
 
 LATER = TryLater(1, "later")
 
@@ -187,4 +188,75 @@ async def test_an_event_that_waits_in_its_place_tells_of_each_round() -> None:
     bench.start(handle)
     await until(lambda: bench.log.on(DLQ))
     assert rounds == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    await bench.stop()
+
+
+async def test_those_that_ask_for_a_pause_keep_nobody_out(seen: Seen) -> None:
+    """More events than may be in hand wait in place as their handler wishes; others are handled all the same."""
+
+    async def handle(event: Delivered) -> None:
+        if event.envelope.id not in {"event-90", "event-91"}:
+            raise TryLater(60, "later")
+        await seen(event)
+
+    bench = Bench(concurrency=2, tempo=replace(QUICK, records_per_slot=2, waiting=100))
+    bench.fill(*(inbound(n, key=f"+1777{n:07}") for n in range(92)))
+    bench.start(handle)
+    await until(lambda: len(seen.ended) == 2)
+    await bench.stop()
+
+
+async def test_those_that_ask_for_a_pause_are_bounded(seen: Seen) -> None:
+    """Of them too no more are taken than a bound of theirs says."""
+
+    async def handle(event: Delivered) -> None:
+        await seen(event)
+        raise TryLater(60, "later")
+
+    bench = Bench(concurrency=2, tempo=replace(QUICK, records_per_slot=2, waiting=10))
+    bench.fill(*(inbound(n, key=f"+1777{n:07}") for n in range(92)))
+    bench.start(handle)
+    await until(lambda: len(seen.ended) == 14)
+    await until(lambda: bench.log.members[0].polls > 5)
+    await asyncio.sleep(0.1)  # time enough to take more
+    assert len(seen.ended) == 14
+    await bench.stop()
+
+
+async def test_a_redriven_event_waits_for_the_handler_that_runs_for_its_key(seen: Seen) -> None:
+    """What the retry topic brings anew of a key does not run beside an event of the key from the topic itself."""
+    bench = Bench(retry=RetrySettings(delays=(3600.0,)))
+    gate = seen.hold("event-1")
+    bench.fill(inbound(0), inbound(1), inbound(2))
+    bench.log.offsets["group", ONLY] = 1
+    bench.start(seen)
+    await until(lambda: seen.ids == ["event-1"])
+    first = bench.log.on(INBOUND.name)[0]
+    bench.log.put(retry_record(first, retry_topic(INBOUND, "group"), attempt=0, due=0, reason="redriven"))
+    bench.fill(inbound(3, key="+15550000009"))
+    await until(lambda: "event-3" in seen.ended)
+    await asyncio.sleep(0.05)  # time enough to begin it
+    assert seen.ids == ["event-1", "event-3"]
+    gate.set()
+    await until(lambda: "event-2" in seen.ended)
+    assert seen.ended == ["event-3", "event-1", "event-0", "event-2"]
+    await bench.stop()
+
+
+async def test_an_event_waits_as_long_as_its_handler_wishes_behind_its_key(seen: Seen) -> None:
+    """A wish that is put off is one line on the retry topic, however often it is repeated there, and no failed try."""
+    wishes = 0
+
+    async def handle(event: Delivered) -> None:
+        nonlocal wishes
+        wishes += 1
+        if wishes < 4:
+            raise TryLater(0.02, "later")
+        await seen(event)
+
+    bench = Bench(retry=RetrySettings(delays=(3600.0,)))
+    bench.fill(inbound(0), inbound(1))
+    bench.run(Consumer("group", (INBOUND,), handle, has_effects=True, puts_off_after=0.01))
+    await until(lambda: seen.ended == ["event-0", "event-1"])
+    assert [record.text_header("ce_id") for record in bench.log.on(RETRY)] == ["event-0", "event-1"]
     await bench.stop()
