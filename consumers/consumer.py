@@ -22,8 +22,7 @@ class TryLater(Exception):  # noqa: N818 - a wish of the handler, not an error
     def __init__(self, seconds: float, reason: str) -> None:
         super().__init__(reason)
         self.seconds = _checked_seconds(seconds)
-        if not isinstance(reason, str):
-            raise TypeError(f"TryLater: the reason is a text, not {type(reason).__name__}")
+        _check_reason(reason)
         self.reason = reason
 
 
@@ -36,6 +35,11 @@ class Reject(Exception):  # noqa: N818 - a verdict of the handler, not an error
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _check_reason(reason: object) -> None:
+    if not isinstance(reason, str):
+        raise TypeError(f"TryLater: the reason is a text, not {type(reason).__name__}")
 
 
 def _checked_seconds(seconds: object) -> float:

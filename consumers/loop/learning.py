@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from broker.log import LogUnavailableError, Partition
 from consumers.loop.origin import Origin
@@ -45,7 +46,7 @@ class Learning:
         for origin in set(origins) - self._parked.keys():
             parked = self._parked[origin] = Parked(keys=self._parts.keeps_order)
             task = self._tasks[origin] = asyncio.create_task(_learn(self._parts, origin, parked))
-            task.add_done_callback(lambda done, origin=origin: self._ended(origin, done))
+            task.add_done_callback(partial(self._ended, origin))
         if tasks := set(self._tasks.values()):
             await asyncio.wait(tasks, timeout=wait)
             # The callbacks of those that ended come before who waited for them goes on, but for one step.
