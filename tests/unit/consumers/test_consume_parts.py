@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from consumers.loop.deadletter import Cause, dead_letter, traceback_digest
 from consumers.loop.flood import FloodError, FloodGate
-from consumers.loop.origin import Origin, attempt_of, due_of, origin_of, origin_time
+from consumers.loop.origin import Origin, attempt_of, due_of, origin_of, origin_time, since_of
 from consumers.loop.parked import Parked
 from consumers.loop.retries import retry_record
 from consumers.loop.settings import FloodSettings
@@ -47,6 +47,13 @@ def test_a_record_without_a_key_waits_behind_nothing() -> None:
     assert not parked.holds(None)
 
 
+def test_without_order_nothing_is_kept_of_what_waits() -> None:
+    """There may be a million keys of it."""
+    parked = Parked(keys=False)
+    parked.add(b"a", 1)
+    assert not parked.holds(b"a")
+
+
 @pytest.mark.parametrize(("offset", "both"), [(7, False), (8, True)])
 def test_only_what_is_read_again_stands_in_both(offset: int, *, both: bool) -> None:
     """Behind the commit nothing is read again, so nothing of it is remembered."""
@@ -62,9 +69,11 @@ def test_the_first_origin_goes_through_retries_into_the_letter() -> None:
     first = stored(retry_record(record, RETRY, attempt=1, due=50, reason="no", now=20), 90)
     second = stored(retry_record(first, RETRY, attempt=2, due=60, reason="no", now=30), 91)
     assert (attempt_of(second), due_of(second), second.timestamp) == (2, 60, 30)
+    assert (since_of(record), since_of(first), since_of(second)) == (None, 20, 20)
     letter = stored(dead_letter(second, DEAD, Cause("no", "abc", 9), now=40))
     assert origin_of(letter) == Origin(INBOUND.name, 3, 7)
     assert origin_time(letter) == record.timestamp
+    assert since_of(letter) is None
     names = [name for name, _ in letter.headers]
     assert len(names) == len(set(names))
     assert (letter.partition, letter.key, letter.value) == (3, record.key, record.value)

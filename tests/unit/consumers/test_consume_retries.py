@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.consumer import Consumer, Reject
+from consumers.consumer import Consumer, Reject, TryLater
 from consumers.loop.retries import retry_record
 from consumers.loop.settings import RetrySettings
 from consumers.loop.tempo import Tempo
-from schemas.envelope import event_to_record
+from schemas.envelope import Delivered, event_to_record
 from schemas.records import StoredRecord
 from schemas.topics import CONSENT, INBOUND, retry_topic
 from tests.support.consumers import QUICK, Bench, inbound, until
@@ -245,6 +245,29 @@ async def test_waiting_for_its_time_holds_no_place(seen: Seen) -> None:
     await until(lambda: len(seen.ended) == 39)
     await until(lambda: loop.health().waiting == 1)
     assert loop.health().reason is None
+    await bench.stop()
+
+
+@pytest.mark.parametrize(("keeps", "places"), [(False, 2), (True, 1)])
+async def test_who_is_put_off_again_makes_way_where_order_is_given_up(*, keeps: bool, places: int) -> None:
+    """It goes to the end of the retry topic with its rounds; where order is kept it waits in its place."""
+    bench, calls = Bench(retry=NEVER), list[str]()
+
+    async def wait(event: Delivered) -> None:
+        calls.append(event.envelope.id)
+        await asyncio.sleep(0)
+        raise TryLater(1000.0, "not_yet")
+
+    bench.fill(inbound(0))
+    (first,) = bench.log.on(INBOUND.name)
+    bench.log.records.clear()
+    bench.log.put(retry_record(first, retry_topic(INBOUND, "group"), attempt=2, due=0, reason="test", now=7))
+    bench.run(Consumer("group", (INBOUND,), wait, has_effects=True, keeps_order=keeps, puts_off_after=10.0))
+    await until(lambda: calls and len(bench.log.on(RETRY)) == places)
+    assert calls == ["event-0"]
+    last = bench.log.on(RETRY)[-1]
+    assert (number(last, "ce_retryattempt"), number(last, "ce_retrysince")) == (2, 7)
+    await until(lambda: bench.log.done("group") == places - 1)
     await bench.stop()
 
 
