@@ -1,7 +1,9 @@
 """What a consumer is: a group, its topics, and one coroutine that gives an event its effect."""
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from numbers import Real
 
 from schemas.envelope import Delivered
 from schemas.topics import Topic
@@ -13,12 +15,14 @@ Handler = Callable[[Delivered], Awaitable[None]]
 class TryLater(Exception):  # noqa: N818 - a wish of the handler, not an error
     """A handler asks to be called again with the same event after `seconds`; no try is used up.
 
-    How often it asks is for the handler to bound. `reason` is one word for logs and the health page.
+    How often it asks is for the handler to bound. `reason` is one word for logs and the health page. Raises TypeError
+    for seconds that are no number or a reason that is no text, ValueError for seconds that are not a number (nan).
     """
 
     def __init__(self, seconds: float, reason: str) -> None:
         super().__init__(reason)
-        self.seconds = seconds
+        self.seconds = _checked_seconds(seconds)
+        _check_reason(reason)
         self.reason = reason
 
 
@@ -31,6 +35,19 @@ class Reject(Exception):  # noqa: N818 - a verdict of the handler, not an error
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _check_reason(reason: object) -> None:
+    if not isinstance(reason, str):
+        raise TypeError(f"TryLater: the reason is a text, not {type(reason).__name__}")
+
+
+def _checked_seconds(seconds: object) -> float:
+    if not isinstance(seconds, Real):
+        raise TypeError(f"TryLater: the seconds are a number, not {type(seconds).__name__}")
+    if math.isnan(found := float(seconds)):
+        raise ValueError("TryLater: the seconds are nan")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Where a record goes that is not handled now: the retry topic, behind others of its key there, or the dead letters."""
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
-from broker.log import RecordRefusedError
+from broker.log import Position, RecordRefusedError
 from consumers.loop.deadletter import Cause, dead_letter
 from consumers.loop.failures import Failure
 from consumers.loop.flood import FloodGate
@@ -12,6 +13,7 @@ from consumers.loop.origin import attempt_of
 from consumers.loop.parked import Parked
 from consumers.loop.parts import LoopParts
 from consumers.loop.retries import retry_record
+from consumers.loop.stops import LetterRefusedError
 from consumers.loop.storing import Store
 from consumers.loop.waiting import Waiting
 from consumers.metrics import LetterReason, RecordOutcome, RetryKind
@@ -20,7 +22,7 @@ from schemas.records import Record, StoredRecord
 _log = structlog.get_logger()
 RETRY_NOT_STORED = "retry_not_stored"
 DEAD_LETTER_NOT_STORED = "dead_letter_not_stored"
-_BEHIND = "behind_its_key"
+_BEHIND = Failure("behind_its_key", counts=False)
 
 
 class Aside:
@@ -32,7 +34,6 @@ class Aside:
         self._clock = parts.clock
         self._store = Store(parts, waiting)
         self._consumer = parts.consumer.name
-        self._attempts = parts.attempts
         self.gate = FloodGate(parts.settings.flood)
 
     async def later(  # noqa: PLR0913 - what a retry record says, each by its name
@@ -47,12 +48,12 @@ class Aside:
     ) -> RecordOutcome | None:
         """Let the record be tried again after `delay` seconds. Raises FloodError."""
         self.gate.failure(asyncio.get_running_loop().time())
-        wanted = self._retry(record, rounds, delay, failure.reason)
+        wanted = self._retry(record, rounds, delay, failure)
         try:
             outcome = await self._put_off(wanted, record, closing, parked)
         except RecordRefusedError:
             # No waiting makes the retry topic take it.
-            return await self._letter(record, failure, rounds, closing)
+            return await self._letter(record, failure, closing)
         if outcome is not None:
             self._metrics.retries[RetryKind.LATER].inc()
         return outcome
@@ -61,7 +62,7 @@ class Aside:
         self, record: StoredRecord, wish: Failure, pause: float, closing: asyncio.Event, parked: Parked
     ) -> RecordOutcome | None:
         """Let the record wait for `pause` seconds in the retry topic, as its handler wishes: it has not failed."""
-        wanted = self._retry(record, attempt_of(record), pause, wish.reason)
+        wanted = self._retry(record, attempt_of(record), pause, wish)
         return await self._waiting_there(wanted, record, closing, parked)
 
     async def behind(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
@@ -75,43 +76,51 @@ class Aside:
             outcome = await self._put_off(wanted, record, closing, parked)
         except RecordRefusedError:
             failure = Failure("retry_refused", detail="the retry topic does not take it")
-            return await self._letter(record, failure, 1, closing)
+            return await self._letter(record, failure, closing)
         if outcome is not None:
             self._metrics.retries[RetryKind.BEHIND].inc()
         return outcome
 
-    async def bury(
-        self, record: StoredRecord, failure: Failure, rounds: int, closing: asyncio.Event
-    ) -> RecordOutcome | None:
-        """Give the record to the dead letters after so many rounds of tries. Raises FloodError."""
+    async def bury(self, record: StoredRecord, failure: Failure, closing: asyncio.Event) -> RecordOutcome | None:
+        """Give the record to the dead letters. Raises FloodError, LetterRefusedError."""
         self.gate.failure(asyncio.get_running_loop().time())
-        return await self._letter(record, failure, rounds, closing)
+        return await self._letter(record, failure, closing)
 
-    def _retry(self, record: StoredRecord, rounds: int, delay: float, reason: str) -> Record:
+    def _retry(self, record: StoredRecord, rounds: int, delay: float, why: Failure) -> Record:
         now, topic = self._now(), self._routes.of(record.topic).retry
-        return retry_record(record, topic, attempt=rounds, due=now + int(delay * 1000), reason=reason, now=now)
+        due = now + int(delay * 1000)
+        return retry_record(record, topic, attempt=rounds, due=due, reason=why.reason, now=now, tries=why.tries)
 
     async def _put_off(
         self, wanted: Record, record: StoredRecord, closing: asyncio.Event, parked: Parked
     ) -> RecordOutcome | None:
-        position = await self._store.put(wanted, record, RETRY_NOT_STORED, closing, refusable=True)
+        position = await self._store.put(wanted, record, RETRY_NOT_STORED, closing)
         if position is None:
             return None
         parked.add(record.key, position.offset)
         return RecordOutcome.PUT_OFF
 
-    async def _letter(
-        self, record: StoredRecord, failure: Failure, rounds: int, closing: asyncio.Event
-    ) -> RecordOutcome | None:
-        tries = (rounds - 1) * self._attempts + failure.tries
-        cause = Cause(f"{failure.reason}: {failure.detail}", failure.digest, tries)
+    async def _letter(self, record: StoredRecord, failure: Failure, closing: asyncio.Event) -> RecordOutcome | None:
+        cause = Cause(f"{failure.reason}: {failure.detail}", failure.digest, failure.tries)
         letter = dead_letter(record, self._routes.of(record.topic).dead, cause, now=self._now())
-        if await self._store.put(letter, record, DEAD_LETTER_NOT_STORED, closing) is None:
+        if await self._stored(letter, record, closing) is None:
             return None
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         _log.error("dead_letter", consumer=self._consumer, **place, reason=failure.reason, traceback=failure.digest)
         self._metrics.dead_letters[LetterReason(failure.reason)].inc()
         return RecordOutcome.DEAD_LETTER
+
+    async def _stored(self, letter: Record, record: StoredRecord, closing: asyncio.Event) -> Position | None:
+        """Store the letter, where its own partition is missing in another one. Raises LetterRefusedError."""
+        try:
+            return await self._store.put(letter, record, DEAD_LETTER_NOT_STORED, closing)
+        except RecordRefusedError:
+            pass
+        try:
+            return await self._store.put(replace(letter, partition=None), record, DEAD_LETTER_NOT_STORED, closing)
+        except RecordRefusedError as error:
+            place = f"{record.topic} [{record.partition}] at {record.offset}"
+            raise LetterRefusedError(f"{letter.topic} does not take the letter of {place}: {error}") from error
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

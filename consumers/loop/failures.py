@@ -21,7 +21,7 @@ class Failure:
     """Why a try did not succeed. `counts`: it uses up a try. `pause` is what the handler asked for.
 
     `reason` is one word, of ours or of the handler's wish. `detail` may quote the event: for its dead letter alone.
-    `tries` is how many the round had that it ended.
+    `tries` is how many the record had that failed.
     """
 
     reason: str
@@ -47,5 +47,13 @@ CLOSING = Failure("closing", counts=False, pause=0.0)
 
 def failure_of(trouble: Trouble, error: BaseException, detail: str | None = None) -> Failure:
     """Return the failure that an error is; `detail` where its own words do not fit."""
-    text = f"{type(error).__name__}: {error}" if detail is None else detail
+    text = f"{type(error).__name__}: {words_of(error)}" if detail is None else detail
     return Failure(trouble, detail=text, digest=traceback_digest(error))
+
+
+def words_of(said: object) -> str:
+    """Return the words of an error or of what it carries, whatever its own `__str__` does."""
+    try:
+        return str(said)
+    except Exception:  # noqa: BLE001 - code of the handler's
+        return "(its words cannot be read)"

@@ -1,20 +1,20 @@
 """Where a record came from first: headers that it carries through retry topics and dead letters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.records import Headers, StoredRecord
 
 ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET = "ce_origintopic", "ce_originpartition", "ce_originoffset"
 ORIGIN_TIME = "ce_origintime"
 ATTEMPT, DUE, REASON = "ce_retryattempt", "ce_retrydue", "ce_retryreason"
-SINCE = "ce_retrysince"
+SINCE, TRIES = "ce_retrysince", "ce_retrytries"
 DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK = "ce_dlqreason", "ce_dlqtime", "ce_dlqtraceback"
 DLQ_ATTEMPT = "ce_dlqattempt"
 
 OURS = frozenset(
     {
         *(ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, ORIGIN_TIME),
-        *(ATTEMPT, DUE, REASON, SINCE),
+        *(ATTEMPT, DUE, REASON, SINCE, TRIES),
         *(DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, DLQ_ATTEMPT),
     }
 )
@@ -52,6 +52,17 @@ def attempt_of(record: StoredRecord) -> int:
     return number_in(record, ATTEMPT) or 0
 
 
+def tries_of(record: StoredRecord) -> int:
+    """Return how many tries a record of a retry topic has behind it, in all its rounds."""
+    return number_in(record, TRIES) or 0
+
+
+def with_attempt(record: StoredRecord, rounds: int) -> StoredRecord:
+    """Return a record of a retry topic as it would be there after so many rounds of tries."""
+    others = tuple((name, value) for name, value in record.headers if name != ATTEMPT)
+    return replace(record, headers=(*others, (ATTEMPT, str(rounds).encode())))
+
+
 def due_of(record: StoredRecord) -> int:
     """Return when a record of a retry topic is to be tried, in Unix milliseconds; 0 for at once."""
     return number_in(record, DUE) or 0
@@ -71,6 +82,13 @@ def origin_headers(record: StoredRecord) -> Headers:
         (ORIGIN_OFFSET, str(origin.offset).encode()),
         (ORIGIN_TIME, str(origin_time(record)).encode()),
     )
+
+
+def as_first(record: StoredRecord) -> StoredRecord:
+    """Return a record of a topic of the contract without headers of ours: there they are of whoever wrote it."""
+    if any(name in OURS for name, _ in record.headers):
+        return replace(record, headers=own_headers(record))
+    return record
 
 
 def own_headers(record: StoredRecord) -> Headers:

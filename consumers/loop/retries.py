@@ -6,6 +6,7 @@ from consumers.loop.origin import (
     LONGEST_REASON,
     REASON,
     SINCE,
+    TRIES,
     origin_headers,
     origin_of,
     own_headers,
@@ -16,13 +17,21 @@ from schemas.topics import Topic
 
 
 def retry_record(  # noqa: PLR0913 - what the headers say, each by its name
-    record: StoredRecord, topic: Topic, *, attempt: int, due: int, reason: str, now: int | None = None
+    record: StoredRecord,
+    topic: Topic,
+    *,
+    attempt: int,
+    due: int,
+    reason: str,
+    now: int | None = None,
+    tries: int = 0,
 ) -> Record:
     """Return the record for the retry topic: key, value and other headers are the origin's own, its partition too.
 
-    `attempt` counts the tries through this topic, 0 where it only waits behind another of its key or was sent on from
-    the dead letters. `due` is when to try it, in Unix milliseconds. The topic keeps it for its time from `now` on, from
-    `due` on where that is not given: by its first timestamp an old record would be gone before it is tried.
+    `attempt` counts the rounds of tries through this topic, 0 where it only waits behind another of its key or was sent
+    on from the dead letters; `tries` counts those in all rounds. `due` is when to try it, in Unix milliseconds. The
+    topic keeps it for its time from `now` on, from `due` on where that is not given: by its first timestamp an old
+    record would be gone before it is tried.
     """
     put, since = due if now is None else now, since_of(record)
     added = (
@@ -30,6 +39,7 @@ def retry_record(  # noqa: PLR0913 - what the headers say, each by its name
         (DUE, str(due)),
         (REASON, reason[:LONGEST_REASON]),
         (SINCE, str(put if since is None else since)),
+        (TRIES, str(tries)),
     )
     return Record(
         topic=topic.name,

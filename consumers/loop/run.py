@@ -123,7 +123,7 @@ class ConsumeLoop:
 
         Raises ConsumerStopError.
         """
-        self._session = session = Session(self._parts, self._settler.settle)
+        self._session = session = Session(self._parts, self._settler.settle, self._settler.waiting)
         self._watch = watch = Watch(self._parts, session)
         finish = True
         try:

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from broker.log import FencedError, LogError, LogUnavailableError, Partition, Subscription
-from consumers.loop.learning import learn
+from consumers.loop.learning import Learning
 from consumers.loop.parked import Parked
 from consumers.loop.parts import LoopParts
 from consumers.loop.standing import Standing
+from consumers.loop.waiting import Waiting
 from consumers.loop.work import PartitionWork
 from schemas.records import StoredRecord
 
@@ -21,9 +22,9 @@ Settle = Callable[[StoredRecord, asyncio.Event, Parked], Awaitable[bool]]
 
 
 class Session:
-    """A member of the group. `settle` brings one record to its end."""
+    """A member of the group. `settle` brings one record to its end; `waiting` knows which of them wait in place."""
 
-    def __init__(self, parts: LoopParts, settle: Settle) -> None:
+    def __init__(self, parts: LoopParts, settle: Settle, waiting: Waiting) -> None:
         self._parts = parts
         self._routes = parts.routes
         self._settle = settle
@@ -32,14 +33,16 @@ class Session:
         self._tempo = parts.tempo
         self._subscription: Subscription | None = None
         self._works: dict[Partition, PartitionWork] = {}
-        self._parked: dict[Partition, Parked] = {}
+        self._learning = Learning(parts, self._break)
+        self._waiting = waiting
         self._paused: set[Partition] = set()
         self._revoking: set[Partition] = set()
         # Partitions that were revoked while a poll was under way, and where reading them must go on.
         self._resume: dict[Partition, int | None] = {}
-        # Partitions that were revoked while we learnt what waits in their retry topics.
-        self._lost: set[Partition] = set()
-        self._changed = asyncio.Event()
+        # Partitions that are paused until we know what waits in their retry topics.
+        self._untold: set[Partition] = set()
+        self.revocations = 0
+        self._changed = waiting.changed
         self._broken: BaseException | None = None
         self._committed_at = 0.0
         self._record_at = asyncio.get_running_loop().time()
@@ -62,7 +65,7 @@ class Session:
     def standing(self, partition: Partition) -> Standing:
         """Return how far this member is in a partition."""
         work = self._works.get(partition)
-        paused = partition in self._paused
+        paused = partition in self._paused or partition in self._untold
         if work is None:
             return Standing(paused=paused)
         progress = work.progress
@@ -91,6 +94,7 @@ class Session:
                 raise self._broken
             await self._commit_when_due()
             self._bound_retries()
+            self._resume_told()
             space = self._space()
             if space > 0:
                 self._take(await self._poll(space, self._poll_wait()))
@@ -108,6 +112,7 @@ class Session:
             self._metrics.failed_commits.inc()
         finally:
             self._works.clear()
+            await self._learning.close()
             await self._close()
 
     async def _close(self) -> None:
@@ -129,7 +134,9 @@ class Session:
 
     def _space(self) -> int:
         held = sum(work.progress.held for at, work in self._works.items() if not self._routes.is_retry(at.topic))
-        return min(self._most - self._in_hand(), self._tempo.window - held)
+        # Who waits because the handler wishes so keeps no other from coming in, up to a bound of its own.
+        wishes = min(self._waiting.wishes(self._parts.consumer.topics), self._tempo.waiting)
+        return min(self._most + wishes - self._in_hand(), self._tempo.window - held)
 
     def _bound_retries(self) -> None:
         """Read no more of a retry partition that has enough in hand, until half of that is done."""
@@ -151,7 +158,11 @@ class Session:
     # --- reading
 
     def _poll_wait(self) -> float:
-        busy = self._in_hand() or any(work.progress.uncommitted is not None for work in self._works.values())
+        busy = (
+            self._in_hand()
+            or self._untold
+            or any(work.progress.uncommitted is not None for work in self._works.values())
+        )
         return self._tempo.busy_poll if busy else self._tempo.idle_poll
 
     async def _poll(self, most: int, wait: float) -> Batches:
@@ -167,18 +178,20 @@ class Session:
         if records:
             self._record_at = asyncio.get_running_loop().time()
         batches = _by_partition(records)
-        await self._learn(batches)
+        # Which keys wait in the retry topic is known before the first record of a partition is handed out.
+        origins = {self._routes.origin(partition) for partition in batches.keys() - self._revoking}
+        if not all(map(self._learning.knows, origins)):
+            await self._learning.learn(origins, self._tempo.busy_poll)
         assigned = self.assignment - self._revoking
         return {at: batch for at, batch in batches.items() if at in assigned and self._continues(at, batch[0].offset)}
 
-    async def _learn(self, batches: Batches) -> None:
-        """Learn which keys wait in the retry topic, before the first record of a partition is handed out."""
-        origins = {self._routes.origin(partition) for partition in batches}
-        self._lost.clear()
-        for origin in sorted(origins - self._parked.keys()):
-            parked = await learn(self._parts, origin)
-            if origin not in self._lost:
-                self._parked[origin] = parked
+    def _resume_told(self) -> None:
+        """Read on in partitions of which we know by now what waits in their retry topics."""
+        for partition in [at for at in self._untold if not self._learning.reads(self._routes.origin(at))]:
+            self._untold.discard(partition)
+            if self._subscription is not None and partition in self.assignment - self._paused:
+                self._subscription.resume(partition)
+                self._record_at = asyncio.get_running_loop().time()
 
     def _continues(self, partition: Partition, offset: int) -> bool:
         """Tell whether nothing undone lies before `offset`; else go back to what is undone.
@@ -186,11 +199,16 @@ class Session:
         Records that a poll fetched before a revocation may come after records that the revocation made us drop.
         """
         resume = self._resume.get(partition)
-        # One that went while we learnt what waits is read again from the commit, if it is back.
-        if self._routes.origin(partition) in self._parked and (resume is None or offset <= resume):
+        origin, back = self._routes.origin(partition), resume is not None and offset > resume
+        if self._learning.knows(origin) and not back:
             return True
-        if resume is not None:
+        if self._learning.reads(origin) and self._subscription is not None:
+            self._subscription.pause(partition)
+            self._untold.add(partition)
+            self._seek(partition, offset if resume is None else min(offset, resume))
+        elif resume is not None:
             self._seek(partition, resume)
+        # One that went while we learnt what waits is read again from the commit, if it is back.
         return False
 
     def _seek(self, partition: Partition, offset: int) -> None:
@@ -200,7 +218,7 @@ class Session:
     def _take(self, batches: Batches) -> None:
         for partition, batch in batches.items():
             if self._routes.is_retry(partition.topic):
-                parked = self._parked_of(self._routes.origin(partition))
+                parked = self._learning.parked(self._routes.origin(partition))
                 for record in batch:
                     parked.add(record.key, record.offset)
             work = self._works.get(partition)
@@ -215,11 +233,7 @@ class Session:
         return PartitionWork(partition, settle, self._changed.set, self._break, by_key=by_key)
 
     async def _settle_in(self, origin: Partition, record: StoredRecord, closing: asyncio.Event) -> bool:
-        return await self._settle(record, closing, self._parked_of(origin))
-
-    def _parked_of(self, origin: Partition) -> Parked:
-        # Without its topic's partition, as while members of two versions share a group, nothing hangs on it.
-        return self._parked.get(origin) or Parked()
+        return await self._settle(record, closing, self._learning.parked(origin))
 
     async def _wait_for_space(self) -> None:
         self._changed.clear()
@@ -255,14 +269,16 @@ class Session:
             raise LogUnavailableError("a commit took too long") from error
         for work in works:
             if work.partition in ready:
-                work.progress.committed(ready[work.partition])
+                work.progress.committed(offset := ready[work.partition])
+                if self._routes.is_retry(work.partition.topic):
+                    self._learning.parked(self._routes.origin(work.partition)).passed(offset)
 
     async def _on_revoked(self, partitions: frozenset[Partition]) -> None:
         """End the work in hand of partitions that are about to go, and commit it."""
         works = {partition: self._works.pop(partition) for partition in partitions & self._works.keys()}
         self._revoking |= partitions
-        self._lost |= partitions
         self._paused -= partitions
+        self._untold -= partitions
         try:
             await asyncio.gather(*(work.finish(self._tempo.finish_wait) for work in works.values()))
             await self._commit(list(works.values()), self._tempo.leave_wait)
@@ -271,8 +287,10 @@ class Session:
             self._metrics.failed_commits.inc()
         finally:
             self._revoking -= partitions
+            self.revocations += 1
+            self._untold -= partitions
+            self._learning.forget({self._routes.origin(partition) for partition in partitions})
             for partition in partitions:
-                self._parked.pop(partition, None)
                 self._resume[partition] = works[partition].progress.position if partition in works else None
 
 

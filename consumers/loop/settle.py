@@ -4,14 +4,16 @@ A settled record may be committed. A record whose lane is closing is left as it 
 """
 
 import asyncio
+from dataclasses import replace
 
 from consumers.loop.aside import Aside
 from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of
-from consumers.loop.origin import attempt_of, due_of
+from consumers.loop.origin import as_first, attempt_of, due_of, tries_of, with_attempt
 from consumers.loop.parked import Parked
 from consumers.loop.parts import LoopParts
 from consumers.loop.settings import LONGEST_DELAY
 from consumers.loop.trying import Tries
+from consumers.loop.turns import Turn, Turns
 from consumers.loop.waiting import Waiting
 from consumers.metrics import RecordOutcome, RetryKind
 from schemas.envelope import Delivered, read_event
@@ -37,6 +39,7 @@ class Settler:
         self.waiting = Waiting()
         self._tries = Tries(parts, self.waiting)
         self._aside = Aside(parts, self.waiting)
+        self._turns = Turns()
         self.last_progress: float | None = None
 
     async def settle(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> bool:
@@ -44,6 +47,8 @@ class Settler:
 
         Raises ConsumerStopError.
         """
+        if not self._routes.is_retry(record.topic):
+            record = as_first(record)
         outcome = self._skipped(record, parked) or await self._outcome(record, closing, parked)
         if outcome is None:
             return False
@@ -69,12 +74,16 @@ class Settler:
         except Exception as error:  # noqa: BLE001 - whatever bytes do to the decoder, the record is at fault
             if _is_unknown(record):
                 return RecordOutcome.UNKNOWN_TYPE
-            return await self._aside.bury(record, failure_of(Trouble.UNDECODABLE, error, str(error)), 1, closing)
+            return await self._aside.bury(record, failure_of(Trouble.UNDECODABLE, error, str(error)), closing)
         if self._routes.is_retry(record.topic):
             return await self._try_again(delivered, closing, parked)
         if self._keeps_order and parked.holds(record.key):
             return await self._aside.behind(record, closing, parked)
-        return await self._try_first(delivered, closing, parked)
+        async with self._turns.of(turn := self._turn(record)):
+            # Who waited for a turn may have to wait for more by now.
+            if turn is not None and parked.holds(record.key):
+                return await self._aside.behind(record, closing, parked)
+            return await self._try_first(delivered, closing, parked)
 
     async def _try_first(self, delivered: Delivered, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
         failure = await self._tries.round(delivered, closing, self._puts_off_after)
@@ -86,7 +95,7 @@ class Settler:
             return await self._aside.until(delivered.record, failure, failure.pause, closing, parked)
         delay = self._delay(delivered.record, failure, 1)
         if delay is None:
-            return await self._aside.bury(delivered.record, failure, 1, closing)
+            return await self._aside.bury(delivered.record, failure, closing)
         return await self._aside.later(delivered.record, failure, rounds=1, delay=delay, closing=closing, parked=parked)
 
     async def _try_again(self, delivered: Delivered, closing: asyncio.Event, parked: Parked) -> RecordOutcome | None:
@@ -95,21 +104,28 @@ class Settler:
         Where order is kept it waits in its lane, others of its key behind it; else it goes to the end of the topic, so
         that those behind it get their turn.
         """
-        puts_off_after = None if self._keeps_order else self._puts_off_after
-        record, rounds = delivered.record, attempt_of(delivered.record)
+        record, rounds, tries = delivered.record, attempt_of(delivered.record), tries_of(delivered.record)
         wait = min(due_of(record) / 1000 - self._clock(), LONGEST_DELAY)
         while await self.waiting.due(record, wait, closing):
-            failure = await self._tries.round(delivered, closing, puts_off_after)
+            # A record that has had rounds in its place tells of them as one that was written anew for each.
+            again = replace(delivered, record=with_attempt(record, rounds))
+            async with self._turns.of(self._turn(record)):
+                failure = await self._tries.round(again, closing, self._puts_off_after)
             if failure is None:
                 return self._handled(delivered)
             if failure is CLOSING:
                 return None
+            tries += failure.tries
+            failure = replace(failure, tries=tries)
             if not failure.counts and failure.pause is not None:
-                return await self._aside.until(record, failure, failure.pause, closing, parked)
+                if not self._keeps_order:
+                    return await self._aside.until(record, failure, failure.pause, closing, parked)
+                wait = failure.pause
+                continue
             rounds += 1
             delay = self._delay(record, failure, rounds)
             if delay is None:
-                return await self._aside.bury(record, failure, rounds, closing)
+                return await self._aside.bury(record, failure, closing)
             if not self._keeps_order:
                 return await self._aside.later(
                     record, failure, rounds=rounds, delay=delay, closing=closing, parked=parked
@@ -117,6 +133,12 @@ class Settler:
             self._metrics.retries[RetryKind.LATER].inc()
             wait = delay
         return None
+
+    def _turn(self, record: StoredRecord) -> Turn | None:
+        """Return whose turn a record needs; with order given up a key has none."""
+        if not self._keeps_order or record.key is None:
+            return None
+        return self._routes.of(record.topic).origin.name, record.partition, record.key
 
     def _delay(self, record: StoredRecord, failure: Failure, rounds: int) -> float | None:
         """Return the seconds until the next round; None where there is none.

@@ -17,6 +17,13 @@ class HandlersStuckError(ConsumerStopError):
     advice = "the handler catches asyncio.CancelledError and goes on, or waits without end for a thread: mend it"
 
 
+class LetterRefusedError(ConsumerStopError):
+    """The log never takes the dead letter of a record, and without it the record may not count as done."""
+
+    reason = "dead_letter_refused"
+    advice = "compare the dead-letter topic with its origin, partitions and largest message: `hookline topics plan`"
+
+
 class StalledError(Exception):
     """The log's client has records to give, and gives none."""
 

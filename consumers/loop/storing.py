@@ -22,20 +22,18 @@ class Store:
         self._consumer = parts.consumer.name
         self._waiting = waiting
 
-    async def put(
-        self, wanted: Record, record: StoredRecord, trouble: str, closing: asyncio.Event, *, refusable: bool = False
-    ) -> Position | None:
+    async def put(self, wanted: Record, record: StoredRecord, trouble: str, closing: asyncio.Event) -> Position | None:
         """Store what is to be kept of `record`; None where it is to be left because `closing` is set.
 
-        `trouble` is the word for a log that does not take it. Raises RecordRefusedError where `refusable`.
+        `trouble` is the word for a log that does not take it. Raises RecordRefusedError where it never will.
         """
         tries = 0
         while True:
             try:
                 return await self._append(wanted)
+            except RecordRefusedError:
+                raise
             except LogError as error:
-                if refusable and isinstance(error, RecordRefusedError):
-                    raise
                 tries += 1
                 place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
                 _log.warning(trouble, consumer=self._consumer, **place, error=type(error).__name__)

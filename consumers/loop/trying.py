@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
 from broker.log import LogUnavailableError
 from consumers.consumer import Reject, TryLater
-from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of
+from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of, words_of
 from consumers.loop.parts import LoopParts
 from consumers.loop.settings import LONGEST_DELAY
 from consumers.loop.slots import Slots
@@ -35,7 +36,7 @@ class Tries:
         self._metrics = parts.metrics
         self._tempo = parts.tempo
         self._waiting = waiting
-        self._left: set[asyncio.Task[None]] = set()
+        self._left: set[asyncio.Task[BaseException | None]] = set()
 
     @property
     def left(self) -> int:
@@ -59,10 +60,11 @@ class Tries:
             if failure.ends_round or failures >= self._attempts:
                 return replace(failure, tries=failures)
             if puts_off_after is not None and failure.pause is not None and failure.pause >= puts_off_after:
-                return failure
+                return replace(failure, tries=failures)
             longest = self._tempo.longest_postponement
             pause = self._tempo.pause(tries) if failure.pause is None else min(failure.pause, longest)
-            if not await self._waiting.pause(delivered.record, failure.reason, pause, closing):
+            wished = failure.pause is not None
+            if not await self._waiting.pause(delivered.record, failure.reason, pause, closing, wished=wished):
                 return CLOSING
             self._metrics.retries[RetryKind.IN_PLACE].inc()
         return None
@@ -90,30 +92,47 @@ class Tries:
                 await asyncio.wait({task}, timeout=self._tempo.cancel_wait)
         if not task.done():
             return self._stuck(delivered)
-        if task.cancelled():
-            error = TimeoutError("deadline") if late else asyncio.CancelledError("a task of the handler's own")
-            return self._failed(delivered, Trouble.DEADLINE if late else Trouble.HANDLER_FAILED, error)
-        return self._judged(delivered, task.exception())
+        if late:
+            # Whatever it says now: it was cut off, and who swallows that has not done its work.
+            return self._failed(delivered, Trouble.DEADLINE, TimeoutError("deadline"))
+        error = asyncio.CancelledError("a task of the handler's own") if task.cancelled() else task.result()
+        if error is None:
+            return None
+        try:
+            return self._judged(delivered, error)
+        except Exception as fault:  # noqa: BLE001 - a class of the handler's own that is not what its base says
+            return self._failed(delivered, Trouble.HANDLER_FAILED, fault)
 
-    async def _handled(self, delivered: Delivered) -> None:
-        # A handler may be any callable that returns an awaitable; a task wants a coroutine.
-        await self._consumer.handle(delivered)
+    async def _handled(self, delivered: Delivered) -> BaseException | None:
+        """Call the handler; return what it raised.
 
-    def _judged(self, delivered: Delivered, error: BaseException | None) -> Failure | None:
+        A task that SystemExit or KeyboardInterrupt leaves ends the whole process, without a drain and with the event
+        undone, which would do the same to the next one.
+        """
+        try:
+            # A handler may be any callable that returns an awaitable; a task wants a coroutine.
+            await self._consumer.handle(delivered)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - see above
+            return error
+        return None
+
+    def _judged(self, delivered: Delivered, error: BaseException) -> Failure:
         match error:
-            case None:
-                return None
             case TryLater():
-                return Failure(error.reason, counts=False, pause=min(max(error.seconds, 0.0), LONGEST_DELAY))
+                wish = TryLater(error.seconds, error.reason)
+                return Failure(wish.reason, counts=False, pause=min(max(wish.seconds, 0.0), LONGEST_DELAY))
             case LogUnavailableError():
                 # The log is away for everyone: no fault of this event, so no dead letter.
                 return Failure("log_unavailable", counts=False)
             case Reject():
-                return failure_of(Trouble.REJECTED, error, error.reason)
-            case Exception():
+                return failure_of(Trouble.REJECTED, error, words_of(error.reason))
+            case SystemExit() | KeyboardInterrupt():
+                _log.error("handler_asked_for_exit", consumer=self._consumer.name, event_id=delivered.envelope.id)
                 return self._failed(delivered, Trouble.HANDLER_FAILED, error)
             case _:
-                raise error
+                return self._failed(delivered, Trouble.HANDLER_FAILED, error)
 
     def _failed(self, delivered: Delivered, trouble: Trouble, error: BaseException) -> Failure:
         # The words of an error may quote a text or a number: the log gets its kind alone.
@@ -130,22 +149,22 @@ class Tries:
             raise HandlersStuckError(f"{self.left} handlers run on though they were cancelled")
         return Failure(Trouble.HANDLER_STUCK, detail="did not end at its deadline, nor when it was cancelled")
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, task: asyncio.Task[BaseException | None]) -> None:
         self._left.add(task)
         task.add_done_callback(self._forget)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[BaseException | None]) -> None:
         self._left.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if not task.cancelled() and (error := task.result()) is not None:
             _log.debug("cancelled_handler_failed", consumer=self._consumer.name, error=type(error).__name__)
 
 
-async def _ended(task: asyncio.Task[None], seconds: float) -> None:
+async def _ended(task: asyncio.Task[Any], seconds: float) -> None:
     """Wait until the task ends, so many seconds at most; `asyncio.wait` does that for many tasks, at a price."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
-    def tell(_task: asyncio.Task[None] | None = None) -> None:
+    def tell(_task: asyncio.Task[Any] | None = None) -> None:
         if not ended.done():
             ended.set_result(None)
 

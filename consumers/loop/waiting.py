@@ -1,8 +1,11 @@
 """Records that wait, each in its lane: for another try, for the log, or for the time at which they are due."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
 
 from schemas.records import StoredRecord
+from schemas.topics import Topic
 
 Place = tuple[str, int, int]
 
@@ -13,11 +16,13 @@ def place_of(record: StoredRecord) -> Place:
 
 
 class Waiting:
-    """Knows who waits and why. Who waits holds no place of a handler."""
+    """Knows who waits and why. Who waits holds no place of a handler. `changed` tells of each new wish."""
 
     def __init__(self) -> None:
         self._troubled: dict[Place, str] = {}
         self._due: set[Place] = set()
+        self._wishes: Counter[str] = Counter()
+        self.changed = asyncio.Event()
 
     @property
     def trouble(self) -> str | None:
@@ -30,12 +35,22 @@ class Waiting:
         """How many records of retry topics are in hand and not due yet."""
         return len(self._due)
 
-    async def pause(self, record: StoredRecord, reason: str, seconds: float, closing: asyncio.Event) -> bool:
+    def wishes(self, topics: Iterable[Topic]) -> int:
+        """Return how many records of these topics wait in place because their handler wishes so."""
+        return sum(self._wishes[topic.name] for topic in topics)
+
+    async def pause(
+        self, record: StoredRecord, reason: str, seconds: float, closing: asyncio.Event, *, wished: bool = False
+    ) -> bool:
         """Wait for another try; return False where the record is to be left because `closing` is set."""
         self._troubled[place_of(record)] = reason
+        self._wishes[record.topic] += wished
+        if wished:
+            self.changed.set()
         try:
             return await _unless(closing, seconds)
         finally:
+            self._wishes[record.topic] -= wished
             del self._troubled[place_of(record)]
 
     async def due(self, record: StoredRecord, seconds: float, closing: asyncio.Event) -> bool:

@@ -22,6 +22,7 @@ class Watch:
         self._session = session
         self._tempo = parts.tempo
         self._committed: dict[Partition, int] = {}
+        self._revocations = 0
         # Ends of partitions behind whose position no record lies: a transaction's marker takes an offset too.
         self._empty: dict[Partition, int] = {}
         self._suspect_since: float | None = None
@@ -54,7 +55,10 @@ class Watch:
         ages: dict[str, float] = {}
         unread: list[tuple[Partition, int, int]] = []
         assigned = session.assignment
-        self._committed = {at: offset for at, offset in self._committed.items() if at in assigned}
+        if self._revocations != session.revocations:
+            # A partition that went may be here again; meanwhile somebody else has committed.
+            self._revocations = session.revocations
+            self._committed.clear()
         for partition in sorted(assigned):
             bounds = await self._parts.log.bounds(partition)
             standing = session.standing(partition)

@@ -17,7 +17,7 @@ class Context:
 
     `id` is the event's, the same however often it comes: drop duplicates by it. `webhook_id` names the raw record that
     it came in, `time` is when it happened by the provider's clock, else when we received it. `attempt` is 1, and one
-    more each time that the event comes back from the retry topic; tries in quick succession count as one. `replay`
+    more for each later round of tries; tries in quick succession count as one, and a `TryLater` adds none. `replay`
     tells that somebody plays the past again, which only a consumer with `replays=True` ever sees.
     """
 

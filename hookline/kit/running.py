@@ -10,6 +10,9 @@ from hookline.kit.handlers import topics_of
 from schemas.envelope import Delivered
 from schemas.times import Clock
 
+PUTS_OFF_AFTER = 10.0
+"""Seconds; who asks for so long a wait gets it in the retry topic, so that many of them hold up nobody else."""
+
 
 def for_loop(consumer: Consumer, log: Log, clock: Clock) -> loop.Consumer:
     """Return what the loop runs. Commands of the handlers are appended to `log`."""
@@ -31,4 +34,5 @@ def for_loop(consumer: Consumer, log: Log, clock: Clock) -> loop.Consumer:
         deadline=consumer.deadline,
         attempts=consumer.attempts,
         keeps_order=None if consumer.order is None else consumer.order == "kept",
+        puts_off_after=PUTS_OFF_AFTER,
     )

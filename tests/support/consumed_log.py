@@ -1,6 +1,7 @@
 """An in-memory log for consumers, whose troubles a test switches on."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from broker.log import (
@@ -12,6 +13,7 @@ from broker.log import (
     Partition,
     PlannedTopic,
     Position,
+    RecordRefusedError,
     Revoked,
     TopicChange,
     TopicSpec,
@@ -24,7 +26,8 @@ class MemoryLog:
     """A log in memory. `away` makes every call fail, `refuse_topics` appends to some topics alone.
 
     `hang` makes commits and polls never come back. A `tail` of offsets without records ends each partition.
-    An `occupied` one has another member already, for those that want to be the only one.
+    An `occupied` one has another member already, for those that want to be the only one. Of `narrow` topics it has so
+    many partitions, and refuses records for others as the logs do.
     """
 
     def __init__(self, partitions: int = 1) -> None:
@@ -40,6 +43,7 @@ class MemoryLog:
         self.occupied = False
         self.fence_next_commit = False
         self.refuse_topics: set[str] = set()
+        self.narrow: dict[str, int] = {}
         self.grown = asyncio.Event()
 
     @property
@@ -76,6 +80,8 @@ class MemoryLog:
         self.check()
         if any(record.topic in self.refuse_topics for record in records):
             raise LogUnavailableError("this topic is away")
+        if any((record.partition or 0) >= self.narrow.get(record.topic, sys.maxsize) for record in records):
+            raise RecordRefusedError("there is no such partition")
         return [self.put(record) for record in records]
 
     async def append_many(self, records: Sequence[Record], wait: float) -> Sequence[Position]:
@@ -84,7 +90,8 @@ class MemoryLog:
 
     def put(self, record: Record) -> Position:
         """Store one record at once."""
-        number = partition_of(record.key, self.count) if record.key is not None else 0
+        count = self.narrow.get(record.topic, self.count)
+        number = partition_of(record.key, count) if record.key is not None and count else 0
         partition = Partition(record.topic, number if record.partition is None else record.partition)
         stored = self.records.setdefault(partition, [])
         stored.append(

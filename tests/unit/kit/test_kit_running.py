@@ -244,3 +244,8 @@ async def test_no_two_texts_share_an_id(first_key: str, second_key: str, first_t
     await for_loop(crm, log, lambda: LATER).handle(stored(event_to_record(inbound(1))))
     found = commands(log)
     assert len({command.id for command in found}) == len(found)
+
+
+def test_a_long_wait_is_spent_in_the_retry_topic() -> None:
+    """However many events ask for a minute, what stands behind them is read meanwhile."""
+    assert loops().puts_off_after == 10.0
