@@ -116,6 +116,17 @@ class Database:
         later = None if undo is None else lambda late: self._transact(engine, lambda given: undo(given, late))
         return await self._call(lambda: self._transact(engine, work), later)
 
+    async def empty_journal(self) -> bool:
+        """Bring what the write-ahead file of SQLite holds into the database and empty it; False while others read.
+
+        Only then is what was deleted gone from the disk. On a server that is the server's own affair: True.
+        Raises StateError.
+        """
+        engine = self._engine
+        if engine is None:
+            raise StateError("the state is not open")
+        return self.shared or await self._call(lambda: _checkpoint(engine))
+
     def _transact(self, engine: Engine, work: Work[T]) -> T:
         """Do the work, again where the database asks for that. Blocks."""
         tries = 0
@@ -178,3 +189,15 @@ class Database:
             if isinstance(error, TimeoutError):
                 raise StateError("the state took too long") from error
             raise
+
+
+def _checkpoint(engine: Engine) -> bool:
+    """Run a checkpoint, which no transaction may contain. Blocks."""
+    raw = engine.raw_connection()
+    try:
+        busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    except sqlite3.Error as error:
+        raise StateError(f"the state failed: {words(error)}") from error
+    finally:
+        raw.close()

@@ -13,7 +13,6 @@ Exit status: 0 it is done, or a trial was asked for; 1 it could not be done, or 
 
 import argparse
 import asyncio
-from collections.abc import Mapping
 
 from consumers.consent.numbers import canonical
 from consumers.forgetting.person import Person
@@ -21,7 +20,7 @@ from hookline.called import command
 from hookline.commands.call import account_of
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
-from hookline.erasing.planning import Eraser, Plan, left_to_time, spooled
+from hookline.erasing.planning import Done, Eraser, Plan, left_to_time, spooled
 from hookline.erasing.telling import done_lines, plan_lines, rest_lines
 from hookline.errors import CommandError
 from schemas.urls import sqlite_path
@@ -48,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError("--number: empty")
     person = Person(canonical(arguments.number), arguments.account, arguments.keep_opt_out)
     meant = arguments.yes and not arguments.dry_run
-    plan, rows = asyncio.run(_erase(config, person, meant=meant))
-    for line in plan_lines(plan) if rows is None else done_lines(plan, rows):
+    plan, done = asyncio.run(_erase(config, person, meant=meant))
+    for line in plan_lines(plan) if done is None else done_lines(plan, done):
         print(line)
     kafka = sqlite_path(config.broker.url) is None
     print("\n".join(rest_lines(plan, left_to_time(), spooled(config.spool), kafka=kafka)))
@@ -59,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
-async def _erase(config: Config, person: Person, *, meant: bool) -> tuple[Plan, Mapping[str, int] | None]:
+async def _erase(config: Config, person: Person, *, meant: bool) -> tuple[Plan, Done | None]:
     async with Eraser(config, person) as eraser:
         plan = await eraser.plan()
         return plan, await eraser.carry_out(plan) if meant else None

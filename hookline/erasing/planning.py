@@ -24,6 +24,8 @@ from schemas.topics import Topic
 _AT_ONCE = 500
 _APPEND_WAIT = 60.0
 _NOTHING = InState(rows={})
+_JOURNAL_TRIES = 10
+_JOURNAL_PAUSE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,14 @@ class Plan:
     now: float
     state: InState | None
     topics: Sequence[OnTopic] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How many rows went by table. With `journal_left` SQLite's write-ahead file may still have what they held."""
+
+    rows: Mapping[str, int]
+    journal_left: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +87,8 @@ class Eraser:
             topics = await keys_of(self._log, self._person, state or _NOTHING)
         return Plan(person=self._person, now=now, state=state, topics=topics)
 
-    async def carry_out(self, plan: Plan) -> Mapping[str, int]:
-        """Write the tombstones, then delete the rows; return how many went by table. Raises LogError, StateError.
+    async def carry_out(self, plan: Plan) -> Done:
+        """Write the tombstones, then delete the rows. Raises LogError, StateError.
 
         In this order: what is left by a crash between the two is found again by its rows.
         """
@@ -87,8 +97,18 @@ class Eraser:
             for start in range(0, len(records), _AT_ONCE):
                 await self._log.append_many(records[start : start + _AT_ONCE], _APPEND_WAIT)
         if self._database is None:
-            return {}
-        return await self._database.run(lambda connection: forget(connection, self._person, plan.now))
+            return Done({})
+        rows = await self._database.run(lambda connection: forget(connection, self._person, plan.now))
+        return Done(rows, journal_left=not await self._journal_emptied(self._database))
+
+    @staticmethod
+    async def _journal_emptied(database: Database) -> bool:
+        """Try for a moment: whoever reads just now keeps the file."""
+        for _ in range(_JOURNAL_TRIES):
+            if await database.empty_journal():
+                return True
+            await asyncio.sleep(_JOURNAL_PAUSE)
+        return False
 
 
 def spooled(settings: SpoolSettings) -> Spooled | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from hookline.called import command
-from hookline.erasing.planning import Plan, Spooled
+from hookline.erasing.planning import Done, Plan, Spooled
 from schemas.times import from_millis
 from schemas.topics import DAY_MS, Topic
 
@@ -25,10 +25,12 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from _remarks(plan)
 
 
-def done_lines(plan: Plan, rows: Mapping[str, int]) -> Iterator[str]:
+def done_lines(plan: Plan, done: Done) -> Iterator[str]:
     """Yield what went."""
     yield f"forgotten: {plan.person.number}{_account(plan)}"
-    yield from _row_lines(rows)
+    yield from _row_lines(done.rows)
+    if done.journal_left:
+        yield "  SQLite's -wal file is in use and may still hold them: run this again, or stop the consumers once"
     yield from _topic_lines(plan, "written")
     yield from _remarks(plan)
 

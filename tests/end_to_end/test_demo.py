@@ -186,7 +186,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 
 async def short_demo(
-    folder: Folder, collect: Collect, patch: pytest.MonkeyPatch, places: Sequence[Place] = TWO
+    folder: Folder, collect: Collect, patch: pytest.MonkeyPatch, places: Sequence[Place] = TWO, seconds: float = 1.5
 ) -> Outcome:
     """Run the demo for a second or two in this process, where a blocked loop is an error."""
     patch.setattr(showing, "stored_of", collect)
@@ -197,7 +197,7 @@ async def short_demo(
     def paint(_view: View) -> None:
         """Nothing is drawn."""
 
-    options = Options(rate=40, seconds=1.5, refresh=0.2)
+    options = Options(rate=40, seconds=seconds, refresh=0.2)
     return await Show(new_sites(places), folder, options).run(ready, paint)
 
 
@@ -303,7 +303,8 @@ async def test_replies_through_the_wrong_account_are_noticed(folder: Folder, mon
         return {"second": with_calls_of(accounts["main"], accounts["second"], "api_key", "base_url")}
 
     configured(monkeypatch, crossed)
-    outcome = await short_demo(folder, stored_of, monkeypatch)
+    # Long enough that a slow machine too gets to a message of the second account that is answered.
+    outcome = await short_demo(folder, stored_of, monkeypatch, seconds=4.0)
     assert not outcome.clean
     assert any(re.fullmatch(r"\d+ replies of second were sent through main", line) for line in outcome.audit.mixed)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from consumers.state.database import Database, StateError, StateValueError
 from consumers.state.schema import sender_scopes
@@ -255,3 +255,22 @@ async def test_work_that_the_database_refuses_for_ever_is_given_up(postgresql: t
     with pytest.raises(StateError, match="the state failed: no"):
         await made.run(work)
     assert len(tries) == 5
+
+
+async def test_what_was_deleted_is_gone_from_the_disk(tmp_path: Path) -> None:
+    """From the write-ahead file too, once that is emptied; whoever reads meanwhile keeps it."""
+    path = tmp_path / "state.db"
+    database = Database(f"sqlite:///{path}")
+    await database.open()
+    number = "+15550009876"
+    await database.run(lambda connection: note(connection, number))
+    await database.run(lambda connection: connection.execute(delete(sender_scopes)))
+    reader = await asyncio.to_thread(sqlite3.connect, path, check_same_thread=False)
+    await asyncio.to_thread(reader.execute, "BEGIN")
+    await asyncio.to_thread(lambda: reader.execute("SELECT * FROM sender_scopes").fetchall())
+    assert not await database.empty_journal()
+    await asyncio.to_thread(reader.close)
+    assert await database.empty_journal()
+    held = await asyncio.to_thread(lambda: b"".join(file.read_bytes() for file in tmp_path.iterdir()))
+    assert number.encode() not in held
+    await database.close()

@@ -8,7 +8,7 @@ import pytest
 from consumers.forgetting.person import InState, Person
 from hookline import cli
 from hookline.configuration.config import load_config
-from hookline.erasing.planning import Plan, Spooled, left_to_time
+from hookline.erasing.planning import Done, Plan, Spooled, left_to_time
 from hookline.erasing.telling import done_lines, rest_lines
 from hookline.topics import all_topics
 from ingest.settings import SpoolSettings
@@ -150,4 +150,10 @@ def test_what_kafka_does_otherwise_is_told() -> None:
 
 def test_commands_under_way_are_told() -> None:
     """They stay until they are done."""
-    assert "3 commands are under way" in "\n".join(done_lines(plan(under_way=3), {}))
+    assert "3 commands are under way" in "\n".join(done_lines(plan(under_way=3), Done({})))
+
+
+def test_a_journal_that_is_in_use_is_told() -> None:
+    """Until it is emptied, the disk may hold what was deleted."""
+    assert "-wal file is in use" in "\n".join(done_lines(plan(), Done({}, journal_left=True)))
+    assert "-wal" not in "\n".join(done_lines(plan(), Done({})))
