@@ -36,7 +36,7 @@ def slowed(bench: Bench, partition: Partition, go: asyncio.Event) -> None:
         async for record in read(at, offset, end):
             yield record
 
-    bench.log.read = slow  # type: ignore[method-assign] # the log of these tests is made to be bent
+    bench.log.read = slow  # type: ignore[method-assign,assignment] # the log of these tests is made to be bent
 
 
 async def test_learning_much_is_no_silent_client(seen: Seen) -> None:
