@@ -163,7 +163,7 @@ class Day:
     """One consumer on the filled topic."""
 
     def __init__(self, folder: Path, servers: str, name: str, api: int) -> None:
-        self._folder, self._name = folder, name
+        self._folder, self._name, self.calls = folder, name, 0
         (self._admin,) = free_ports(1)
         self._config = folder / f"{name}.toml"
         self._config.write_text(_CONFIG.format(admin=self._admin, servers=servers, name=name, api=api))
@@ -197,6 +197,8 @@ class Day:
                 began, moved, done = began or time.monotonic() - _LOOK_EVERY, time.monotonic(), now
                 first = first or (_memory(process.pid) if done * 10 >= count else 0)
         state = sum(file.stat().st_size for file in self._folder.glob(f"state-{self._name}.db*"))
+        if self._name == "confirm" and not self.calls:
+            raise RuntimeError(f"nothing was confirmed, nor tried: see {self._folder}")
         seconds, cpu = time.monotonic() - (began or moved), _cpu(process.pid) - cpu
         await asyncio.sleep(longer)
         return Measured(
@@ -212,6 +214,9 @@ class Day:
     async def _handled(self) -> int | None:
         """Return how many events are done; None where the process does not say."""
         answer = await get(self._admin, "/metrics", wait=10)
+        if answer is not None and self._name == "confirm":
+            # An account that cannot confirm would be the fastest of all.
+            self.calls = summed(answer.body.decode(), "hookline_consumer_confirmations_total")
         return None if answer is None else summed(answer.body.decode(), "hookline_consumer_records_total")
 
 
@@ -230,7 +235,7 @@ def _cpu(pid: int) -> float:
 async def measure(folder: Path, servers: str, names: Sequence[str], count: int, *, trouble: bool) -> None:
     """Fill the topic, then let each consumer go through it and print its line."""
     (api,) = free_ports(1)
-    (folder / "secret").write_text("no secret at all")
+    (folder / "secret").write_text("no-secret-at-all")
     days = [Day(folder, servers, name, api) for name in names]
     apply = [HOOKLINE, "topics", "apply", "--config", str(folder / f"{names[0]}.toml")]
     await asyncio.to_thread(subprocess.run, apply, check=True, stdout=subprocess.DEVNULL, timeout=90)
