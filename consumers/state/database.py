@@ -196,8 +196,9 @@ def _checkpoint(engine: Engine) -> bool:
     raw = engine.raw_connection()
     try:
         busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return not busy
     except sqlite3.Error as error:
         raise StateError(f"the state failed: {words(error)}") from error
+    else:
+        return not busy
     finally:
         raw.close()
