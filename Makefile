@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NODES ?= 1
 
-.PHONY: setup setup-dev run test quick fuzz kafka bench bench-drain bench-day faults lock format clean python
+.PHONY: setup setup-dev run test quick fuzz kafka kills bench bench-drain bench-day faults lock format clean python
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -53,6 +53,9 @@ bench-day: setup
 
 faults: setup
 	@$(BIN)/python -m deploy.faults $(ARGS)
+
+kills: setup-dev
+	@HOOKLINE_TEST_KILLS=25 $(BIN)/python -m pytest -s -m kafka tests/kafka/test_kafka_kills.py tests/kafka/test_kafka_kills_sqlite.py $(ARGS)
 
 format: setup-dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

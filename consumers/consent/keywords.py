@@ -11,8 +11,6 @@ LONGEST_KEYWORD = 64
 """Characters; a longer text is no keyword."""
 
 _AROUND = string.punctuation + "…‘’“”„«»‹›。！？、¡¿‼⁇⁈⁉ "  # noqa: RUF001 - people write these too
-_LOOKED_OVER = ".,;:!\"'…"
-"""What may stand around a word that opts in; a question is none."""
 
 
 def opt_out_word(text: str | None, more: AbstractSet[str] = frozenset()) -> str | None:
@@ -26,8 +24,8 @@ def opt_out_word(text: str | None, more: AbstractSet[str] = frozenset()) -> str 
 
 
 def opt_in_word(text: str | None) -> str | None:
-    """Return the word, in lower case, by which a whole text opts in; little may stand around it."""
-    word = _plain(text).strip(_LOOKED_OVER).strip()
+    """Return the word, in lower case, by which a whole text opts in: the bare word, as a guess must undo no opt-out."""
+    word = _plain(text)
     return word if word in START_WORDS else None
 
 

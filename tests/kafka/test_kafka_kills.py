@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kafka import own_cluster
-from tests.support.killing_run import SHORT_SESSIONS, Scale, killed
+from tests.support.killing_run import KILLS, SHORT_SESSIONS, Scale, killed
 from tests.support.postgresql import postgresql_url
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(400)]
@@ -19,7 +19,7 @@ def servers() -> Iterator[str]:
         yield cluster.bootstrap
 
 
-async def test_25_kills_give_nobody_two_answers_and_nobody_none_unexplained(servers: str, tmp_path: Path) -> None:
-    """Two processes on PostgreSQL, one of them killed in turn at random moments, 25 times; the other works on."""
+async def test_kills_give_nobody_two_answers_and_nobody_none_unexplained(servers: str, tmp_path: Path) -> None:
+    """Two processes on PostgreSQL, one of them killed in turn at random moments; the other works on."""
     with postgresql_url() as state:
-        await killed(servers, tmp_path, state, Scale(kills=25, members=2, rate=12.0))
+        await killed(servers, tmp_path, state, Scale(kills=KILLS, members=2, rate=12.0))

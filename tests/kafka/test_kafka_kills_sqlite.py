@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kafka import own_cluster
-from tests.support.killing_run import SHORT_SESSIONS, Scale, killed
+from tests.support.killing_run import IN_FULL, SHORT_SESSIONS, Scale, killed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(400)]
 
@@ -18,6 +18,7 @@ def servers() -> Iterator[str]:
         yield cluster.bootstrap
 
 
+@pytest.mark.skipif(not IN_FULL, reason="`make kills` runs it: it takes over a minute")
 async def test_kills_on_sqlite_give_nobody_two_answers_and_nobody_none_unexplained(
     servers: str, tmp_path: Path
 ) -> None:

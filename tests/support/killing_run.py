@@ -19,6 +19,10 @@ from tests.support.killing import Killer, People, claims_hit, settled, summary, 
 SHORT_SESSIONS = {"group.min.session.timeout.ms": "1000"}
 """What the broker has to allow."""
 
+KILLS = int(os.environ.get("HOOKLINE_TEST_KILLS", "4"))
+"""How many; `make kills` wants 25, which take minutes."""
+
+IN_FULL = KILLS > 4
 SESSION = 2.0
 """Seconds after which a dead member's partitions are given away."""
 

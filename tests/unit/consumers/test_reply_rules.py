@@ -81,10 +81,10 @@ def test_the_default_reply_answers_what_no_rule_fits(text: str | None) -> None:
     ("family", "text"), [(family, word) for family, words in FAMILIES.items() for word in sorted(words)]
 )
 def test_a_family_fits_each_of_its_words(family: str, text: str) -> None:
-    """With punctuation too, most of them in any quotes, and no word of another family."""
+    """In quotes and with punctuation too, but for START, and no word of another family."""
     rules = [Rule(name=name, families=(name,), reply="So be it.") for name in FAMILIES]
-    quoted = () if family == "start" else (f"“{text.title()}.”",)
-    for written in (text, text.upper(), f" '{text}'!", *quoted):
+    quoted = () if family == "start" else (f" '{text}'!", f"“{text.title()}.”")
+    for written in (text, text.upper(), f" {text} ", *quoted):
         assert decided(by(*rules), inbound(text=written)).rule == family
 
 
@@ -347,7 +347,7 @@ def test_the_rules_and_the_book_of_consent_read_an_opt_out_alike(text: str) -> N
     assert consent_said(text, frozenset(), frozenset()) is not None
 
 
-@pytest.mark.parametrize("text", ["«START»", "(START)", "START me up"])
+@pytest.mark.parametrize("text", ["«START»", "(START)", "START!", "START me up"])
 def test_what_the_book_does_not_take_for_an_opt_in_is_none_for_the_rules(text: str) -> None:
     """Nobody is told that they are subscribed again while they are not."""
     assert family_of(text) is None
