@@ -2,18 +2,28 @@
 
 Kafka knows the one member by its `group.instance.id` (KIP-345). A second one that joins under it takes the place of
 the first, whose next heartbeat is answered UNKNOWN_MEMBER_ID; aiokafka would join anew at once, and the two would
-throw each other out for ever. So a newcomer looks first, and stays out where somebody is there; and a member that
-lost its place all the same, because both looked at the same moment, does not join again by itself.
+throw each other out for ever. So a newcomer looks first, and again right before it asks to join, and stays out where
+somebody is there; and a member that lost its place all the same, because both looked at the same moment, does not join
+again by itself.
+
+Whoever has joined reads nothing for a while. A member that is thrown out has then not begun, unless the other's request
+to join took longer to come to Kafka after its look than that: a stall of the network between two requests.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from broker.kafka.lookup import Lookup
-from broker.log import AnotherMemberError
+from broker.log import AnotherMemberError, LogUnavailableError
 
-SETTLE_SECONDS = 3.0
-"""How long a member that has joined reads nothing: by then one whose place it took has heartbeated, and stopped."""
+SETTLE_SECONDS = 6.0
+"""How long a member that has joined reads nothing.
+
+By then one whose place it took has heartbeated, and stopped; and whoever looked before it joined has joined too.
+"""
+
+_LOOK_AGAIN = 0.5
 
 
 class Alone:
@@ -35,16 +45,33 @@ class Alone:
         if others:
             raise AnotherMemberError(f"group {self._group} has a member already, on {', '.join(sorted(set(others)))}")
 
-    def watch(self, consumer: Any, lost: Callable[[], bool]) -> None:
-        """Call `lost` when Kafka knows the member no more; where it says so, aiokafka does not join anew."""
+    def watch(self, consumer: Any, lost: Callable[[AnotherMemberError], bool]) -> None:
+        """Call `lost` when Kafka knows the member no more, or somebody is there when it is about to join.
+
+        Where it says so, aiokafka does not join.
+        """
         coordinator = consumer._coordinator  # noqa: SLF001 - aiokafka tells nobody, and joins again by itself
-        forget = coordinator.reset_generation
+        forget, join = coordinator.reset_generation, coordinator._do_rejoin_group  # noqa: SLF001 - the one request
 
         def reset_generation() -> None:
-            if not lost():
+            if not lost(AnotherMemberError(f"group {self._group}: another member took the place of this one")):
                 forget()
 
+        async def do_rejoin_group(subscription: Any) -> bool:
+            self.joined(consumer)
+            try:
+                await self.check()
+            except AnotherMemberError as error:
+                lost(error)
+                await asyncio.sleep(_LOOK_AGAIN)
+                return False
+            except LogUnavailableError:
+                await asyncio.sleep(_LOOK_AGAIN)
+                return False
+            return bool(await join(subscription))
+
         coordinator.reset_generation = reset_generation
+        coordinator._do_rejoin_group = do_rejoin_group  # noqa: SLF001 - after it nothing is between look and request
 
     def joined(self, consumer: Any) -> None:
         """Note that the member is ours: what a crash of its connection leaves in the group is not another."""

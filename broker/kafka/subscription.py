@@ -101,7 +101,7 @@ class KafkaSubscription:
         """Take what is needed to join; `start` joins."""
         self._alone = alone
         self._taken_at = 0.0
-        self._thrown_out = False
+        self._thrown_out: AnotherMemberError | None = None
         self._connection = connection
         self._names = names
         self._group = group
@@ -138,7 +138,7 @@ class KafkaSubscription:
             raise
         self._consumer, self._assigned = consumer, None
         if self._alone is not None:
-            self._alone.watch(consumer, lambda: self._is_thrown_out(consumer))
+            self._alone.watch(consumer, lambda why: self._is_thrown_out(consumer, why))
         self._since = asyncio.get_running_loop().time()
 
     # --- the protocol of a subscription
@@ -227,19 +227,19 @@ class KafkaSubscription:
 
     # --- alone in the group
 
-    def _is_thrown_out(self, consumer: AIOKafkaConsumer) -> bool:
-        """Give the place up that another has taken; False where the member has left by itself."""
+    def _is_thrown_out(self, consumer: AIOKafkaConsumer, why: AnotherMemberError) -> bool:
+        """Give the place up that another has; False where the member has left by itself."""
         if self._consumer is not consumer:
             return False
-        self._thrown_out = True
-        self._lose("another took its place")
+        self._thrown_out = why
+        self._lose("another has its place")
         return True
 
     def _check_place(self) -> None:
         """Tell once that the place is lost; whoever polls again looks whether the other is still there."""
-        if self._thrown_out:
-            self._thrown_out = False
-            raise AnotherMemberError(f"group {self._group}: another member took the place of this one")
+        why, self._thrown_out = self._thrown_out, None
+        if why is not None:
+            raise why
 
     def _is_settled(self) -> bool:
         if self._alone is None:

@@ -86,6 +86,9 @@ async def test_of_two_that_look_at_the_same_moment_one_remains(
         while not first.assignment:
             await first.poll(10, 0.1)
     second = await two.subscribe(GROUP, [TOPIC], sole=True)
+    async with asyncio.timeout(LONG):
+        while not second.assignment:
+            await second.poll(10, 0.1)
     monkeypatch.undo()
     read, record = await asyncio.gather(thrown_out(first), first_record(second))
     assert (read, record.value) == ([], b"v")
@@ -97,6 +100,26 @@ async def test_of_two_that_look_at_the_same_moment_one_remains(
     await second.commit({Partition(TOPIC, 0): 1})
     assert await second.poll(10, 3.0) == []
     assert second.assignment == {Partition(TOPIC, 0)}
+
+
+async def test_who_looked_too_early_looks_again_before_it_joins(
+    factory: KafkaFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connecting may take seconds, in which another has joined and begun: that one keeps its place."""
+    one, two = await factory.open(), await factory.open()
+    first = await one.subscribe(GROUP, [TOPIC], sole=True)
+    assert (await first_record(first)).value == b"v"
+
+    async def nobody(_rule: Alone) -> None:
+        return None
+
+    monkeypatch.setattr(Alone, "check", nobody)
+    second = await two.subscribe(GROUP, [TOPIC], sole=True)
+    monkeypatch.undo()
+    assert await thrown_out(second) == []
+    await first.commit({Partition(TOPIC, 0): 1})
+    assert await first.poll(10, 2.0) == []
+    assert first.assignment == {Partition(TOPIC, 0)}
 
 
 async def test_a_sender_that_lost_its_connection_is_not_kept_out_by_itself(
