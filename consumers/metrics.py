@@ -47,7 +47,7 @@ class Rebuild(StrEnum):
     FENCED = "fenced"
     LOG_UNAVAILABLE = "log_unavailable"
     NO_PROGRESS = "no_progress"
-    ANOTHER_SENDER = "another_sender"
+    ANOTHER_MEMBER = "another_member"
     INTERNAL_ERROR = "internal_error"
 
 

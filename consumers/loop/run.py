@@ -172,7 +172,7 @@ class ConsumeLoop:
 
     def _kept_out(self, error: AnotherMemberError) -> None:
         """Say that another member is there and what to do; `run` looks again from time to time."""
-        reason, advice = Rebuild.ANOTHER_SENDER, self._consumer.sole
+        reason, advice = Rebuild.ANOTHER_MEMBER, self._consumer.sole
         self._reason, self._detail = reason, f"{error}; {advice}"
         self._parts.metrics.rebuilds[reason].inc()
         _log.error("consumer_down", consumer=self._consumer.name, reason=reason, seen=str(error), advice=advice)

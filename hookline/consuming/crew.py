@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from broker.log import Log
+from consumers.consumer import Consumer
 from consumers.loop import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
@@ -32,6 +34,19 @@ _MAKERS: Mapping[Role, Maker] = {
     Role.SEND: sending.make,
     Role.TRACK: tracking.make,
 }
+
+
+ONE_HOST = (
+    "its state is an SQLite file, which the other cannot see, so that each would know half of it, and two senders would"
+    " send twice: run all consumers with the state on one host, or give all of them one PostgreSQL as `consumers.state`"
+    " (docs/state.md); what a crash left in the group is gone when its session is over"
+)
+"""Why a consumer that works with the state has to be alone in its group, and what to do where it is not."""
+
+
+def guarded(made: Made, *, shared: bool) -> Consumer:
+    """Return the consumer, alone in its group where it works with a state that other hosts cannot see."""
+    return replace(made.consumer, sole=ONE_HOST) if made.needs_state and not shared else made.consumer
 
 
 class Crew:
@@ -78,7 +93,8 @@ class Crew:
 
     def _loop(self, made: Made) -> Loop:
         parts = self._parts
-        loop = ConsumeLoop(parts.log, made.consumer, parts.config.consumers, parts.metrics, parts.clock)
+        consumer = guarded(made, shared=parts.database.shared)
+        loop = ConsumeLoop(parts.log, consumer, parts.config.consumers, parts.metrics, parts.clock)
         if not made.needs_state:
             return loop
         return WithState(loop, parts.database)

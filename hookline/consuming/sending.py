@@ -1,6 +1,5 @@
 """Wires send."""
 
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,12 +11,6 @@ from hookline.process.startup import senders_of
 from hookline.replies import mute_accounts
 
 logger: Any = structlog.get_logger()
-
-ONE_HOST = (
-    "its ledger is an SQLite file, which the other cannot see, so both would send: let one of them alone send, or give "
-    "both one PostgreSQL as `consumers.state` (docs/state.md); what a crash left in the group is gone after 10 seconds"
-)
-"""Why the sender has to be alone in its group, and what to do where it is not."""
 
 
 def make(parts: CrewParts) -> Made:
@@ -38,6 +31,4 @@ def make(parts: CrewParts) -> Made:
     settings = parts.config.consumers.send
     consents = ConsentBook(parts.database)
     consumer = send(settings, parts.log, senders, parts.ledger, parts.metrics, parts.clock, consents=consents)
-    if not parts.database.shared:
-        consumer = replace(consumer, sole=ONE_HOST)
     return Made(consumer, needs_state=True, close=close)

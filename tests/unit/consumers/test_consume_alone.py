@@ -16,10 +16,10 @@ async def test_a_second_sender_is_down_and_told_why_and_what_to_do(bench: Bench,
         loop = bench.run(Consumer("group", (INBOUND,), seen, has_effects=True, sole="name a PostgreSQL"))
         await until(lambda: len([line for line in lines if line["event"] == "consumer_down"]) > 1)
     health = loop.health()
-    assert (health.running, health.reason) == (False, "another_sender")
+    assert (health.running, health.reason) == (False, "another_member")
     assert health.detail == "another is there; name a PostgreSQL"
     down = next(line for line in lines if line["event"] == "consumer_down")
-    assert (down["log_level"], down["reason"], down["advice"]) == ("error", "another_sender", "name a PostgreSQL")
+    assert (down["log_level"], down["reason"], down["advice"]) == ("error", "another_member", "name a PostgreSQL")
     bench.log.occupied = False
     await until(lambda: seen.ended == ["event-0"])
     assert (loop.health().running, loop.health().detail) == (True, None)
