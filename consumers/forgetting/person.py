@@ -34,12 +34,14 @@ class InState:
     """What the state has of a person.
 
     `rows` counts by table what goes. `under_way` counts commands that are not done yet: they stay, since a command
-    that nobody remembers could be sent twice. `messages` are account and id of the messages to that person alone.
-    `opt_outs` are the keys of the opt-outs that count, as the topic of consent has them.
+    that nobody remembers could be sent twice; of `unnamed` ones nothing tells whom they are for. `messages` are account
+    and id of the messages to that person alone. `opt_outs` are the keys of the opt-outs that count, as the topic of
+    consent has them.
     """
 
     rows: Mapping[str, int]
     under_way: int = 0
+    unnamed: int = 0
     messages: frozenset[tuple[str, str]] = frozenset()
     opt_outs: frozenset[bytes] = frozenset()
 

@@ -24,6 +24,7 @@ def look(connection: Connection, person: Person, now: float) -> InState:
     return InState(
         rows=counts,
         under_way=_count(connection, commands, and_(_to(commands, "number", person), ~_old(now))),
+        unnamed=_count(connection, commands, _unreadable(person)),
         messages=alone,
         opt_outs=_opt_outs(connection, person),
     )
@@ -74,6 +75,12 @@ def _wheres(person: Person, now: float) -> Mapping[Table, ColumnElement[bool]]:
 def _to(table: Table, name: str, person: Person) -> ColumnElement[bool]:
     where = table.c[name].in_(person.spellings)
     return where if person.account is None else and_(where, table.c.account == person.account)
+
+
+def _unreadable(person: Person) -> ColumnElement[bool]:
+    """Open commands that an earlier version has claimed, with a body that does not tell whom it is for."""
+    where = and_(commands.c.number.is_(None), commands.c.result.is_(None), func.length(commands.c.body) > 0)
+    return where if person.account is None else and_(where, commands.c.account == person.account)
 
 
 def _old(now: float) -> ColumnElement[bool]:

@@ -33,14 +33,22 @@ class Claim:
 
     NEW: no call can have had its effect; send `body`. BUSY: a call may be under way, and nothing was claimed.
     CLAIMED: an earlier call may have had its effect; `body` is what it sent. DONE: `result` is set. `calls` counts
-    this claim too, `claimed_at` is when the first was (Unix seconds).
+    this claim too. `doubts` counts those calls that may have had their effect, this one too; the first of them was at
+    `doubtful_at`, this one at `called_at` (Unix seconds).
     """
 
     state: ClaimState
     calls: int
-    claimed_at: float
+    doubts: int = 0
+    doubtful_at: float = 0.0
+    called_at: float = 0.0
     body: bytes = field(default=b"", repr=False)
     result: SendCompleted | None = None
+
+    @property
+    def waits(self) -> int:
+        """How many calls were answered with a wish to wait, should this one be answered so too."""
+        return self.calls - self.doubts + 1
 
 
 class Ledger:
@@ -57,21 +65,33 @@ class Ledger:
 
         def take_back(connection: Connection, late: Row) -> None:
             # The claim came too late for its call, which was never made.
-            if not late.busy:
-                table.release(connection, command, doubtful=late.doubtful)
+            if not late.busy and late.result is None:
+                table.release(connection, command, late, effectless=True, called=False)
 
         row = await self._database.run(
             lambda connection: table.claim(connection, command, body, now, call_time), take_back
         )
         result = None if row.result is None else _read_result(command, row.result)
-        return Claim(state=_state(row), calls=row.calls, claimed_at=row.claimed_at, body=row.body, result=result)
+        return Claim(
+            state=_state(row),
+            calls=row.calls,
+            doubts=row.doubts,
+            doubtful_at=row.doubtful_at,
+            called_at=row.called_at,
+            body=row.body,
+            result=result,
+        )
 
-    async def release(self, command: SendRequested, *, doubtful: bool) -> None:
-        """Note that the call that was claimed is over, with `doubtful` that it may have had its effect.
+    async def release(self, command: SendRequested, claim: Claim, *, effectless: bool, called: bool = True) -> None:
+        """Note that the call of that claim is over, with `effectless` that it certainly had no effect.
 
-        The command stays open.
+        Without `called` it was never made. The command stays open; where somebody else has claimed it meanwhile
+        nothing is changed.
         """
-        await self._database.run(lambda connection: table.release(connection, command, doubtful=doubtful))
+        row = Row(claim.calls, called_at=claim.called_at)
+        await self._database.run(
+            lambda connection: table.release(connection, command, row, effectless=effectless, called=called)
+        )
 
     async def complete(self, command: SendRequested, result: SendCompleted) -> SendCompleted:
         """Note how a claimed command ended and forget its body; return the result that counts.
@@ -91,7 +111,7 @@ def _state(row: Row) -> ClaimState:
         return ClaimState.DONE
     if row.busy:
         return ClaimState.BUSY
-    return ClaimState.CLAIMED if row.doubtful else ClaimState.NEW
+    return ClaimState.CLAIMED if row.doubts > 1 else ClaimState.NEW
 
 
 def _read_result(command: SendRequested, text: bytes) -> SendCompleted:

@@ -14,15 +14,22 @@ commands = Table(
     Column("command_id", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("calls", Integer, nullable=False),
+    Column("doubts", Integer, nullable=False),
     Column("claimed_at", Float(53), nullable=False),
     Column("called_at", Float(53), nullable=False),
+    Column("doubtful_at", Float(53), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("result", LargeBinary),
     Column("number", Text),
     Index("commands_by_age", "claimed_at"),
     Index("commands_by_number", "number"),
 )
-"""The ledger of commands: see `ledger.py`. `number` is the recipient, for as long as the body is kept."""
+"""The ledger of commands: see `ledger.py`. `number` is the recipient, for as long as the body is kept.
+
+`claimed_at` is when the command was seen first, `called_at` when the last call was claimed (0 when it is over), and
+`doubtful_at` when the first of those calls was that may have had their effect; `doubts` counts them, the last one
+included while it may be under way. Unix seconds.
+"""
 
 consents = Table(
     "consents",

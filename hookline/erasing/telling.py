@@ -77,6 +77,11 @@ def _remarks(plan: Plan) -> Iterator[str]:
         yield "  there is no log here: no tombstones"
     if plan.state is not None and plan.state.under_way:
         yield f"  {plan.state.under_way} commands are under way and stay until they are done; then they hold no number"
+    if plan.state is not None and plan.state.unnamed:
+        yield (
+            f"  {plan.state.unnamed} commands that an earlier version began do not tell whom they are for: what they"
+            " hold goes when they are done, or with their rows after 60 days"
+        )
     if plan.state is None or not plan.state.opt_outs:
         return
     if plan.person.keeps_opt_out:

@@ -112,6 +112,16 @@ async def test_a_command_that_may_come_again_is_not_forgotten(full: Database) ->
     assert PERSON.removeprefix("+") not in await full.run(everything)
 
 
+async def test_open_commands_that_name_nobody_are_counted(full: Database) -> None:
+    """They may be the person's: an earlier version noted no recipient, and the body of these cannot be read."""
+    rows = [("open", b"\xff", None), ("noted", b"", None), ("over", b"x", b"{}")]
+    claims = [{"account": "main", "command_id": name, "body": body, "result": end} for name, body, end in rows]
+    await put(full, schema.commands, *({**each, "number": None, "claimed_at": T} for each in claims))
+    found = await full.run(lambda connection: look(connection, Person(PERSON), T))
+    elsewhere = await full.run(lambda connection: look(connection, Person(PERSON, "second"), T))
+    assert (found.unnamed, elsewhere.unnamed) == (1, 0)
+
+
 async def test_an_opt_out_is_kept_where_that_is_wanted(full: Database) -> None:
     """With the statement that made it, so that the book still answers; opt-ins go."""
     person = Person(PERSON, keeps_opt_out=True)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select, text
 from consumers.state import migrate
 from consumers.state.database import Database, StateError
 from consumers.state.ledger import Claim, ClaimState, Ledger
+from consumers.state.migrations.versions import s0001_first
 from consumers.state.schema import commands, metadata
 from tests.support.consumers import command
 
@@ -136,9 +137,40 @@ async def test_the_ledger_of_an_earlier_version_is_taken_over(version: int, tmp_
     claim = await Ledger(database).claim(command(), b"other", 100.0, 30.0)
     found = await database.run(differences)
     await database.close()
-    assert claim == Claim(state=ClaimState.CLAIMED, calls=4, claimed_at=5.0, body=b"body")
-    assert done == ("main", "command-1", "done", 3, 5.0, 5.0 if version == 1 else 7.0, b"body", b"{}", None)
+    assert claim == Claim(state=ClaimState.CLAIMED, calls=4, doubts=4, doubtful_at=5.0, called_at=100.0, body=b"body")
+    assert done == ("main", "command-1", "done", 3, 0, 5.0, 5.0 if version == 1 else 7.0, 5.0, b"body", b"{}", None)
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("body", "number"),
+    [
+        (b'{"from":"+1555","to":"+1666","text":"x"}', "+1666"),
+        (b'{"from":"x","to":["+1666"],"body":"x"}', "+1666"),
+        (b'{"messages":[{"content":"x","destination_number":"+1666"}]}', "+1666"),
+        (b'{"messages":[]}', None),
+        (b'{"to":7}', None),
+        (b"\xff", None),
+        (b"", None),
+    ],
+)
+def test_an_earlier_body_tells_its_recipient(body: bytes, number: str | None) -> None:
+    """As each provider writes it; what cannot be read names nobody."""
+    assert s0001_first.recipient_of(body) == number
+
+
+@pytest.mark.may_block
+async def test_open_commands_of_an_earlier_version_can_be_found_by_their_recipient(tmp_path: Path) -> None:
+    """So that an erase tells of them; those that are done hold nothing of the person."""
+    path = tmp_path / "state.db"
+    make_earlier(path, 2)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE commands SET body = ?", (b'{"to":["+1666"]}',))
+    database = Database(f"sqlite:///{path}")
+    await database.open()
+    found = await database.run(lambda given: list(given.execute(select(commands.c.command_id, commands.c.number))))
+    await database.close()
+    assert sorted(found) == [("command-0", "+1666"), ("command-1", None)]
 
 
 @pytest.mark.may_block

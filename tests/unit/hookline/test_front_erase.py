@@ -127,9 +127,9 @@ def test_an_account_that_is_not_configured_is_a_wrong_call(desk: Desk, capsys: p
     assert desk.config.exists()
 
 
-def plan(under_way: int = 0) -> Plan:
+def plan(under_way: int = 0, unnamed: int = 0) -> Plan:
     """Return a plan for a person whom the state knows."""
-    state = InState(rows={"consents": 2}, under_way=under_way)
+    state = InState(rows={"consents": 2}, under_way=under_way, unnamed=unnamed)
     return Plan(person=Person(PERSON), now=NOW, state=state, topics=())
 
 
@@ -146,6 +146,11 @@ def test_what_kafka_does_otherwise_is_told() -> None:
     told = "\n".join(rest_lines(plan(), left_to_time(), Spooled(place="var", records=1, set_aside=2), kafka=True))
     assert "segment.ms" in told
     assert "var: 1 webhooks wait there and 2 files are set aside" in told
+
+
+def test_commands_without_a_recipient_are_told() -> None:
+    """An earlier version did not note it; whether they are the person's nobody knows."""
+    assert "2 commands that an earlier version began" in "\n".join(done_lines(plan(unnamed=2), {}))
 
 
 def test_commands_under_way_are_told() -> None:

@@ -1,5 +1,7 @@
 """The first schema. The ledger of an earlier version, an SQLite file, is taken over into it."""
 
+import json
+
 from alembic import op
 from sqlalchemy import (
     BigInteger,
@@ -11,6 +13,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     inspect,
+    text,
 )
 
 revision = "0001"
@@ -43,11 +46,38 @@ def _set_earlier_ledger_aside() -> frozenset[str]:
 def _take_over(columns: frozenset[str]) -> None:
     # The very first version noted one time alone, that of the claim.
     called_at = "called_at" if "called_at" in columns else "claimed_at"
-    names = "account, command_id, state, calls, claimed_at, {}, body, result"
+    plain = "account, command_id, state, calls, claimed_at, body, result"
+    # It did not tell calls that were told to wait from calls in doubt, nor when those began: the worse is assumed.
+    worse = f"{called_at}, CASE state WHEN 'claimed' THEN calls ELSE 0 END, claimed_at"
     op.execute(
-        f"INSERT INTO commands ({names.format('called_at')}) SELECT {names.format(called_at)} FROM {_EARLIER}"  # noqa: S608 - names of ours
+        f"INSERT INTO commands ({plain}, called_at, doubts, doubtful_at) SELECT {plain}, {worse} FROM {_EARLIER}"  # noqa: S608 - names of ours
     )
     op.drop_table(_EARLIER)
+    _name_recipients()
+
+
+def _name_recipients() -> None:
+    """Note who the bodies are for, so that what is kept of a person can be found; what cannot be read stays without."""
+    rows = op.get_bind().execute(text("SELECT account, command_id, body FROM commands WHERE result IS NULL"))
+    found = [
+        {"account": account, "command_id": command, "number": number}
+        for account, command, body in rows
+        if (number := recipient_of(bytes(body))) is not None
+    ]
+    if found:
+        noted = "UPDATE commands SET number = :number WHERE account = :account AND command_id = :command_id"
+        op.get_bind().execute(text(noted), found)
+
+
+def recipient_of(body: bytes) -> str | None:
+    """Return the one recipient that the body of a call names, as each of the providers writes it; None without."""
+    try:
+        call = json.loads(body)
+        recipient = call["messages"][0]["destination_number"] if "messages" in call else call["to"]
+        found = recipient[0] if isinstance(recipient, list) else recipient
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, str) and found else None
 
 
 def _commands() -> None:
@@ -57,8 +87,10 @@ def _commands() -> None:
         Column("command_id", Text, nullable=False),
         Column("state", Text, nullable=False),
         Column("calls", Integer, nullable=False),
+        Column("doubts", Integer, nullable=False),
         Column("claimed_at", Float(53), nullable=False),
         Column("called_at", Float(53), nullable=False),
+        Column("doubtful_at", Float(53), nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("result", LargeBinary),
         Column("number", Text),
