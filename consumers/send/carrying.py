@@ -12,6 +12,7 @@ from consumers.consent.permission import Consents
 from consumers.consumer import TryLater
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
+from consumers.send.answers import Answers, Over
 from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, unknown, way_out
 from consumers.send.gate import Gate, bounded
 from consumers.send.settings import InDoubt, SendSettings
@@ -28,7 +29,7 @@ LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
 CALL_MARGIN = 10.0
-"""Seconds that a claim and a note in the ledger may take beside the call: a claim older than all that is left over."""
+"""Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
 _OWED = frozenset(SendPurpose)
 _FOUND = {SendOutcome.SENT: DoubtOutcome.FOUND, SendOutcome.UNKNOWN: DoubtOutcome.SKIPPED}
@@ -70,9 +71,19 @@ class Carrier:
         self._ledger = parts.ledger
         self._clock = parts.clock
         self._counters = parts.metrics.sends()
+        self._answers = Answers()
+
+    def knows(self, command: SendRequested) -> bool:
+        """Tell whether the command has ended, and only the ledger does not know: it needs no place then."""
+        return isinstance(self._answers.of(command), Ending)
 
     async def carry_out(self, command: SendRequested, office: Office | None) -> SendCompleted:
         """Return the command's result, calling the provider where that is still to be done."""
+        answer = self._answers.of(command)
+        if isinstance(answer, Ending):
+            return await self._complete(command, answer)
+        if answer is not None:
+            await self._note_over(command, answer)
         refusal, body = self._written(command, office)
         if office is not None and refusal is None:
             refusal = await self._opted_out(command)
@@ -83,8 +94,12 @@ class Carrier:
                     return await self._claimed(command, known, office, None)
             if refusal is None:
                 office.gate.await_turn(command)
-        claim = await self._claim(command, b"" if refusal else body, office)
-        return await self._claimed(command, claim, office, refusal)
+        try:
+            claim = await self._claim(command, b"" if refusal else body, office)
+            return await self._claimed(command, claim, office, refusal)
+        finally:
+            if office is not None:
+                office.gate.give_up(command)
 
     async def _claimed(
         self, command: SendRequested, claim: Claim, office: Office | None, refusal: Ending | None
@@ -152,21 +167,21 @@ class Carrier:
             found = await self._looked_up(command, claim, office, office.sender)
             office.doubts[_FOUND[found.outcome] if found else DoubtOutcome.NOT_FOUND].inc()
             if found is not None:
+                self._answers.keep(command, found)
                 return found
         doubt = Doubt(
             idempotent=office.sender.idempotent,
             looked_up=looked_up,
             policy=office.in_doubt,
-            calls=claim.calls,
+            calls=claim.doubts,
             attempts=self._parts.settings.attempts,
-            age=self._clock() - claim.claimed_at,
+            age=self._clock() - claim.doubtful_at,
             refusal=refusal,
         )
         way = way_out(doubt)
         office.doubts[way.choice].inc()
         if way.choice is DoubtOutcome.SKIPPED:
             return unknown(way.reason)
-        office.gate.pass_by(command)
         return await self._called(command, claim, office, way.choice)
 
     async def _looked_up(self, command: SendRequested, claim: Claim, office: Office, sender: LooksUp) -> Ending | None:
@@ -180,9 +195,9 @@ class Carrier:
             )
         if receipt.retry_after is not None:
             office.gate.pause(receipt.retry_after)
-        if self._clock() - claim.claimed_at > LOOK_UP_FOR:
+        if self._clock() - claim.doubtful_at > LOOK_UP_FOR:
             return unknown("look_up_failed")
-        # The claim stands meanwhile, as that of a call under way.
+        await self._note_over(command, Over(claim, effectless=True, called=False))
         raise self._postponed(self._alone(office), "look_up_failed")
 
     async def _ask(self, sender: LooksUp, command_id: str, body: bytes) -> SendReceipt | None:
@@ -198,27 +213,51 @@ class Carrier:
 
     async def _called(self, command: SendRequested, claim: Claim, office: Office, way: DoubtOutcome | None) -> Ending:
         """Call the provider and return how the command ended. Raises TryLater where it is to be tried again."""
+        await self._begin(command, claim, office, way)
         receipt = await self._call(office.sender, command.id, claim.body)
         if receipt.retry_after is not None:
             office.gate.pause(receipt.retry_after)
         if receipt.status is SendStatus.UNKNOWN and isinstance(office.sender, LooksUp):
             # The claim stands until the provider can be asked what it has: that tells, not this.
             raise self._postponed(self._alone(office), "call_in_doubt")
-        again = claim.calls < self._parts.settings.attempts
-        answered = Answered(
-            receipt=receipt,
-            way=way,
-            again=again,
-            # A provider that asks to wait has sent nothing: that goes on for as long as the command is of use.
-            patient=again or command.expires_at is not None,
-            repeatable=office.sender.idempotent or office.in_doubt is InDoubt.RESEND,
-        )
+        answered = self._answered(command, claim, office, receipt, way)
         ending = ending_of(answered)
         if ending is None:
-            raise await self._released(command, answered, claim.calls)
+            raise await self._released(command, claim, answered)
+        self._answers.keep(command, ending)
         if ending.outcome is SendOutcome.UNKNOWN and not answered.repeatable:
             office.doubts[DoubtOutcome.SKIPPED].inc()
         return ending
+
+    async def _begin(self, command: SendRequested, claim: Claim, office: Office, way: DoubtOutcome | None) -> None:
+        """Return when the call may begin. Raises TryLater where the claim has become too old, or the rate too full."""
+        try:
+            if way is None:
+                await office.gate.begin(command)
+            else:
+                office.gate.pass_by(command)
+            age, most = self._clock() - claim.called_at, self._alone(office) - self._parts.call_time
+            if age > most and not office.sender.idempotent:
+                # Another member would take the call for over while it is under way.
+                raise self._postponed(1.0, "claim_too_old")
+        except TryLater:
+            await self._note_over(command, Over(claim, effectless=True, called=False))
+            raise
+
+    def _answered(
+        self, command: SendRequested, claim: Claim, office: Office, receipt: SendReceipt, way: DoubtOutcome | None
+    ) -> Answered:
+        attempts = self._parts.settings.attempts
+        # A provider that asks to wait has sent nothing: that goes on for as long as the command is of use, and while
+        # only the provider can tell what came of an earlier call.
+        patient = command.expires_at is not None or way is DoubtOutcome.REPEATED
+        return Answered(
+            receipt=receipt,
+            way=way,
+            again=claim.doubts < attempts,
+            waits=claim.waits < attempts or patient,
+            repeatable=office.sender.idempotent or office.in_doubt is InDoubt.RESEND,
+        )
 
     async def _call(self, sender: Sender, command_id: str, body: bytes) -> SendReceipt:
         try:
@@ -230,13 +269,17 @@ class Carrier:
             _log.error("sender_failed", command_id=command_id, error=type(error).__name__)
             return SendReceipt(status=SendStatus.UNKNOWN, reason="sender_failed")
 
-    async def _released(self, command: SendRequested, call: Answered, calls: int) -> TryLater:
+    async def _released(self, command: SendRequested, claim: Claim, call: Answered) -> TryLater:
         """Note that the call is over, and whether it certainly had no effect; return when the next one may be made."""
-        certain = call.receipt.status is SendStatus.RETRY and call.way is None
-        await self._ledger.release(command, doubtful=not certain)
+        await self._note_over(command, Over(claim, effectless=call.receipt.status is SendStatus.RETRY))
         wish = call.receipt.retry_after
-        pause = _PAUSES.pause(calls) if wish is None else bounded(wish)
+        pause = _PAUSES.pause(claim.calls) if wish is None else bounded(wish)
         return self._postponed(pause, call.receipt.reason or "provider_asks_to_wait")
+
+    async def _note_over(self, command: SendRequested, over: Over) -> None:
+        self._answers.keep(command, over)
+        await self._ledger.release(command, over.claim, effectless=over.effectless, called=over.called)
+        self._answers.noted(command)
 
     def _postponed(self, seconds: float, reason: str) -> TryLater:
         self._counters[CallOutcome.POSTPONED].inc()
@@ -244,6 +287,7 @@ class Carrier:
 
     async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
         result = await self._ledger.complete(command, self._completed(command, ending))
+        self._answers.noted(command)
         self._counters[CallOutcome(ending.outcome)].inc()
         _log.info(
             "send_completed",

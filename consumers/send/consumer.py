@@ -18,7 +18,7 @@ from consumers.consent.permission import Consents
 from consumers.consumer import Consumer, TryLater
 from consumers.metrics import ConsumerMetrics
 from consumers.send.carrying import Carrier, Office, SendParts
-from consumers.send.gate import PLACE_WAIT, Gate, places_of
+from consumers.send.gate import PLACE_WAIT, TURN_WAIT, Gate, places_of
 from consumers.send.settings import SendSettings
 from consumers.state.database import CALL_WAIT as STATE_WAIT
 from consumers.state.database import StateError
@@ -57,7 +57,7 @@ def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
     offices = {
         account: Office(
             sender=sender,
-            gate=Gate(account, settings.of(account), places, metrics, (moment, clock)),
+            gate=Gate(account, settings.of(account), places, metrics, (moment, clock), others=len(senders) > 1),
             in_doubt=settings.of(account).in_doubt,
             doubts=metrics.doubts(account),
         )
@@ -74,7 +74,7 @@ def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
         concurrency=max(1, 2 * places * len(senders)),
         # An account that has to wait for long must not keep the commands of another from being read.
         puts_off_after=PUT_OFF_AFTER,
-        deadline=PLACE_WAIT + 4 * STATE_WAIT + 2 * parts.call_time + APPEND_WAIT,
+        deadline=PLACE_WAIT + TURN_WAIT + 5 * STATE_WAIT + 2 * parts.call_time + APPEND_WAIT,
     )
 
 
@@ -101,7 +101,7 @@ class _Send:
     async def _result(self, command: SendRequested) -> SendCompleted:
         """Return the command's result, in one of its account's places where the account sends at all."""
         office = self._offices.get(command.account)
-        if office is None:
+        if office is None or self._carrier.knows(command):
             return await self._carrier.carry_out(command, None)
         async with office.gate.place():
             return await self._carrier.carry_out(command, office)

@@ -37,7 +37,7 @@ def unknown(reason: str | None) -> Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A call that may have had its effect. `calls` counts the one that could be made now, `age` is in seconds.
+    """A call that may have had its effect, `age` seconds ago. `calls` counts all such calls and the one to be made now.
 
     `looked_up` says that the provider has nothing under the id. `refusal` is why a first call would not be made now.
     """
@@ -89,14 +89,14 @@ def _why(doubt: Doubt) -> str:
 class Answered:
     """A call that was answered, or not. `way` is what led to it, None for one that no other can have had its effect.
 
-    `again` says that the command may cost another call, `patient` that it waits for as long as it is asked to.
+    `again` says that another call in doubt is not too many, `waits` that the command goes on where it is asked to wait.
     `repeatable` says that a lost answer may be followed by another call.
     """
 
     receipt: SendReceipt
     way: DoubtOutcome | None
     again: bool
-    patient: bool
+    waits: bool
     repeatable: bool
 
 
@@ -110,7 +110,7 @@ def ending_of(call: Answered) -> Ending | None:
             # That a text was refused the second time says nothing of the first.
             outcome = SendOutcome.UNKNOWN if resent else SendOutcome.FAILED
             return _told(outcome, receipt, f"resent_{receipt.reason or 'refused'}" if resent else receipt.reason)
-        case SendStatus.RETRY if call.again or (call.patient and call.way is None):
+        case SendStatus.RETRY if call.waits:
             return None
         case SendStatus.RETRY if call.way is None:
             return failed(FailureClass.TEMPORARY, receipt.reason or "attempts_exhausted", receipt.errors)

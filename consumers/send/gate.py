@@ -1,7 +1,8 @@
 """What a command passes before its call: its account's places, the pause that the provider asked for, the rates.
 
 Each account has places of its own, so that none can take those of another: whoever finds none waits a while for one,
-in a room of its own as well, and comes again later where that is full.
+in a room of its own as well, and comes again later where that is full. An account that stays full sends whoever finds
+no room to the retry topic, so that the commands of others behind it can be read.
 """
 
 import asyncio
@@ -20,6 +21,15 @@ from schemas.times import Clock
 
 PLACE_WAIT = 20.0
 """Seconds that a command waits for a place at a time."""
+
+BUSY_FOR = 3.0
+"""Seconds without a free place after which an account that is not the only one is no more waited for in place."""
+
+BUSY_PAUSES = (15.0, 30.0)
+"""Seconds for which such a command waits elsewhere, drawn between these: long enough for the retry topic."""
+
+TURN_WAIT = 5.0
+"""Seconds that a claimed command may wait for its call because of a rate, where the claim took its time."""
 
 MOST_CALLS = 192
 """Calls of all accounts together; with more accounts than that each has one place."""
@@ -42,16 +52,28 @@ def bounded(wish: float) -> float:
 
 
 class Gate:
-    """The gate of one account. `moment` gives seconds that only go forward, `clock` Unix seconds for the metric."""
+    """The gate of one account. `moment` gives seconds that only go forward, `clock` Unix seconds for the metric.
 
-    def __init__(
-        self, account: str, rules: AccountRules, places: int, metrics: ConsumerMetrics, clocks: tuple[Clock, Clock]
+    With `others` there are commands of other accounts, which must not stand behind this one's.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of one account, each by its name
+        self,
+        account: str,
+        rules: AccountRules,
+        places: int,
+        metrics: ConsumerMetrics,
+        clocks: tuple[Clock, Clock],
+        *,
+        others: bool = False,
     ) -> None:
         self._account = account
         self._moment, self._clock = clocks
         self._places = asyncio.Semaphore(places)
         self._room = places
         self._waiting = 0
+        self._others = others
+        self._full_since: float | None = None
         self._rates = Rates(rules.account_rate, rules.sender_rate)
         self._closed_until = float("-inf")
         self._metrics = metrics
@@ -60,8 +82,9 @@ class Gate:
     async def place(self) -> AsyncGenerator[None]:
         """Hold a place of the account for the block. Raises TryLater, also while the provider wants us to wait."""
         self._check_pause()
+        self._look()
         if self._waiting >= self._room:
-            raise self._later(_random.uniform(0.5, 1.5), "account_busy")
+            raise self._busy()
         await self._enter()
         try:
             self._check_pause()
@@ -75,21 +98,55 @@ class Gate:
             async with asyncio.timeout(PLACE_WAIT):
                 await self._places.acquire()
         except TimeoutError:
-            raise self._later(_random.uniform(0.5, 1.5), "account_busy") from None
+            raise self._busy() from None
         finally:
             self._waiting -= 1
+
+    def _look(self) -> None:
+        """Note since when nobody has found a place free."""
+        if not self._places.locked():
+            self._full_since = None
+        elif self._full_since is None:
+            self._full_since = self._moment()
+
+    def _busy(self) -> TryLater:
+        full = self._full_since is not None and self._moment() - self._full_since >= BUSY_FOR
+        pauses = BUSY_PAUSES if full and self._others else (0.5, 1.5)
+        return self._later(_random.uniform(*pauses), "account_busy")
 
     def must_ask(self, command: SendRequested) -> bool:
         """Tell whether the command would be given a turn now: one that was carried out before needs none."""
         return self._rates.any and not self._rates.holds(command.id, command.from_ or "")
 
     def await_turn(self, command: SendRequested) -> None:
-        """Return where it is the command's turn, which is then taken. Raises TryLater where it is not yet."""
-        now = self._moment()
-        seconds, reason = self._rates.wait(command.id, command.from_ or "", now)
+        """Return where it is the command's turn. Raises TryLater where it is not yet; the turn is kept for it."""
+        seconds, reason = self._wait(command)
+        if seconds > 0:
+            raise self._later(seconds, reason)
+
+    async def begin(self, command: SendRequested) -> None:
+        """Return when the call may begin, and count it then: between turn and call others may have been late.
+
+        Raises TryLater where it cannot begin soon.
+        """
+        seconds, reason = self._wait(command)
+        try:
+            async with asyncio.timeout(TURN_WAIT):
+                while 0 < seconds <= TURN_WAIT:
+                    await asyncio.sleep(seconds)
+                    seconds, reason = self._wait(command)
+        except TimeoutError:
+            raise self._later(seconds, reason) from None
         if seconds > 0:
             raise self._later(seconds, reason)
         self.pass_by(command)
+
+    def give_up(self, command: SendRequested) -> None:
+        """Keep no turn for a command that makes no call, or has made it."""
+        self._rates.give_up(command.id, command.from_ or "")
+
+    def _wait(self, command: SendRequested) -> tuple[float, str]:
+        return self._rates.wait(command.id, command.from_ or "", self._moment())
 
     def pass_by(self, command: SendRequested) -> None:
         """Count a call that does not wait for its turn, so that others wait for it."""

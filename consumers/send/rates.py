@@ -1,7 +1,7 @@
 """So many messages a second, and not one more: a turn for each, in the order in which they ask. Pure.
 
-A bucket that holds one token: what is idle saves nothing up, so that no second ever sees more than the rate. Times are
-seconds of a clock that only goes forward.
+A bucket that holds one token: what is idle saves nothing up, and between two calls at least one gap of the rate goes
+by. Times are seconds of a clock that only goes forward.
 """
 
 from collections import OrderedDict
@@ -46,6 +46,10 @@ class Rate:
         self._turns.pop(who, None)
         self._gone = now
         self._next = max(self._next, now + self._gap)
+
+    def give_up(self, who: str) -> None:
+        """Keep no turn for that one any more."""
+        self._turns.pop(who, None)
 
     def idle(self, now: float) -> bool:
         """Tell whether nobody has to wait, so that it need not be remembered."""
@@ -92,6 +96,12 @@ class Rates:
         for rate in (self._of(sender, now), self._account):
             if rate is not None:
                 rate.take(who, now)
+
+    def give_up(self, who: str, sender: str) -> None:
+        """Keep no turn for that one any more: it makes no call."""
+        for rate in (self._senders.get(sender), self._account):
+            if rate is not None:
+                rate.give_up(who)
 
     def _of(self, sender: str, now: float) -> Rate | None:
         if not self._sender_rate:

@@ -41,7 +41,9 @@ class SendSettings:
     """`[consumers.send]`: carrying out of commands."""
 
     attempts: int = setting(
-        5, "calls that one command may cost; one with an expiry is asked again until then if the provider says to wait"
+        5,
+        "calls with a lost answer that one command may cost, and as many that are told to wait;"
+        " one with an expiry is asked again until then if the provider says to wait",
     )
     timeout: float = setting(20.0, "seconds that one call may take")
     in_doubt: str = setting(

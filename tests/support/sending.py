@@ -15,6 +15,7 @@ from consumers.state.ledger import Ledger
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, read_event
 from schemas.events import SendCompleted
+from schemas.times import Clock
 from schemas.topics import RESULTS
 from tests.support.consumers import Bench, FakeSender, Phone
 
@@ -89,8 +90,8 @@ class Office:
         self.settings = SendSettings(attempts=3, timeout=5.0)
         self.consents: Consents | None = None
 
-    def consumer(self, senders: Mapping[str, Sender] | None = None) -> Consumer:
-        """Return the consumer."""
+    def consumer(self, senders: Mapping[str, Sender] | None = None, moment: Clock | None = None) -> Consumer:
+        """Return the consumer; its seconds for rates and pauses are the bench's unless another clock is given."""
         return send(
             self.settings,
             self.bench.log,
@@ -99,7 +100,7 @@ class Office:
             self.bench.metrics,
             lambda: self.bench.now,
             consents=self.consents,
-            moment=lambda: self.bench.now,
+            moment=moment or (lambda: self.bench.now),
         )
 
     async def carry_out(self, event: Delivered, senders: Mapping[str, Sender] | None = None) -> None:

@@ -60,7 +60,7 @@ async def reopened(url: str) -> AsyncIterator[Ledger]:
 async def test_a_first_claim_is_new(ledger: Ledger) -> None:
     """And counts as the first call."""
     claim = await ledger.claim(command(), b"body", T, 0.0)
-    assert claim == Claim(state=ClaimState.NEW, calls=1, claimed_at=T, body=b"body")
+    assert claim == Claim(state=ClaimState.NEW, calls=1, doubts=1, doubtful_at=T, called_at=T, body=b"body")
 
 
 async def test_a_claim_without_a_result_gives_back_its_bytes(ledger: Ledger, state_url: str) -> None:
@@ -68,7 +68,7 @@ async def test_a_claim_without_a_result_gives_back_its_bytes(ledger: Ledger, sta
     await ledger.claim(command(), b"body", T, 0.0)
     async with reopened(state_url) as other:
         assert await other.claim(command(), b"other", T + 5, 0.0) == Claim(
-            state=ClaimState.CLAIMED, calls=2, claimed_at=T, body=b"body"
+            state=ClaimState.CLAIMED, calls=2, doubts=2, doubtful_at=T, called_at=T + 5, body=b"body"
         )
 
 
@@ -113,8 +113,8 @@ async def test_a_call_that_may_be_under_way_is_not_claimed(ledger: Ledger) -> No
 
 async def test_a_call_in_doubt_that_is_over_can_be_claimed_at_once(ledger: Ledger) -> None:
     """Its end was noted."""
-    await ledger.claim(command(), b"body", T, 30.0)
-    await ledger.release(command(), doubtful=True)
+    claim = await ledger.claim(command(), b"body", T, 30.0)
+    await ledger.release(command(), claim, effectless=False)
     assert (await ledger.claim(command(), b"body", T, 30.0)).state is ClaimState.CLAIMED
 
 
@@ -146,18 +146,26 @@ async def test_a_claim_that_comes_too_late_is_taken_back(ledger: Ledger, monkeyp
 async def until_free(ledger: Ledger) -> None:
     """Wait until what came too late, and its undoing, are over."""
     async with asyncio.timeout(5.0):
-        while (await ledger.claim(command(), b"body", T, 30.0)).state is ClaimState.BUSY:
+        while (claim := await ledger.claim(command(), b"body", T, 30.0)).state is ClaimState.BUSY:
             pass
-    await ledger.release(command(), doubtful=False)
+    await ledger.release(command(), claim, effectless=True)
 
 
 async def test_a_released_command_is_new_again_with_its_first_bytes(ledger: Ledger) -> None:
     """After a call that had no effect nothing is in doubt, and the bytes under one id stay the same."""
-    await ledger.claim(command(), b"body", T, 0.0)
-    await ledger.release(command(), doubtful=False)
-    assert await ledger.claim(command(), b"other", T, 0.0) == Claim(
-        state=ClaimState.NEW, calls=2, claimed_at=T, body=b"body"
+    claim = await ledger.claim(command(), b"body", T, 0.0)
+    await ledger.release(command(), claim, effectless=True)
+    assert await ledger.claim(command(), b"other", T + 9, 0.0) == Claim(
+        state=ClaimState.NEW, calls=2, doubts=1, doubtful_at=T + 9, called_at=T + 9, body=b"body"
     )
+
+
+async def test_a_call_that_ends_late_leaves_a_newer_claim_alone(ledger: Ledger) -> None:
+    """Its place was taken over meanwhile; the other's call is still under way."""
+    late = await ledger.claim(command(), b"body", T, 30.0)
+    await ledger.claim(command(), b"body", T + 31, 30.0)
+    await ledger.release(command(), late, effectless=True)
+    assert (await ledger.claim(command(), b"body", T + 32, 30.0)).state is ClaimState.BUSY
 
 
 async def test_a_claim_without_a_body_leaves_no_doubt(ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 """Send: one effect and one result for each command, whatever is interrupted where."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -136,11 +137,42 @@ async def test_answers_that_stay_lost_end_as_unknown(office: Office) -> None:
     assert [(result.outcome, result.reason) for result in office.results] == [("unknown", "timeout")]
 
 
-async def test_a_busy_provider_after_a_lost_answer_ends_as_unknown(office: Office) -> None:
-    """That the last call had no effect says nothing of the first."""
+async def test_a_busy_provider_after_a_lost_answer_is_asked_again(office: Office) -> None:
+    """Only it can tell what came of the first call, so its wishes to wait use up no try."""
     office.sender.answers = [LOST, BUSY, BUSY, BUSY]
     await office.carry_out(delivered(command()))
-    assert [result.outcome for result in office.results] == ["unknown"]
+    assert (office.phone.sent, [result.outcome for result in office.results]) == (1, ["sent"])
+
+
+async def test_a_provider_that_stays_busy_after_a_lost_answer_is_not_asked_for_ever(office: Office) -> None:
+    """It forgets the id some time; then nothing can be told any more."""
+    office.sender.answers = [LOST, *[SendReceipt(status=SendStatus.RETRY, retry_after=3600.0)] * 30]
+    for _ in range(2):
+        with contextlib.suppress(AssertionError):
+            await office.carry_out(delivered(command()))
+    assert [(result.outcome, result.reason) for result in office.results] == [
+        ("unknown", "interrupted_long_ago_skipped")
+    ]
+
+
+@pytest.mark.parametrize("waits", [1, 3, 7])
+async def test_wishes_to_wait_use_up_no_try_of_a_lost_answer(office: Office, waits: int) -> None:
+    """However often the command was told to wait before: the same bytes are sent again, and the provider knows them."""
+    office.sender.answers = [*[BUSY] * waits, LOST]
+    await office.carry_out(delivered(command(expires_at=NOW + timedelta(hours=1))))
+    assert (office.phone.sent, [result.outcome for result in office.results]) == (1, ["sent"])
+
+
+async def test_a_crash_after_wishes_to_wait_is_cleared_up(office: Office) -> None:
+    """The claim that the crash left is the first one in doubt."""
+    office.sender.answers = [BUSY] * 3
+    event, consumer = delivered(command(expires_at=NOW + timedelta(hours=1))), office.consumer()
+    for _ in range(3):
+        with pytest.raises(TryLater):
+            await consumer.handle(event)
+    await office.ledger.claim(command(), b"x", office.bench.now, 0.0)
+    await office.carry_out(event)
+    assert (office.phone.sent, [result.outcome for result in office.results]) == (1, ["sent"])
 
 
 async def test_without_idempotency_a_lost_answer_is_unknown_at_once(office: Office) -> None:

@@ -1,0 +1,44 @@
+"""What a provider has answered and the ledger was not told yet: kept in memory until it is.
+
+A state that is away for a moment must not turn an answer into a doubt. What a crash takes along is in doubt, as ever.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from consumers.send.ending import Ending
+from consumers.state.ledger import Claim
+from schemas.events import SendRequested
+
+MOST_KEPT = 10_000
+"""Answers that are kept; of more the oldest are given up, as a crash would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A call that is over and leaves its command open: see `Ledger.release`."""
+
+    claim: Claim
+    effectless: bool
+    called: bool = True
+
+
+class Answers:
+    """Endings and calls that are over, by account and command."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], Ending | Over] = OrderedDict()
+
+    def keep(self, command: SendRequested, answer: Ending | Over) -> None:
+        """Keep what was learnt last of a command."""
+        self._kept[command.account, command.id] = answer
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+    def of(self, command: SendRequested) -> Ending | Over | None:
+        """Return what the ledger does not know yet."""
+        return self._kept.get((command.account, command.id))
+
+    def noted(self, command: SendRequested) -> None:
+        """Forget it: the ledger knows."""
+        self._kept.pop((command.account, command.id), None)

@@ -1,0 +1,102 @@
+"""Send: what the provider has answered survives a state that is away for a moment; doubts have times of their own."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from consumers.consumer import TryLater
+from consumers.send.answers import MOST_KEPT, Answers
+from consumers.send.ending import unknown
+from consumers.state.database import StateError
+from providers.contract import SendReceipt, SendStatus
+from tests.support.consumers import FakeSender, command, delivered
+from tests.support.sending import LOST, AskedSender, Office
+
+BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limited")
+
+
+def fail_once(office: Office, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the state be away the first time that the ledger's method is called."""
+    real, calls = getattr(office.ledger, name), 0
+
+    async def failing(*parts: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise StateError("the state took too long")
+        return await real(*parts, **more)
+
+    monkeypatch.setattr(office.ledger, name, failing)
+
+
+@pytest.mark.parametrize("policy", ["skip", "resend"])
+async def test_an_answer_whose_note_failed_is_noted_later(
+    office: Office, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider knows no ids; the text is sent once, and the result names it."""
+    office.settings = replace(office.settings, in_doubt=policy)
+    office.phone.remembers, office.sender = False, FakeSender(office.phone, idempotent=False)
+    fail_once(office, "complete", monkeypatch)
+    await office.carry_out(delivered(command()))
+    assert [(each.outcome, each.message_id) for each in office.results] == [("sent", "sent-command-0")]
+    assert (office.phone.sent, len(office.phone.calls)) == (1, 1)
+
+
+async def test_a_wish_to_wait_whose_note_failed_is_no_doubt(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent, and that is known."""
+    office.sender = FakeSender(office.phone, BUSY, idempotent=False)
+    fail_once(office, "release", monkeypatch)
+    await office.carry_out(delivered(command()))
+    assert [each.outcome for each in office.results] == ["sent"]
+    assert office.phone.sent == 1
+
+
+async def test_a_known_end_needs_no_place(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that has to wait keeps nobody from noting what is over."""
+    fail_once(office, "complete", monkeypatch)
+    consumer = office.consumer()
+    with pytest.raises(TryLater):
+        await consumer.handle(delivered(command()))
+    office.sender.answers = [SendReceipt(status=SendStatus.RETRY, retry_after=600.0)]
+    with pytest.raises(TryLater):
+        await consumer.handle(delivered(command(1)))
+    await consumer.handle(delivered(command()))
+    assert [each.outcome for each in office.results] == ["sent"]
+
+
+def test_answers_are_not_kept_without_end() -> None:
+    """The oldest goes first."""
+    answers = Answers()
+    for number in range(MOST_KEPT + 1):
+        answers.keep(command(number), unknown("timeout"))
+    assert answers.of(command(0)) is None
+    assert answers.of(command(1)) == unknown("timeout")
+    answers.noted(command(1))
+    assert answers.of(command(1)) is None
+
+
+async def test_the_hour_of_looking_up_begins_with_the_call(office: Office) -> None:
+    """Not when the command was seen first, which may have waited for its turn for hours."""
+    office.sender = AskedSender(office.phone, LOST, silent=1)
+    await office.ledger.claim(command(), b"", office.bench.now, 0.0)
+    office.bench.now += 7200
+    await office.carry_out(delivered(command()))
+    assert [(each.outcome, each.reason) for each in office.results] == [("sent", "found_afterwards")]
+
+
+async def test_look_ups_that_fail_use_up_no_try(office: Office) -> None:
+    """They are no calls."""
+    office.settings = replace(office.settings, in_doubt="resend")
+    office.sender = AskedSender(office.phone, LOST, reaches=False, silent=8)
+    await office.carry_out(delivered(command()))
+    assert [(each.outcome, each.reason) for each in office.results] == [("sent", "resent")]
+
+
+async def test_the_time_for_sending_again_begins_with_the_call(office: Office) -> None:
+    """A command that waited for 21 hours, and whose first call a crash cut off, is sent with its id again."""
+    await office.ledger.claim(command(), b"", office.bench.now, 0.0)
+    office.bench.now += 21 * 3600
+    await office.ledger.claim(command(), office.sender.prepare(command()), office.bench.now, 0.0)
+    await office.carry_out(delivered(command()))
+    assert (office.phone.sent, [each.outcome for each in office.results]) == (1, ["sent"])

@@ -1,0 +1,118 @@
+"""The gate of an account: distances between calls, whatever is late, and what is done about a full account."""
+
+import asyncio
+import time
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from consumers.consumer import TryLater
+from consumers.send.gate import BUSY_FOR, BUSY_PAUSES
+from consumers.send.settings import SendSettings
+from providers.contract import SendReceipt
+from tests.support.consumers import FakeSender, Phone, command, delivered, until
+from tests.support.sending import Office
+
+RATE = 20.0
+
+
+class TimedSender(FakeSender):
+    """A sender that notes when it is called."""
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(phone)
+        self.times: list[float] = []
+
+    async def send(self, command_id: str, body: bytes) -> SendReceipt:
+        """Note the time, and send."""
+        self.times.append(time.monotonic())
+        return await super().send(command_id, body)
+
+
+class HeldSender(FakeSender):
+    """A sender whose calls do not end before they are told to."""
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(phone)
+        self.go = asyncio.Event()
+
+    async def send(self, command_id: str, body: bytes) -> SendReceipt:
+        """Wait, then send."""
+        await self.go.wait()
+        return await super().send(command_id, body)
+
+
+async def test_claims_that_end_together_are_called_apart(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rate holds at the call: a state that was slow for a moment makes no burst."""
+    office.settings = SendSettings(account_rate=RATE)
+    office.sender = sender = TimedSender(office.phone)
+    claim, gathered = office.ledger.claim, asyncio.Event()
+
+    async def slow(*parts: Any) -> Any:
+        found = await claim(*parts)
+        if parts[1]:
+            await gathered.wait()
+        return found
+
+    monkeypatch.setattr(office.ledger, "claim", slow)
+    consumer = office.consumer(moment=time.monotonic)
+
+    async def carried_out(number: int) -> None:
+        while True:
+            try:
+                return await consumer.handle(delivered(command(number)))
+            except TryLater as later:
+                await asyncio.sleep(later.seconds)
+
+    tasks = [asyncio.ensure_future(carried_out(number)) for number in range(5)]
+    asyncio.get_running_loop().call_later(6 / RATE, gathered.set)
+    await asyncio.gather(*tasks)
+    assert len(sender.times) == 5
+    assert all(later - earlier >= 0.99 / RATE for earlier, later in pairwise(sender.times))
+
+
+async def test_a_claim_that_took_too_long_is_made_anew(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else another member would take the call for over while it is under way; nothing is in doubt by it."""
+    office.sender = FakeSender(office.phone, idempotent=False)
+    claim = office.ledger.claim
+
+    async def slow(*parts: Any) -> Any:
+        found = await claim(*parts)
+        office.bench.now += 14.0
+        return found
+
+    monkeypatch.setattr(office.ledger, "claim", slow)
+    consumer = office.consumer()
+    with pytest.raises(TryLater, match="claim_too_old"):
+        await consumer.handle(delivered(command()))
+    monkeypatch.undo()
+    assert office.phone.calls == []
+    await office.carry_out(delivered(command()))
+    assert [(each.outcome, each.reason) for each in office.results] == [("sent", None)]
+
+
+@pytest.mark.parametrize("others", [True, False])
+async def test_an_account_that_stays_full_lets_others_be_read(office: Office, *, others: bool) -> None:
+    """Who finds no room goes to the retry topic; where nobody else sends it waits in place, which is quicker."""
+    slow, quick = HeldSender(office.phone), FakeSender(Phone())
+    office.settings = replace(office.settings, calls_at_once=1)
+    consumer = office.consumer({"main": slow, "second": quick} if others else {"main": slow})
+    tasks = [asyncio.ensure_future(consumer.handle(delivered(command(number)))) for number in range(2)]
+    await until(lambda: len(asyncio.all_tasks()) > 2)
+    await asyncio.sleep(0)
+    pauses = [await pause_of_busy(consumer)]
+    office.bench.now += BUSY_FOR
+    pauses.append(await pause_of_busy(consumer))
+    slow.go.set()
+    await asyncio.gather(*tasks)
+    assert pauses[0] <= 1.5
+    assert (pauses[1] >= BUSY_PAUSES[0]) is others
+
+
+async def pause_of_busy(consumer: Any) -> float:
+    """Return how long a command is told to wait for a place."""
+    with pytest.raises(TryLater, match="account_busy") as later:
+        await consumer.handle(delivered(command(9)))
+    return later.value.seconds
