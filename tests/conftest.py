@@ -10,9 +10,8 @@ import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
-# A busy machine makes a quick example slow; what must be quick has a test of its own. Half of the usual examples: the
-# whole has twenty minutes, and every run draws others.
-settings.register_profile("hookline", deadline=None, max_examples=50)
+# A busy machine makes a quick example slow; what must be quick has a test of its own.
+settings.register_profile("hookline", deadline=None)
 settings.load_profile("hookline")
 
 

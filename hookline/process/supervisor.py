@@ -40,8 +40,9 @@ from hookline.version import __version__
 from ingest.listening import bind, close_all, refuse_all
 
 # A worker that takes all its time is cut short by so much, in what it closes after all work was done: with the defaults
-# at 9.2 s. Reaping it and closing here take a while too, and all is to be over in under 10 s (P6).
-_EARLY = 0.4
+# at 8.8 s. Reaping it and closing here take a while too, on a busy machine a second, and all is to be over in under 10 s
+# (P6).
+_EARLY = 0.8
 # For the kernel to take away what was killed.
 _AFTER_KILL = 1.0
 _TIDY = 0.2

@@ -3,21 +3,34 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy.kafka.cluster import KafkaCluster
 from tests.support.kafka import bootstrap, own_cluster
+from tests.support.postgresql import postgresql_url
 from tests.support.site import Process, Site, provider_cloud
+
+
+async def _enter(stack: AsyncExitStack, manager: AbstractContextManager[str]) -> str:
+    """Enter what blocks, in a thread, and leave it so too."""
+    entered = await asyncio.to_thread(manager.__enter__)
+    stack.push_async_callback(asyncio.to_thread, manager.__exit__, None, None, None)
+    return entered
 
 
 @asynccontextmanager
 async def site_on(folder: Path, broker_url: str, prefix: str = "") -> AsyncIterator[Site]:
-    """Give a site with an empty log, its topics made, nothing running yet."""
-    async with provider_cloud() as provider:
+    """Give a site with an empty log, its topics made, nothing running yet.
+
+    On Kafka its state is in PostgreSQL, as it is where several processes share the work.
+    """
+    async with provider_cloud() as provider, AsyncExitStack() as stack:
         made = Site(folder, broker_url, provider, prefix)
+        if broker_url.startswith("kafka:"):
+            made.state = await _enter(stack, postgresql_url())
         made.write_config()
         await made.command("topics", "apply")
         try:

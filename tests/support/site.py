@@ -115,12 +115,19 @@ class Site:
     provider: Provider
     prefix: str = ""
     more: tuple[str, ...] = ()
+    state: str = "sqlite:///var/state.db"
     processes: list[Process] = field(default_factory=list[Process])
 
     @property
     def config(self) -> Path:
         """The config that every process uses unless it got its own addresses."""
         return self.folder / "hookline.toml"
+
+    def state_file(self) -> Path:
+        """Write the URL of the state, which may have a password, into a file; return its path."""
+        path = self.folder / "keys" / "STATE_URL"
+        path.write_text(self.state)
+        return path
 
     def write_config(self, name: str = "hookline.toml", *, listen: int = 0, admin: int = 0) -> Path:
         """Write a config with these ports."""
@@ -146,6 +153,8 @@ class Site:
                 "[accounts.main]",
                 'tenant = "acme"',
                 *account,
+                "[consumers]",
+                f'state = "file:{self.state_file()}"',
                 "[[consumers.auto_reply.rules]]",
                 'name = "hours"',
                 'keywords = ["HOURS"]',

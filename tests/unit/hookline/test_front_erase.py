@@ -150,7 +150,7 @@ def test_what_kafka_does_otherwise_is_told() -> None:
 
 def test_commands_without_a_recipient_are_told() -> None:
     """An earlier version did not note it; whether they are the person's nobody knows."""
-    assert "2 commands that an earlier version began" in "\n".join(done_lines(plan(unnamed=2), {}))
+    assert "2 commands that an earlier version began" in "\n".join(done_lines(plan(unnamed=2), Done({})))
 
 
 def test_commands_under_way_are_told() -> None:

@@ -138,7 +138,7 @@ async def test_a_second_site_at_the_same_address_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("short")
-async def test_a_hung_worker_costs_no_more_than_the_limits(tmp_path: Path) -> None:
+async def test_a_hung_worker_costs_less_than_ten_seconds(tmp_path: Path) -> None:
     """With the default limits, to the very end of the parent."""
     async with workers(Desk(tmp_path), broker=AWAY, server=("drain_finish = 7.8",)) as site:  # 8.0 with drain_listen
         first, _ = await site.pids()
@@ -146,8 +146,7 @@ async def test_a_hung_worker_costs_no_more_than_the_limits(tmp_path: Path) -> No
         os.kill(first, signal.SIGSTOP)
         began = time.monotonic()
         assert await site.end() == 0
-        # The limits give 9.2 s; the rest is what a busy machine adds to the start and end of processes.
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 10
         assert not alive(first)
 
 
