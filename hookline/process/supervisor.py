@@ -40,7 +40,7 @@ from hookline.version import __version__
 from ingest.listening import bind, close_all, refuse_all
 
 # A worker that takes all its time is cut short by so much, in what it closes after all work was done: with the defaults
-# at 8.8 s. Reaping it and closing here take a while too, on a busy machine a second; all is to be over in under 10 s (P6).
+# at 8.8 s. Reaping it and closing here may take a second on a busy machine; all is to be over in 10 s (P6).
 _EARLY = 0.8
 # For the kernel to take away what was killed.
 _AFTER_KILL = 1.0
