@@ -25,7 +25,8 @@ from hookline.configuration.config import Config
 from hookline.consents.saying import LONGEST_NOTE, check_scope, numbers_of, publish
 from hookline.consents.showing import Known, fields_of, lines_of
 from hookline.errors import CommandError
-from hookline.opened import opened_log, opened_state
+from hookline.opened_log import opened_log
+from hookline.opened_state import opened_state
 from schemas.times import from_clock
 from schemas.vocabulary import Consent
 

@@ -25,7 +25,7 @@ from hookline.configuration.config import Config
 from hookline.dead_letters import words, work
 from hookline.dead_letters.work import Order, Plan, Wanted
 from hookline.many import many
-from hookline.opened import opened_log
+from hookline.opened_log import opened_log
 from hookline.simulator.arguments import positive
 from hookline.tailing import parse_start
 

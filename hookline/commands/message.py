@@ -21,7 +21,7 @@ from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from hookline.life import Life, lives_of
 from hookline.life_words import life_fields, life_lines
-from hookline.opened import opened_state
+from hookline.opened_state import opened_state
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

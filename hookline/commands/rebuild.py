@@ -26,7 +26,8 @@ from consumers.track.consumer import Tracker
 from consumers.track.rebuilding import Rebuilt, rebuild_lives, rebuild_states
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
-from hookline.opened import check_log, opened_state
+from hookline.opened_log import check_log
+from hookline.opened_state import opened_state
 from hookline.spooling import at_log
 
 _OPEN_WAIT = 30.0

@@ -25,7 +25,7 @@ from broker.opening import open_log
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
-from hookline.opened import check_log
+from hookline.opened_log import check_log
 from hookline.record_lines import line_of
 from hookline.tailing import Start, Tail, parse_start
 from hookline.topics import all_topics

@@ -9,7 +9,7 @@ import structlog
 
 from broker.log import Log
 from consumers.consumer import Consumer
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
 from consumers.state.ledger import Ledger

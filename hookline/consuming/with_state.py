@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from consumers.loop import ConsumerHealth
+from consumers.loop.run import ConsumerHealth
 from consumers.loop.tempo import Tempo
 from consumers.state.database import StateError
 from hookline.consuming.workers import Loop

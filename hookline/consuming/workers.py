@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from consumers.loop import ConsumerHealth
+from consumers.loop.run import ConsumerHealth
 
 logger: Any = structlog.get_logger()
 

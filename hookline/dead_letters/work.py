@@ -16,7 +16,7 @@ from hookline.dead_letters.at_log import called, make_retry_topics
 from hookline.dead_letters.words import Heap, heap_of
 from hookline.errors import CommandError
 from hookline.many import many
-from hookline.opened import opened_log
+from hookline.opened_log import opened_log
 from schemas.times import Clock
 
 

@@ -15,7 +15,8 @@ from consumers.forgetting.rows import forget, look
 from consumers.state.database import Database
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
-from hookline.opened import opened_log, opened_state, state_exists
+from hookline.opened_log import opened_log
+from hookline.opened_state import opened_state, state_exists
 from hookline.spooling import reading
 from hookline.topics import all_topics, log_exists
 from ingest.settings import SpoolSettings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from consumers.state.database import Database
 from hookline.configuration.config import Config, ConfigError
-from hookline.opened import opened_state
+from hookline.opened_state import opened_state
 from hookline.process.startup import Unable, lookups_of
 from hookline.reconciling.account import AccountRun, Span, Tally, open_ids
 from hookline.reconciling.pace import Pace

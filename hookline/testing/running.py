@@ -19,7 +19,7 @@ from broker.log import Log, Partition
 from broker.settings import BrokerSettings
 from consumers import consumer as loop
 from consumers.consumer import Reject
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.loop.tempo import Tempo
 from consumers.metrics import ConsumerMetrics

@@ -17,7 +17,7 @@ from consumers.consent.settings import ConsentSettings
 from consumers.forgetting.keys import keys_of
 from consumers.forgetting.person import InState, Person, tombstones
 from consumers.forgetting.rows import forget
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings
 from consumers.state.database import Database

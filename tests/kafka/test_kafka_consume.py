@@ -14,7 +14,7 @@ import pytest
 
 from broker.kafka import KafkaLog
 from broker.log import Log, Partition, TopicSpec
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from hookline.topics import group_topics
 from schemas.envelope import event_to_record
 from schemas.topics import INBOUND

@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from consumers.consumer import Consumer
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.loop.tempo import Tempo
 from consumers.metrics import ConsumerMetrics

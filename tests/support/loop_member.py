@@ -18,7 +18,7 @@ from broker.log import Log
 from broker.opening import open_log
 from broker.settings import BrokerSettings, KafkaSettings
 from consumers.consumer import Consumer
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.loop.settings import RetrySettings
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings

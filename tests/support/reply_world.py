@@ -21,7 +21,7 @@ from consumers.auto_reply.guarding import horizon_of
 from consumers.auto_reply.memory import ReplyMemory
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import Consumer
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send
 from consumers.send.settings import SendSettings

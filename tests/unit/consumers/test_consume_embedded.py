@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from broker.log import Log, TopicSpec
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import Consumer
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.loop.settings import RetrySettings
 from consumers.metrics import ConsumerMetrics
 from consumers.send.consumer import send

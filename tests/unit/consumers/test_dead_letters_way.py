@@ -14,7 +14,7 @@ from consumers.dead_letters.dealing import Dealer
 from consumers.dead_letters.letters import Letter, Resolution
 from consumers.dead_letters.places import boxes_of
 from consumers.dead_letters.reading import letters, stretches
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings
 from schemas.envelope import Delivered, event_to_record

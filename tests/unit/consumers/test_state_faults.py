@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from consumers.consumer import Consumer, TryLater
-from consumers.loop import ConsumerHealth
+from consumers.loop.run import ConsumerHealth
 from consumers.loop.tempo import Tempo
 from consumers.send.consumer import send
 from consumers.send.settings import SendSettings

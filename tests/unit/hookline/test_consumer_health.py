@@ -1,7 +1,7 @@
 """What the health page tells of each consumer."""
 
 from broker.log import Partition
-from consumers.loop import ConsumerHealth
+from consumers.loop.run import ConsumerHealth
 from hookline.consuming.workers import Worker
 
 WELL = ConsumerHealth(

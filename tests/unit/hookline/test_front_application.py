@@ -22,7 +22,7 @@ from consumers.catalogue import CONSUMERS
 from consumers.confirm.consumer import confirm
 from consumers.consent.book import ConsentBook
 from consumers.consent.consumer import consent
-from consumers.loop import ConsumerHealth
+from consumers.loop.run import ConsumerHealth
 from consumers.metrics import ConsumerMetrics
 from consumers.mirror.client import OldHandlers
 from consumers.mirror.consumer import mirror

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from broker.log import Log
 from broker.opening import open_log
-from consumers.loop import ConsumeLoop
+from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings
 from consumers.state.database import Database
