@@ -90,7 +90,7 @@ def warnings_of(config: Config) -> Iterator[str]:
         yield f"rule {name!r}: the name of {counts[name]} rules, so figures and cooldown cannot tell them apart"
     for index, rule in enumerate(book.rules):
         before = next((other for other in book.rules[:index] if _takes_all(other)), None)
-        if before is not None and not _names_stop(rule):
+        if before is not None and not _names_stop(rule, book.stop_words):
             yield f"rule {rule.name!r}: comes behind {before.name!r}, which fits every message, so it never fires"
 
 
@@ -98,9 +98,10 @@ def _takes_all(rule: ReadyRule) -> bool:
     return rule.any_text and not (rule.from_ or rule.to or rule.accounts or rule.hours)
 
 
-def _names_stop(rule: ReadyRule) -> bool:
+def _names_stop(rule: ReadyRule, stop_words: frozenset[str]) -> bool:
     """Tell whether the rule names a word of opting out, which no rule takes that does not name it."""
-    return Autoresponse.STOP in rule.families or any(family_of(word) == Autoresponse.STOP for word in rule.keywords)
+    named = any(family_of(word, stop_words) == Autoresponse.STOP for word in rule.keywords)
+    return named or Autoresponse.STOP in rule.families
 
 
 def _autoresponse(asked: Asked, answered: frozenset[str]) -> Autoresponse | None:

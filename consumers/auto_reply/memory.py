@@ -107,6 +107,11 @@ class ReplyMemory:
         for one in batch:
             try:
                 await self._note_all((one,))
+            except StateError as error:
+                # It went away meanwhile: the others need not find that out one by one.
+                for each in batch:
+                    each.error = error if each.waits else each.error
+                return
             except Exception as error:  # noqa: BLE001 - it is its own handler's to hear of
                 one.error = error
 

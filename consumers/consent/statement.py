@@ -43,11 +43,12 @@ class Statement:
 
         Whoever says nothing undoes nothing; at one moment an opt-out wins.
         """
-        told = self.consent in _TOLD
+        told = self.consent in TOLD
         return told, self.moment_ms, self.consent == Consent.OPTED_OUT, self.received_ms, self.event_id
 
 
-_TOLD = frozenset({Consent.OPTED_IN, Consent.OPTED_OUT})
+TOLD = frozenset({Consent.OPTED_IN, Consent.OPTED_OUT})
+"""The words that say something."""
 
 
 def statement_of(event: ConsentChanged, webhook_id: str | None = None) -> Statement:

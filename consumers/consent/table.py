@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, Executable, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, and_, case, select, update
 
 from consumers.consent.numbers import spellings
-from consumers.consent.statement import Statement, same_again
+from consumers.consent.statement import TOLD, Statement, same_again
 from consumers.state.schema import consent_history, consents, sender_scopes
 from consumers.state.upsert import insert_into
+from schemas.vocabulary import Consent
+
+_MOST_AT_ONCE = 100
 
 
 class OneIdError(ValueError):
@@ -38,7 +41,7 @@ def put(connection: Connection, statement: Statement) -> Statement:
     """
     _lock(connection, statement)
     _remember(connection, statement)
-    highest = max(_of_key(connection, statement), key=lambda each: each.order)
+    highest = max(_highest(connection, statement), key=lambda each: each.order)
     connection.execute(
         update(consents)
         .where(_key(statement))
@@ -123,13 +126,22 @@ def _remember(connection: Connection, statement: Statement) -> None:
     connection.execute(insert.on_conflict_do_update(index_elements=["account", "event_id"], set_=told))
 
 
-def _of_key(connection: Connection, statement: Statement) -> Sequence[Statement]:
+def _highest(connection: Connection, statement: Statement) -> Sequence[Statement]:
+    """Return the highest statements about a person in a scope, by all of their order but the id.
+
+    How a database orders texts depends on its locale, so ids are compared here; so many of one millisecond are none.
+    """
+    history = consent_history.c
+    told, out = history.consent.in_(TOLD), history.consent == Consent.OPTED_OUT
     query = select(*_HISTORY).where(
-        consent_history.c.number == statement.number,
-        consent_history.c.account == statement.account,
-        consent_history.c.scope == statement.scope,
+        history.number == statement.number, history.account == statement.account, history.scope == statement.scope
     )
-    return _read(connection, query)
+    order = (_first(told), history.moment_ms.desc(), _first(out), history.received_ms.desc())
+    return _read(connection, query.order_by(*order).limit(_MOST_AT_ONCE))
+
+
+def _first(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((condition, 0), else_=1)
 
 
 def _key(statement: Statement) -> ColumnElement[bool]:

@@ -24,6 +24,11 @@ async def keys_of(log: Log, person: Person, known: InState) -> tuple[OnTopic, ..
     return tuple(found)
 
 
+async def lost_opt_outs(log: Log, person: Person, known: InState) -> frozenset[bytes]:
+    """Return the keys of opt-outs that count for which the topic has no record. Raises LogUnavailableError."""
+    return known.opt_outs - await _living(log, CONSENT, person, PARTS[CONSENT], frozenset())
+
+
 async def _living(log: Log, topic: Topic, person: Person, parts: int, wanted: frozenset[bytes]) -> frozenset[bytes]:
     """Return the keys of this person, and those `wanted` besides, whose last record has a value."""
     living = set[bytes]()

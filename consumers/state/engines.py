@@ -43,7 +43,8 @@ def postgresql_url(text: str) -> URL | None:
     except (ArgumentError, ValueError):
         # What the parser says may quote a password.
         return None
-    return url if url.database else None
+    # An `@` in the host is one of a password that was not escaped: the rest of it would be shown as the host.
+    return url if url.database and "@" not in (url.host or "") else None
 
 
 def place_of(url: str) -> str:

@@ -1,8 +1,10 @@
-"""What a state on PostgreSQL is like, found out without a change. For the doctor."""
+"""What a state is like, found out without a change. For the doctor."""
 
+import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consumers.state.engines import new_engine, place_of
@@ -32,6 +34,20 @@ def survey(url: str) -> Survey:
             return _looked_at(connection, place)
     except SQLAlchemyError as error:
         plainly(error, f"{place} cannot be used")
+    finally:
+        engine.dispose()
+
+
+def refuse_file(path: Path) -> None:
+    """Raise StateError where the SQLite file is of a newer Hookline, or of another program. Blocks; changes nothing."""
+    reading = f"{path.absolute().as_uri()}?mode=ro"
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(reading, uri=True), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            if version_of(connection) is None:
+                refuse_strangers(connection)
+    except SQLAlchemyError as error:
+        plainly(error, f"{path} cannot be read")
     finally:
         engine.dispose()
 

@@ -29,7 +29,7 @@ from dataclasses import asdict
 from hookline.commands.options import add_config, configured
 from hookline.reconciling.account import Span, Tally
 from hookline.reconciling.run import Reconciled, Wishes, counted, reconciled
-from hookline.simulator.arguments import positive
+from hookline.simulator.arguments import count, positive
 from hookline.tailing import parse_start
 
 _RATE = 5.0
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", metavar="A", help="of this account alone (default: of all)")
     parser.add_argument(
         "--least-age",
-        type=positive,
+        type=count,
         default=_LEAST_AGE,
         metavar="SECONDS",
         help=f"leave younger messages alone, they may well end by themselves (default: {_LEAST_AGE:g})",

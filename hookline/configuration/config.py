@@ -14,7 +14,7 @@ from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolve
 from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
 from hookline.configuration.mirror import Place, finish_mirror
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
-from hookline.configuration.reply_checks import check_replies
+from hookline.configuration.reply_checks import check_replies, check_stop_words
 from hookline.configuration.settings import LoggingSettings
 from hookline.configuration.state_url import read_state
 from hookline.configuration.tables import load_table, note_unknown
@@ -125,6 +125,7 @@ class _Finish:
         check_replies(consumers.auto_reply, accounts, self.problems)
         for index, own in enumerate(consumers.send.accounts):
             self._known(("consumers", "send", "accounts", index, "name"), own.name, accounts)
+        check_stop_words(consumers.consent.stop_words, self.problems)
         mirror = finish_mirror(consumers.mirror, accounts, Place(self.folder, self.environment), self.problems)
         state = read_state(consumers.state, self.folder, self.environment, self.problems)
         return replace(consumers, state=state, mirror=mirror)

@@ -1,13 +1,15 @@
 """What the loader finds wrong with reply rules: each condition is read as the consumer will, and told with its line."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from consumers.auto_reply.hours import date_of, spans_of, zone_of
 from consumers.auto_reply.pattern import read_pattern
 from consumers.auto_reply.rules import LONGEST_KEYWORD
 from consumers.auto_reply.settings import AutoReplySettings, Hours, Rule
 from consumers.auto_reply.template import read_template
+from consumers.consent.keywords import LONGEST_KEYWORD as LONGEST_WORD
+from consumers.consent.keywords import normalized, opt_out_word
 from hookline.configuration.problems import Problems, name_of, suggestion
 from hookline.configuration.toml_lines import KeyPath
 
@@ -28,6 +30,15 @@ def check_replies(settings: AutoReplySettings, accounts: Mapping[str, object], p
         _check_conditions(rule, path, problems)
         _check_names(rule, path, settings.hours, accounts, problems)
         _check_reply(rule, path, problems)
+
+
+def check_stop_words(words: Sequence[str], problems: Problems) -> None:
+    """Note words of `[consumers.consent]` that no message can be."""
+    for index, word in enumerate(words):
+        if opt_out_word(word, frozenset({normalized(word)})) is None:
+            path: KeyPath = ("consumers", "consent", "stop_words", index)
+            told = f"{word!r} never fits; write words without signs around, {LONGEST_WORD} characters at most"
+            problems.add(path, f"{name_of(path)}: {told}")
 
 
 def _check_hours(hours: Hours, path: KeyPath, problems: Problems) -> None:

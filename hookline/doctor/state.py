@@ -3,7 +3,7 @@
 import asyncio
 
 from consumers.state.database import StateError
-from consumers.state.survey import Survey, survey
+from consumers.state.survey import Survey, refuse_file, survey
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok
 from hookline.sqlite_files import examine
@@ -19,9 +19,14 @@ async def check_state(config: Config) -> list[Check]:
     if path is None:
         return [await _check_server(config.consumers.state)]
     trouble = await asyncio.to_thread(examine, path, "commands")
-    if trouble is None:
-        return [ok("state", f"{path} is sound, or made by the first start")]
-    return [fail("state", f"{path} {trouble.what}; {_WAITS}", trouble.advice)]
+    if trouble is not None:
+        return [fail("state", f"{path} {trouble.what}; {_WAITS}", trouble.advice)]
+    try:
+        if await asyncio.to_thread(path.exists):
+            await asyncio.to_thread(refuse_file, path)
+    except StateError as error:
+        return [fail("state", f"{path}: {error}; {_WAITS}", "run the version that made it, or name another file")]
+    return [ok("state", f"{path} is sound, or made by the first start")]
 
 
 async def _check_server(url: str) -> Check:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from broker.log import Log
-from consumers.forgetting.keys import PARTS, keys_of
+from consumers.consent.book import ConsentBook
+from consumers.consent.publishing import Owner, statement_record
+from consumers.forgetting.keys import PARTS, keys_of, lost_opt_outs
 from consumers.forgetting.person import InState, OnTopic, Person, tombstones
 from consumers.forgetting.rows import forget, look
 from consumers.state.database import Database
@@ -20,6 +22,7 @@ from hookline.opened_state import opened_state, state_exists
 from hookline.spooling import reading
 from hookline.topics import all_topics, log_exists
 from ingest.settings import SpoolSettings
+from schemas.records import Record
 from schemas.topics import Topic
 
 _AT_ONCE = 500
@@ -91,16 +94,31 @@ class Eraser:
     async def carry_out(self, plan: Plan) -> Done:
         """Write the tombstones, then delete the rows. Raises LogError, StateError.
 
-        In this order: what is left by a crash between the two is found again by its rows.
+        In this order: what is left by a crash between the two is found again by its rows. Then the topics are looked at
+        once more: what came to them meanwhile has lost its rows too, or was kept and lost its record to a tombstone.
         """
         if self._log is not None:
-            records = tombstones(plan.topics or (), int(plan.now * 1000))
-            for start in range(0, len(records), _AT_ONCE):
-                await self._log.append_many(records[start : start + _AT_ONCE], _APPEND_WAIT)
+            await _append(self._log, tombstones(plan.topics or (), int(plan.now * 1000)))
         if self._database is None:
             return Done({})
         rows = await self._database.run(lambda connection: forget(connection, self._person, plan.now))
+        if self._log is not None:
+            await self._follow(self._log, self._database, plan.now)
         return Done(rows, journal_left=not await self._journal_emptied(self._database))
+
+    async def _follow(self, log: Log, database: Database, now: float) -> None:
+        state = await database.run(lambda connection: look(connection, self._person, now))
+        await _append(log, tombstones(await keys_of(log, self._person, state), int(now * 1000)))
+        if not self._person.keeps_opt_out:
+            return
+        lost = await lost_opt_outs(log, self._person, state)
+        counting = await ConsentBook(database).counting(self._person.number, self._person.account)
+        records = [statement_record(each, self._owner(each.account)) for each in counting]
+        await _append(log, [record for record in records if record.key in lost])
+
+    def _owner(self, account: str) -> Owner:
+        found = self._config.accounts.get(account)
+        return Owner("", None) if found is None else Owner(found.provider, found.tenant)
 
     @staticmethod
     async def _journal_emptied(database: Database) -> bool:
@@ -110,6 +128,11 @@ class Eraser:
                 return True
             await asyncio.sleep(_JOURNAL_PAUSE)
         return False
+
+
+async def _append(log: Log, records: Sequence[Record]) -> None:
+    for start in range(0, len(records), _AT_ONCE):
+        await log.append_many(records[start : start + _AT_ONCE], _APPEND_WAIT)
 
 
 def spooled(settings: SpoolSettings) -> Spooled | None:

@@ -119,6 +119,23 @@ async def test_a_group_message_gives_one_event_a_recipient(site: Site, receiver:
     assert {event["key"] for event in events} == {"main|m8"}
 
 
+async def test_the_state_of_a_message_never_goes_back(site: Site, everything: Process) -> None:
+    """A late report changes nothing, on the compacted topic or in what `hookline message` tells."""
+    for event, status in (("e1", "delivered"), ("e2", "sent")):
+        body = delivery_body("m9", [("+13125550001", status)], event=event, kind="message.sent")
+        assert await site.post(everything, body) == 200
+
+    async def told() -> bool:
+        return bool(await site.tail("messaging.states.v1")) and "sent" in await site.command("message", "m9")
+
+    await until(told, "the message's life")
+    states = await site.tail("messaging.states.v1")
+    assert [record["value"]["status"] for record in states] == ["delivered"]
+    (life,) = orjson.loads(await site.command("message", "m9", "--json"))["messages"]
+    assert [state["status"] for state in life["states"]] == ["delivered"]
+    assert sorted(event["status"] for event in life["events"]) == ["delivered", "sent"]
+
+
 async def test_what_is_not_understood_is_kept(site: Site, receiver: Process) -> None:
     """A verified body that is not JSON is stored, counted and answered 200: a retry would bring the same bytes."""
     assert await site.post(receiver, b"<xml/>") == 200

@@ -1,5 +1,7 @@
 """Forgetting a person: rows on both databases, keys on compacted topics."""
 
+import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -135,6 +137,29 @@ async def test_one_account_is_forgotten_alone(full: Database) -> None:
     """The person stays known to the other."""
     await full.run(lambda connection: forget(connection, Person(PERSON, "main"), T))
     assert [each.account for each in await ConsentBook(full).history(PERSON)] == ["second"]
+
+
+async def test_a_statement_waits_for_an_erase_and_counts_then(state_url: str) -> None:
+    """One that came into the middle could lose the row that says that it counts."""
+    erasing, noting = Database(state_url), Database(state_url)
+    await erasing.open()
+    await noting.open()
+    await ConsentBook(erasing).note(said(0, IN))
+    begun, go = threading.Event(), threading.Event()
+
+    def slowly(connection: Connection) -> None:
+        forget(connection, Person(PERSON), T)
+        begun.set()
+        go.wait(10)
+
+    erase = asyncio.create_task(erasing.run(slowly))
+    await asyncio.to_thread(begun.wait, 10)
+    note = asyncio.create_task(ConsentBook(noting).note(said(1)))
+    asyncio.get_running_loop().call_later(0.3, go.set)
+    await asyncio.gather(erase, note)
+    assert not (await ConsentBook(noting).may_text("main", PERSON, None)).allowed
+    await erasing.close()
+    await noting.close()
 
 
 async def test_to_forget_twice_finds_nothing(full: Database) -> None:

@@ -17,7 +17,7 @@ from consumers.auto_reply.guarding import Conversation, Noted, Settled, horizon_
 from consumers.auto_reply.memory import ReplyMemory
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import TryLater
-from consumers.state.database import Database, StateValueError
+from consumers.state.database import Database, StateError, StateValueError
 from consumers.state.retention import REPLIES_KEPT, prune
 from consumers.state.schema import replies
 from schemas.envelope import read_event
@@ -269,6 +269,26 @@ async def test_one_that_cannot_be_noted_fails_alone(desk: Desk) -> None:
             *(memory.settle(some_note(number), decision, passes) for number in range(4)), return_exceptions=True
         )
     assert [type(one) for one in found] == [Settled, StateValueError, Settled, Settled]
+
+
+async def test_a_state_that_goes_while_each_is_noted_alone_is_tried_once(desk: Desk) -> None:
+    """The others hear of it at once, and do not wait for it one after the other."""
+    memory, tries = ReplyMemory(desk.database, horizon_of(SETTINGS)), list[str]()
+    settle = ReplyMemory._settle
+
+    def going(self: ReplyMemory, connection: Connection, asked: Any) -> Settled:
+        tries.append(asked.note.command_id)
+        if len(tries) == 1:
+            return settle(self, connection, asked)
+        raise StateValueError("no database takes it") if len(tries) == 2 else StateError("away")
+
+    decision = Decision(ReplyOutcome.REPLY, "hours", "Open.")
+    with mock.patch.object(ReplyMemory, "_settle", going):
+        found = await asyncio.gather(
+            *(memory.settle(some_note(number), decision, passes) for number in range(4)), return_exceptions=True
+        )
+    assert [type(one) for one in found] == [Settled, StateError, StateError, StateError]
+    assert tries == ["c0", "c1", "c1"]
 
 
 async def test_without_a_state_nothing_is_answered(desk: Desk) -> None:

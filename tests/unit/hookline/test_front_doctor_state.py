@@ -1,6 +1,8 @@
 """The doctor on a state that is a PostgreSQL: can it be reached, may its user work there, is its schema ours?"""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -111,3 +113,28 @@ async def test_a_database_that_takes_no_writes_is_told(config: Config, server: s
     )
     found = await check(config, server)
     assert (found.grade, "takes no writes" in found.title) == (Grade.FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("PRAGMA user_version=99", "was made by a newer Hookline"),
+        ("UPDATE hookline_schema SET version_num='9999'", "was made by a newer Hookline"),
+    ],
+)
+async def test_a_newer_file_is_told(config: Config, tmp_path: Path, change: str, told: str) -> None:
+    """As the start would; the file stays as it is."""
+    path = tmp_path / "newer.db"
+    await make(f"sqlite:///{path}")
+    assert (await check(config, f"sqlite:///{path}")).grade is Grade.OK
+
+    def changed() -> bytes:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(change)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return path.read_bytes()
+
+    before = await asyncio.to_thread(changed)
+    found = await check(config, f"sqlite:///{path}")
+    assert (found.grade, told in found.title) == (Grade.FAIL, True)
+    assert await asyncio.to_thread(path.read_bytes) == before

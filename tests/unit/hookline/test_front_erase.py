@@ -1,18 +1,27 @@
 """`hookline erase`: what goes, what is told, and that it may be repeated."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
+from consumers.consent.book import ConsentBook
+from consumers.consent.publishing import Decision, Owner, by_company
 from consumers.forgetting.person import InState, Person
+from consumers.state.schema import consents
 from hookline import cli
 from hookline.configuration.config import load_config
-from hookline.erasing.planning import Done, Plan, Spooled, left_to_time
+from hookline.erasing.planning import Done, Eraser, Plan, Spooled, left_to_time
 from hookline.erasing.telling import done_lines, rest_lines
+from hookline.opened_log import opened_log
+from hookline.opened_state import opened_state
 from hookline.topics import all_topics
 from ingest.settings import SpoolSettings
-from schemas.topics import CONSENT, INBOUND, STATES, WEBHOOKS
+from schemas.envelope import event_to_record
+from schemas.topics import CONSENT, INBOUND, STATES, WEBHOOKS, partition_key
+from schemas.vocabulary import Consent
 from tests.support.front import Desk
 from tests.support.spool_on_disk import orphan
 
@@ -90,6 +99,31 @@ def test_an_opt_out_may_be_kept(desk: Desk, capsys: pytest.CaptureFixture[str]) 
     assert "kept: 1 opt-outs" in capsys.readouterr().out
     assert known(PERSON, capsys)
     assert desk.config.exists()
+
+
+@pytest.mark.parametrize("keeping", [True, False])
+async def test_what_is_said_between_look_and_deletion_leaves_table_and_topic_agreeing(
+    desk: Desk, keeping: bool
+) -> None:
+    """An opt-out that is kept keeps its record; one that is not is on neither."""
+    config = await asyncio.to_thread(load_config, desk.config, {})
+    person = Person(PERSON, keeps_opt_out=keeping)
+    async with Eraser(config, person) as eraser, opened_log(config) as log, opened_state(config) as database:
+        await database.run(lambda connection: connection.execute(delete(consents)))
+        plan_of_before = await eraser.plan()
+        event = by_company(
+            Decision(account="main", owner=Owner("telnyx", None), scope="account", consent=Consent.OPTED_OUT),
+            PERSON,
+            datetime.now(UTC),
+        )
+        await log.append([event_to_record(event)], 5.0)
+        await ConsentBook(database).note(event)
+        await eraser.carry_out(plan_of_before)
+        counting = await ConsentBook(database).counting(PERSON)
+        records = [record for at in await log.partitions(CONSENT.name) async for record in log.read(at, 0, 100)]
+        last = [record.value for record in records if record.key == partition_key(event)][-1]
+    assert [each.consent for each in counting] == ([Consent.OPTED_OUT] if keeping else [])
+    assert (last is not None) is keeping
 
 
 def test_where_the_table_was_lost_the_topic_is_read(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

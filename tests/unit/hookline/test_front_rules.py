@@ -8,6 +8,7 @@ import pytest
 
 from hookline import cli
 from hookline.configuration.config import ConfigError, load_config
+from hookline.rules import warnings_of
 from tests.support.front import Desk
 
 RULES = """
@@ -231,3 +232,19 @@ def test_rules_of_earlier_versions_load(tmp_path: Path) -> None:
     path = desk.write_sound("[[consumers.auto_reply.rules]]", 'name = "a"', *old)
     (rule,) = load_config(path, {}).consumers.auto_reply.rules
     assert (rule.keywords, rule.reply, rule.accounts) == (("HOURS",), "", ())
+
+
+@pytest.mark.parametrize("word", ["", "ARRET!", "x" * 65])
+def test_a_stop_word_that_never_fits_is_told_with_its_line(tmp_path: Path, word: str) -> None:
+    """Whoever wrote it believes that people can opt out by it."""
+    path = Desk(tmp_path).write("[consumers.consent]", f'stop_words = ["ARRET", "{word}"]')
+    with pytest.raises(ConfigError, match=r":2: consumers\.consent\.stop_words\[1\]: .* never fits"):
+        load_config(path, {})
+
+
+def test_a_rule_for_a_stop_word_of_ours_fires_behind_one_for_everything(tmp_path: Path) -> None:
+    """So there is nothing to warn of."""
+    rules = ('name = "all"', 'reply = "Hello."', "[[consumers.auto_reply.rules]]", 'name = "out"')
+    lines = ("[[consumers.auto_reply.rules]]", *rules, 'keywords = ["ARRET"]', 'reply = "You are out."')
+    path = Desk(tmp_path).write_sound("[consumers.consent]", 'stop_words = ["Arret"]', *lines)
+    assert list(warnings_of(load_config(path, {}))) == []
