@@ -24,13 +24,18 @@ def libraries() -> Path:
     return Path(os.environ.get("HOOKLINE_KAFKA_LIBS") or ROOT / "var" / "kafka" / "libs").resolve()
 
 
+def archive(libs: Path, version: str) -> Path:
+    """Return where the archive of Kafka's classes for a version of Java is: beside the jars it is made from."""
+    return libs / f"classes-{version}.jsa"
+
+
 def fetch(libs: Path, say: Callable[[str], None] = print) -> None:
     """Fill the folder with the jars that `pom.xml` names, once, also where several processes ask together.
 
     Raises KafkaMissingError.
     """
     wanted = hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()
-    with _locked(libs.with_name(libs.name + ".lock")):
+    with locked(libs):
         if _stamp(libs) == wanted:
             return
         _require("mvn", "Maven")
@@ -68,24 +73,26 @@ def _download(into: Path, log: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Generator[None]:
+def locked(path: Path) -> Generator[None]:
+    """Let one process at a time make what is to be at the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with path.with_name(path.name + ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def require_java() -> None:
-    """Check that a Java that Kafka takes is on the PATH.
+def require_java() -> str:
+    """Check that a Java that Kafka takes is on the PATH, return its version, like 17.0.15.
 
     Raises KafkaMissingError.
     """
     _require("java", "Java")
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', said)
-    if version is None or int(version[1]) < 17:
-        found = version[1] if version else "an unknown one"
+    version = re.search(r'version "((\d+)[\d.]*)', said)
+    if version is None or int(version[2]) < 17:
+        found = version[2] if version else "an unknown one"
         raise KafkaMissingError(f"Apache Kafka needs Java 17 or newer, found {found}: {INSTALL}")
+    return version[1]
 
 
 def _require(program: str, name: str) -> None:

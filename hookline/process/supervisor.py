@@ -39,9 +39,9 @@ from hookline.process.worker_questions import MergedPages, Questions, admin_path
 from hookline.version import __version__
 from ingest.listening import bind, close_all, refuse_all
 
-# A worker that takes all its time is cut short by so much, in what it closes after all work was done: with the defaults
-# at 8.8 s. Reaping it and closing here may take a second on a busy machine; all is to be over in 10 s (P6).
-_EARLY = 0.8
+# A worker that takes all its time is cut short by a twelfth of it, in what it closes after all work was done: with the
+# defaults at 8.8 s. Reaping it and closing here may take a second on a busy machine; all is to be over in 10 s (P6).
+_SHARE = 11 / 12
 # For the kernel to take away what was killed.
 _AFTER_KILL = 1.0
 _TIDY = 0.2
@@ -143,7 +143,7 @@ class Supervisor:
         # The workers go on listening for as long as they have to; with the last of them the sockets are closed.
         close_all(self._listeners)
         self._send_all(signal.SIGTERM)
-        _, pending = await asyncio.wait(keepers, timeout=longest_stop(self._config.server) - _EARLY)
+        _, pending = await asyncio.wait(keepers, timeout=longest_stop(self._config.server) * _SHARE)
         if pending:
             left = [slot.number for slot in self._slots if slot.process is not None]
             logger.warning("workers_killed", workers=left)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka import jars
-from deploy.kafka.cluster import KafkaCluster, brokers_seen, free_ports
+from deploy.kafka.cluster import KafkaCluster, brokers_seen, free_ports, prepare
 from deploy.kafka.jars import KafkaMissingError, fetch
 from deploy.kafka.layout import Layout, Node, properties, short_id
-from tests.support.kafka import bootstrap
+from tests.support.kafka import bootstrap, own_cluster
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "kafka" / "cluster.py"
 
@@ -142,3 +142,13 @@ def test_the_command_runs_kafka_until_it_is_interrupted(tmp_path: Path) -> None:
     deadline = time.monotonic() + 5
     while brokers_seen(port):
         assert time.monotonic() < deadline
+
+
+@pytest.mark.kafka
+def test_a_node_starts_from_the_archive_of_its_classes() -> None:
+    """What `cluster.py fetch` makes is what Java reads: it refuses an archive of other jars without a word."""
+    bootstrap()
+    prepare(lambda _: None)
+    with own_cluster() as cluster:
+        maps = Path(f"/proc/{cluster.pid()}/maps").read_text()
+    assert str(jars.archive(jars.libraries(), jars.require_java())) in maps

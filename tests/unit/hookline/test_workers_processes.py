@@ -187,7 +187,7 @@ async def test_a_signal_for_the_whole_group_ends_all_in_order(desk: Desk) -> Non
 
 async def test_a_worker_that_hangs_is_killed_in_time(desk: Desk) -> None:
     """The parent ends within its time all the same."""
-    async with workers(desk, broker=AWAY, server=("drain_finish = 0.2",)) as site:
+    async with workers(desk, broker=AWAY, server=("drain_finish = 1.0",)) as site:
         first, _ = await site.pids()
         assert first is not None
         os.kill(first, signal.SIGSTOP)
