@@ -15,6 +15,7 @@ ours: the sender is asked to come again. A normalizer that raises costs the even
 Load. `max_in_flight` counts webhooks whose sender is proved, and `max_in_flight_bytes` their bodies, so over it
 strangers are refused as always and hold no place; checking their signatures is the price. Where requests wait too
 long for their turn, no signature is checked any more: anybody's gets the retry status at once (`ingest.admission`).
+So it is for a moment after neither the log nor the spool could take a webhook (`ingest.storing`).
 One that its provider is asked about takes its place after that, and so many of each account are asked about at once:
 a slow API of one provider takes nothing from the others. Where bodies on their way use up `max_body_bytes`, the one
 that wants more may be anybody's too, and the fault is our lack of memory.
@@ -206,8 +207,9 @@ class Receiver:
         return self._routes.get(path.removeprefix(PREFIX), Refusal.UNKNOWN_ACCOUNT)
 
     async def _receive(self, request: BaseRequest, route: _Route, arrival: _Arrival, client: str | None) -> Response:
-        if self.admission.overloaded:
-            return self._retry_later(route, Outcome.OVERLOADED)
+        vain = self._in_vain()
+        if vain is not None:
+            return self._retry_later(route, vain)
         body = await read_body(request, route.policy.body_limit, route.policy.body_wait, self._room)
         if isinstance(body, BodyFault):
             return self._without_body(route, body)
@@ -226,6 +228,12 @@ class Receiver:
         if proof.verdict is not Verdict.VERIFIED:
             return self._not_proved(route, proof.verdict)
         return await self._proved(route, self._webhook(route, seen, proof, client), times)
+
+    def _in_vain(self) -> Outcome | None:
+        """Return what would become of any webhook that comes now, where that is known beforehand."""
+        if self.admission.overloaded:
+            return Outcome.OVERLOADED
+        return Outcome.UNAVAILABLE if self._storing.shut else None
 
     async def _proved(self, route: _Route, webhook: Webhook, times: _Times) -> Response:
         size = len(webhook.body)

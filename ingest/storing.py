@@ -26,6 +26,13 @@ LEAST_WAIT = 0.6
 """Seconds that the log has at least, or half of what is left: others may have used up its own time, and a far log needs
 as much when many come at once, as they do after a hold."""
 
+SHUT_FOR = 0.1
+"""Seconds for which no webhook is looked at any more after one that neither the log nor the spool could take.
+
+A disk stays full for longer than that, and senders that are told to come again do: the time that their signatures and
+vain writes take is what others need to be answered in time. Each such while lets a few through, who find out.
+"""
+
 _MAY_TAKE = (LogState.HEALTHY, LogState.SUSPECT)
 
 _log = structlog.get_logger(__name__)
@@ -60,6 +67,14 @@ class Storing:
         self._metrics = metrics
         self.gate = Gate(log, spool)
         self.duplicates = Duplicates(window)
+        self._shut_until = 0.0
+
+    @property
+    def shut(self) -> bool:
+        """Whether neither the log nor the spool would take a webhook, as one found out a moment ago."""
+        if self._spool is None or monotonic() >= self._shut_until:
+            return False
+        return self._spool.holds_gating or self._target.state not in _MAY_TAKE
 
     async def store(self, incoming: Incoming) -> PublishOutcome:
         """Store it, or find that it is stored already; say what is durable then. Never raises.
@@ -136,6 +151,7 @@ class Storing:
         # Into a spool that is only full others may be on their way; a broken one takes nobody.
         waits = spool.gating if isinstance(error, SpoolFullError) else spool.holds_gating
         if waits or self._target.state not in _MAY_TAKE or left <= GRACE:
+            self._shut_until = monotonic() + SHUT_FOR
             _log.error("spool_failed", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))
             return PublishOutcome.UNAVAILABLE
         _log.warning("spool_passed_by", account=incoming.webhook.account, webhook_id=incoming.id, reason=str(error))

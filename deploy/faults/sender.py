@@ -83,8 +83,17 @@ class Sending:
         """Begin to send."""
         self._pacer = asyncio.create_task(self._pace(), name="traffic")
 
+    @contextlib.contextmanager
+    def pausing(self) -> Generator[None]:
+        """Send nothing new inside; what failed is tried again all the same."""
+        self.paused = True
+        try:
+            yield
+        finally:
+            self.paused = False
+
     async def settle(self, wait: float) -> bool:
-        """Send nothing new, and wait until nothing is in hand; tell whether that came."""
+        """Send nothing new from now on, and wait until nothing is in hand; tell whether that came."""
         self.paused = True
         end = time.monotonic() + wait
         while self._in_hand and time.monotonic() < end:  # noqa: ASYNC110 - a few looks at the end of a run

@@ -11,24 +11,36 @@ from deploy.faults.damage import damage
 from deploy.faults.scenarios.scenario import NotHereError, Scenario
 
 _SMALL = 4 << 20
+# The longest pause of a simulated cloud between two attempts, and some more.
+_REST = 20.0
 
 
 async def disk_full(bench: Bench) -> None:
     """Let the spool's disk run full while Kafka is away."""
     async with _small_disk(bench.folder / "small"):
-        await bench.receiver.restart(spool=bench.folder / "small" / "spool")
-        bench.target.forget_connections()
+        await _change_spool(bench, bench.folder / "small" / "spool")
         try:
             await asyncio.sleep(1)
             with bench.kafka_hung():
                 await asyncio.sleep(12)
             if not _told_to_come_again(bench):
                 bench.faults.append("the disk did not run full: no webhook was told to come again")
-            # The disk goes with what is on it: it has to be drained before.
             bench.faults += (await bench.recovered()).trouble
         finally:
-            await bench.receiver.restart(spool=bench.folder / "spool")
-            bench.target.forget_connections()
+            await _change_spool(bench, bench.folder / "spool")
+
+
+async def _change_spool(bench: Bench, spool: Path) -> None:
+    """Start the receiver with another spool when nothing waits in the one it has: that would come too late, or never.
+
+    No operator takes a disk away under a receiver that stores on it.
+    """
+    with bench.sending.pausing():
+        await bench.sending.settle(_REST)
+        bench.faults += await bench.recovered_last()
+        await bench.receiver.restart(spool=spool)
+        bench.target.forget_connections()
+        await bench.wait_until_ready()
 
 
 def _told_to_come_again(bench: Bench) -> int:

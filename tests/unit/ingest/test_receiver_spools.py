@@ -188,6 +188,46 @@ class Kept(OsFiles):
         super().unlink(path)
 
 
+class _FullDisk(OsFiles):
+    """A disk without room, once it is `full`. It counts what it is asked to write."""
+
+    full = False
+    writes = 0
+
+    def write(self, handle: int, data: bytes) -> None:
+        """Write, or fail as a full disk does."""
+        if self.full:
+            self.writes += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(handle, data)
+
+
+async def test_a_full_disk_is_not_tried_for_each_of_many_webhooks(tmp_path: Path) -> None:
+    """All get the retry status, and only a few cost a signature and a write: senders that come again are many."""
+    files = _FullDisk()
+    spool = Spool(SpoolSettings(dir=str(tmp_path)), files=files, clock=lambda: NOW)
+    async with receiver(MemoryLog(Mood.AWAY), [endpoint()], spool=spool) as bench:
+        files.full = True
+        answers = [await bench.ask(numbered(number)) for number in range(50)]
+        assert {answer.status for answer in answers} == {POLICY.retry_status}
+        assert files.writes < 50
+        assert bench.value("webhooks_total", account="main", outcome="unavailable") == 50
+
+
+async def test_a_disk_that_has_room_again_takes_webhooks_within_a_moment(tmp_path: Path) -> None:
+    """Nobody has to tell the receiver."""
+    files = _FullDisk()
+    spool = Spool(SpoolSettings(dir=str(tmp_path)), files=files, clock=lambda: NOW)
+    async with receiver(MemoryLog(Mood.AWAY), [endpoint()], spool=spool) as bench:
+        files.full = True
+        assert (await bench.ask(numbered(0))).status == POLICY.retry_status
+        files.full = False
+        async with asyncio.timeout(5):
+            while (await bench.ask(numbered(1))).status != POLICY.success_status:
+                pass
+        assert bench.value("webhooks_total", account="main", outcome="spooled") == 1
+
+
 async def test_a_spool_that_is_full_of_what_is_published_is_passed_by(tmp_path: Path) -> None:
     """Its segments cannot be removed, the log is only suspected: an append proves it, and nothing is overtaken."""
     memory = MemoryLog(Mood.AWAY)
