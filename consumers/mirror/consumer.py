@@ -14,7 +14,7 @@ from consumers.catalogue import MIRROR
 from consumers.consumer import Consumer, Reject, TryLater
 from consumers.metrics import ConsumerMetrics, MirrorOutcome
 from consumers.mirror.client import Answer, OldHandlers, UnreachableError, UnsendableError
-from consumers.mirror.pacing import BEHIND, Pacing
+from consumers.mirror.pacing import Pacing
 from consumers.mirror.posting import posting_of
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
 from consumers.mirror.turns import Turns
@@ -116,6 +116,7 @@ class _Target:
             return
         self._check_readiness(event)
         posting = posting_of(event.webhook, self._settings.url, self._settings.headers)
+        began = _now()
         try:
             answer = await self._handlers.post(posting, self._settings.timeout)
         except UnreachableError as error:
@@ -123,6 +124,7 @@ class _Target:
         except UnsendableError as error:
             self._pacing.forget(event.account, event.id)
             raise Reject("unsendable") from error
+        self._pacing.took(_now() - began)
         self._judge(event, answer)
 
     def _check_readiness(self, event: WebhookReceived) -> None:
@@ -132,8 +134,8 @@ class _Target:
         now, rank = _now(), _rank(event)
         if pause := self._pacing.pause(now):
             raise self._postponed(event, pause, "target_unwell")
-        if self._settings.in_order and self._pacing.is_behind(event.account, event.id, rank, now):
-            raise self._postponed(event, BEHIND, "behind_another")
+        if self._settings.in_order and (pause := self._pacing.behind(event.account, event.id, rank, now)):
+            raise self._postponed(event, pause, "behind_another")
 
     def _postponed(self, event: WebhookReceived, pause: float, reason: str) -> TryLater:
         if self._settings.in_order:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from tests.support.telnyx import account_of, webhook_of
 
 VECTORS = json.loads((Path(__file__).parents[2] / "fixtures/telnyx/signature_vectors.json").read_text())
 ACCEPTED = [vector for vector in VECTORS["vectors"] if vector["expect"] == "accept" and "body_base64" in vector]
+BACKLOG = 60
 BODY = b'{"data": {"id": "1"}}'
 
 
@@ -343,6 +345,24 @@ async def test_in_order_later_ones_wait_for_one_that_failed(mirroring: Mirroring
     await mirroring.take(webhook_of(b"1", now=start + 1))
     await mirroring.take(webhook_of(b"2", now=start + 2))
     assert mirroring.handler.bodies == [b"1", b"0", b"3", b"1", b"2"]
+
+
+async def test_in_order_a_backlog_behind_one_failure_goes_on_at_once(mirroring: Mirroring, bench: Bench) -> None:
+    """Those that waited are not asked again and again: the next one is there when its turn comes."""
+    consumer = mirroring.with_target(in_order=True)
+    mirroring.handler.replies.append(Reply(500, {"Retry-After": "0.5"}))
+    start = mirroring.clock()
+    began = asyncio.get_running_loop().time()
+    bench.run(consumer)
+    # The first one fails; the others come one by one meanwhile, from several partitions, so in no order.
+    for number in (0, *Random(7).sample(range(1, BACKLOG), BACKLOG - 1)):
+        webhook = webhook_of(str(number).encode(), now=start + number)
+        bench.log.put(webhook_to_record(webhook, webhook.id))
+        await asyncio.sleep(0.01 if number == 0 else 0.003)
+    await until(lambda: bench.log.done("mirror") == BACKLOG)
+    assert sorted(map(int, mirroring.handler.bodies[1:])) == list(range(BACKLOG))
+    # Each of them once every 0.2 s took 5 s, and the longer the more of them there were.
+    assert asyncio.get_running_loop().time() - began < 3
 
 
 async def test_the_whole_way_from_the_raw_topic(mirroring: Mirroring, bench: Bench) -> None:
