@@ -30,6 +30,7 @@ _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 class _Failing:
     since: float
     times: int = 0
+    its_own: bool = False
 
 
 class Pacing:
@@ -84,11 +85,15 @@ class Pacing:
         self._went_well_at = now
         self.forget(account, webhook_id)
 
-    def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool) -> float:
-        """Note a failure and return the seconds until the webhook's next try; `whole`: of the target, not of one."""
+    def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool, its_own: bool = False) -> float:
+        """Note a failure and return the seconds until the webhook's next try.
+
+        `whole`: of the target, not of one, by all appearance; `its_own`: it may be of this one all the same.
+        """
         self.failures += 1
         failing = self._failing.setdefault(webhook_id, _Failing(now))
         failing.times += 1
+        failing.its_own = its_own
         while len(self._failing) > REMEMBERED:
             self._failing.popitem(last=False)
         all_wait = whole or self.failures >= SUSPECT_AFTER
@@ -107,7 +112,16 @@ class Pacing:
             return False
         return alone or self._went_well_at > failing.since
 
+    def is_suspect(self, webhook_id: str, give_up_after: float, now: float) -> bool:
+        """Tell whether a webhook has failed for so long, and may be to blame: others are to show it."""
+        failing = self._failing.get(webhook_id)
+        return failing is not None and failing.its_own and now - failing.since >= give_up_after
+
     def forget(self, account: str, webhook_id: str) -> None:
         """Let nobody wait for a webhook any more."""
         self._failing.pop(webhook_id, None)
+        self.give_place_up(account, webhook_id)
+
+    def give_place_up(self, account: str, webhook_id: str) -> None:
+        """Let nobody wait for a webhook, though it is to come again."""
         self._waiting.get(account, {}).pop(webhook_id, None)
