@@ -66,7 +66,7 @@ class Alone:
         self._beat_at = monotonic()
 
     async def check(self) -> None:
-        """Raise AnotherMemberError where a member is there that is not ours, AnotherHolderError, LogUnavailableError."""
+        """Raise AnotherMemberError where one is there that is not ours, AnotherHolderError, LogUnavailableError."""
         strange = await self._lookup.committed_by(self._group) - {self._sole.holder, self._sole.heir_of}
         if strange:
             theirs = ", ".join(sorted(strange))
