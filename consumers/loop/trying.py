@@ -71,7 +71,7 @@ class Tries:
 
     async def _try(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
         async with self._slots:
-            if closing.is_set():
+            if not await self._waiting.certainty(closing):
                 return CLOSING
             started = asyncio.get_running_loop().time()
             try:
