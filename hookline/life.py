@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from consumers.state.schema import replies
-from consumers.track import table, unfinished
+from consumers.track import table
 from consumers.track.merging import Standing
-from consumers.track.places import EventNote, Place, standings_by_message
+from consumers.track.places import EventNote, Place, whole
 from consumers.track.states import StateRow
 
 
@@ -66,20 +66,11 @@ def _life(
         message_id=message_id,
         provider=None if known is None else known.provider,
         tenant=None if known is None else known.tenant,
-        states=_counting(connection, account, rows),
-        others=_counting(connection, account, others),
+        states=whole({row.place: row.standing for row in rows}),
+        others={row.place: row.standing for row in others},
         sent=_sent(connection, account, events),
         events=sorted({one.key: one for one in events}.values(), key=time_of),
     )
-
-
-def _counting(connection: Connection, account: str, rows: Sequence[StateRow]) -> Mapping[Place, Standing]:
-    """Return the states as they count: with what was said of all recipients, and of the whole request."""
-    said = unfinished.said_of_requests(connection, account, [row.place.message_id for row in rows])
-    counting: dict[Place, Standing] = {}
-    for each in standings_by_message(unfinished.joined({row.place: row.standing for row in rows}, said)):
-        counting |= each
-    return counting
 
 
 def time_of(event: EventNote) -> tuple[int, int, str]:

@@ -1,14 +1,11 @@
-"""The messages whose end nobody told us, and what is said of them elsewhere. SQL in one transaction."""
+"""The messages whose end nobody told us, and those that their provider does not have. SQL in one transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, literal, select, tuple_
 
-from consumers.state.schema import message_events, messages
-from consumers.track import table
-from consumers.track.merging import Standing
-from consumers.track.places import Place
+from consumers.state.schema import messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +55,3 @@ def note_gone(connection: Connection, account: str, message_id: str, at_ms: int)
     row = messages.c
     this = (row.account == account) & (row.message_id == message_id)
     connection.execute(messages.update().where(this).values(gone_ms=at_ms))
-
-
-def said_of_requests(connection: Connection, account: str, ids: Collection[str]) -> Mapping[Place, Standing]:
-    """Return what was said of the requests of those messages as a whole, as said of each message as a whole."""
-    row = message_events.c
-    query = select(row.message_id, row.request_id).distinct()
-    query = query.where(row.account == account, row.message_id.in_(ids), row.request_id.is_not(None))
-    requests: dict[str, str] = dict(map(tuple, connection.execute(query)))
-    places = {Place(account, request_id, "") for request_id in requests.values()}
-    rows = table.rows_of(connection, places)
-    said = {message_id: rows.get(Place(account, request_id, "")) for message_id, request_id in requests.items()}
-    return {Place(account, message_id, ""): found.standing for message_id, found in said.items() if found is not None}
-
-
-def joined(standings: Mapping[Place, Standing], said: Mapping[Place, Standing]) -> Mapping[Place, Standing]:
-    """Return standings with others beside them, the greater one where both have one. Pure."""
-    return {**standings, **{place: max(told, standings.get(place, told)) for place, told in said.items()}}

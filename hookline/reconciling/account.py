@@ -198,31 +198,20 @@ async def open_ids(database: Database, account: str, span: Span) -> AsyncIterato
             if one in still and one not in ahead:
                 yield one
         mark = marks[-1]
-        ahead |= {row.place.message_id for row in rows.states if row.first_ms >= mark.first_ms}
+        ahead |= {row.place.message_id for row in rows if row.first_ms >= mark.first_ms}
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """All states of some messages, and what was said of their requests."""
-
-    states: Sequence[StateRow]
-    said: Mapping[Place, Standing]
-
-
-def _page(connection: Connection, account: str, after: Mark, span: Span) -> tuple[Sequence[Mark], _Rows]:
+def _page(connection: Connection, account: str, after: Mark, span: Span) -> tuple[Sequence[Mark], Sequence[StateRow]]:
+    """Return the next open rows, and all the rows of their messages."""
     found = unfinished.open_rows(connection, account, span, after, _PAGE)
-    ids = list({one.message_id for one in found})
-    return found, _Rows(
-        table.states_of(connection, ids, account), unfinished.said_of_requests(connection, account, ids)
-    )
+    return found, table.states_of(connection, list({one.message_id for one in found}), account)
 
 
-def _open_of(rows: _Rows) -> frozenset[str]:
+def _open_of(rows: Sequence[StateRow]) -> frozenset[str]:
     """Return the messages of which a recipient has no final state, what was said of all of them included."""
-    standings = unfinished.joined({row.place: row.standing for row in rows.states}, rows.said)
     return frozenset(
         place.message_id
-        for found in standings_by_message(standings)
+        for found in standings_by_message({row.place: row.standing for row in rows})
         for place, one in found.items()
         if not one.final and not one.through
     )

@@ -15,7 +15,7 @@ from hookline.life_words import hidden, life_fields, life_lines
 from schemas.events import Event, ProviderError
 from tests.support.consumed_log import MemoryLog
 from tests.support.front import Desk, hookline
-from tests.support.tracking import OTHER, PERSON, news, request_news, taken, told, tracker_of
+from tests.support.tracking import OTHER, PERSON, news, taken, told, tracker_of
 
 
 @pytest.fixture
@@ -95,22 +95,6 @@ async def test_a_request_shows_its_messages_and_a_message_its_command(database: 
     for life in (request, message):
         assert life.sent is not None
         assert [one.status for one in life.events] == ["sent", "sent", "read"]
-
-
-async def test_a_request_that_was_cancelled_says_so_for_its_messages(database: Database) -> None:
-    """By either id; a message that told of a greater state keeps it."""
-    events = (
-        news("sent", 1, message="m7", request_id="r1"),
-        news("delivered", 1, message="m8", to=OTHER, request_id="r1"),
-        request_news("cancelled"),
-    )
-    (request,) = await lives(database, "r1", *events)
-    (first,), (second,) = await lives(database, "m7"), await lives(database, "m8")
-    assert [one.status for one in (*first.states.values(), *second.states.values())] == ["cancelled", "delivered"]
-    assert [(place.message_id, one.status) for place, one in sorted(request.others.items())] == [
-        ("m7", "cancelled"),
-        ("m8", "delivered"),
-    ]
 
 
 async def test_one_id_in_two_accounts_is_two_lives(database: Database) -> None:

@@ -24,7 +24,7 @@ from providers.rest.errors import ApiError, AuthenticationError, LimitError, Pro
 from providers.roles import Polled
 from schemas.events import Event
 from tests.support.consumed_log import MemoryLog
-from tests.support.tracking import NOW, news, request_news, taken, told, tracker_of
+from tests.support.tracking import NOW, news, taken, told, tracker_of
 
 ALL = Span(since_ms=0, before_ms=1 << 50)
 PERSON = "+15550100123"
@@ -250,14 +250,3 @@ async def test_a_message_is_met_once_whenever_its_recipients_were_heard_of(
                 news("sent", number, message=f"m{number}"),
             )
         assert await desk.open() == ["m0", "many", "m1", "m2", "m3"]
-
-
-async def test_a_request_that_was_cancelled_closes_its_messages(tmp_path: Path) -> None:
-    """Though they have ids of their own; a message of another request stays open."""
-    async with opened(tmp_path) as desk:
-        await desk.told(
-            news("sent", 1, message="m7", request_id="r1"),
-            news("sent", 2, message="m8", request_id="r2"),
-            request_news("cancelled"),
-        )
-        assert await desk.open() == ["m8"]
