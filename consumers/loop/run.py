@@ -8,6 +8,7 @@ import structlog
 
 from broker.log import AnotherMemberError, FencedError, Log, LogError, Partition
 from consumers.consumer import Consumer
+from consumers.loop.exits import contain_exits
 from consumers.loop.parts import LoopParts
 from consumers.loop.session import Session
 from consumers.loop.settings import LoopSettings
@@ -77,6 +78,7 @@ class ConsumeLoop:
 
     async def run(self) -> None:
         """Consume until `stop` is called; then finish what is in hand, commit and leave the group."""
+        contain_exits(asyncio.get_running_loop())
         failures = 0
         while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()

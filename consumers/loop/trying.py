@@ -8,6 +8,7 @@ import structlog
 
 from broker.log import LogUnavailableError
 from consumers.consumer import Reject, TryLater
+from consumers.loop.exits import Handling, tell_exit, within
 from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of, words_of
 from consumers.loop.parts import LoopParts
 from consumers.loop.settings import LONGEST_DELAY
@@ -104,11 +105,8 @@ class Tries:
             return self._failed(delivered, Trouble.HANDLER_FAILED, fault)
 
     async def _handled(self, delivered: Delivered) -> BaseException | None:
-        """Call the handler; return what it raised.
-
-        A task that SystemExit or KeyboardInterrupt leaves ends the whole process, without a drain and with the event
-        undone, which would do the same to the next one.
-        """
+        """Call the handler; return what it raised: SystemExit that leaves a task ends the process, see `exits`."""
+        within(self._handling(delivered))
         try:
             # A handler may be any callable that returns an awaitable; a task wants a coroutine.
             await self._consumer.handle(delivered)
@@ -117,6 +115,9 @@ class Tries:
         except BaseException as error:  # noqa: BLE001 - see above
             return error
         return None
+
+    def _handling(self, delivered: Delivered) -> Handling:
+        return Handling(self._consumer.name, delivered.envelope.id)
 
     def _judged(self, delivered: Delivered, error: BaseException) -> Failure:
         match error:
@@ -129,7 +130,7 @@ class Tries:
             case Reject():
                 return failure_of(Trouble.REJECTED, error, words_of(error.reason))
             case SystemExit() | KeyboardInterrupt():
-                _log.error("handler_asked_for_exit", consumer=self._consumer.name, event_id=delivered.envelope.id)
+                tell_exit(self._handling(delivered))
                 return self._failed(delivered, Trouble.HANDLER_FAILED, error)
             case _:
                 return self._failed(delivered, Trouble.HANDLER_FAILED, error)
