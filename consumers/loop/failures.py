@@ -55,5 +55,5 @@ def words_of(said: object) -> str:
     """Return the words of an error or of what it carries, whatever its own `__str__` does."""
     try:
         return str(said)
-    except Exception:  # noqa: BLE001 - code of the handler's
+    except BaseException:  # noqa: BLE001 - code of the handler's; no cancelling arrives in the middle of it
         return "(its words cannot be read)"

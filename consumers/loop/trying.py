@@ -101,7 +101,7 @@ class Tries:
             return None
         try:
             return self._judged(delivered, error)
-        except Exception as fault:  # noqa: BLE001 - a class of the handler's own that is not what its base says
+        except BaseException as fault:  # noqa: BLE001 - a class of the handler's own that is not what its base says
             return self._failed(delivered, Trouble.HANDLER_FAILED, fault)
 
     async def _handled(self, delivered: Delivered) -> BaseException | None:

@@ -28,8 +28,24 @@ class Odd(BaseException):
 class Mute(Exception):  # noqa: N818 - what it is called matters to nobody
     """An error that cannot say what it is."""
 
+    def __init__(self, instead: BaseException) -> None:
+        super().__init__()
+        self.instead = instead
+
     def __str__(self) -> str:
-        raise RuntimeError("no words")
+        raise self.instead
+
+
+class Moody(TryLater):
+    """A wish that is in no mood to be read."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self)
+
+    @property
+    def seconds(self) -> float:  # type: ignore[override]
+        """Cancel whoever asks."""
+        raise asyncio.CancelledError
 
 
 class Unmade(TryLater):
@@ -52,7 +68,18 @@ def raising(seen: Seen, error: BaseException) -> Any:
 
 @pytest.mark.parametrize(
     "error",
-    [Odd("odd"), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Mute(), Unmade(), Reject(Mute())],  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - not a text
+    [
+        Odd("odd"),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        Mute(RuntimeError("no words")),
+        Mute(asyncio.CancelledError()),
+        Mute(SystemExit(3)),
+        Unmade(),
+        Moody(),
+        Reject(Mute(RuntimeError("no words"))),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - not a text
+    ],
 )
 async def test_whatever_a_handler_raises_ends_in_the_dead_letters(
     bench: Bench, seen: Seen, error: BaseException
