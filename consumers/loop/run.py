@@ -158,9 +158,10 @@ class ConsumeLoop:
             self._ended(Rebuild.INTERNAL_ERROR, error)
 
     async def _until_stopped(self, session: Session, watch: Watch) -> None:
-        """Let the session pump until `stop` is called. Raises what ends the pump or its watch."""
+        """Let the session pump until `stop` is called. Raises what ends it or its watch, and HandlersStuckError."""
         tasks: list[asyncio.Task[Any]] = [
-            asyncio.create_task(work) for work in (session.pump(), watch.run(), self._stopping.wait())
+            asyncio.create_task(work)
+            for work in (session.pump(), watch.run(), self._settler.none_left(), self._stopping.wait())
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

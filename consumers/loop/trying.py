@@ -25,7 +25,7 @@ class Tries:
     """The tries of one consumer in place; at most `concurrency` handlers run at once.
 
     A handler that does not end when it is cancelled is left to itself, and its record counts as failed. When as many
-    are left as may run at once the consumer stops, because nothing but a new process ends them.
+    are left as may run at once no other is called, because nothing but a new process ends them.
     """
 
     def __init__(self, parts: LoopParts, waiting: Waiting) -> None:
@@ -38,11 +38,22 @@ class Tries:
         self._tempo = parts.tempo
         self._waiting = waiting
         self._left: set[asyncio.Task[BaseException | None]] = set()
+        self._used_up = asyncio.Event()
 
     @property
     def left(self) -> int:
         """How many handlers run on though they were cancelled."""
         return len(self._left)
+
+    @property
+    def used_up(self) -> bool:
+        """Whether no handler is called any more."""
+        return self._used_up.is_set()
+
+    async def none_left(self) -> None:
+        """Wait until no handler is called any more, then raise HandlersStuckError."""
+        await self._used_up.wait()
+        raise HandlersStuckError(f"{self.left} handlers run on though they were cancelled")
 
     async def round(
         self, delivered: Delivered, closing: asyncio.Event, puts_off_after: float | None = None
@@ -50,7 +61,6 @@ class Tries:
         """Try until it works, which is None, or the tries are used up. CLOSING where the record is to be left.
 
         A wish for a pause of `puts_off_after` seconds or more is returned too: a failure that does not count.
-        Raises HandlersStuckError.
         """
         failures = tries = 0
         while (failure := await self._try(delivered, closing)) is not None:
@@ -72,7 +82,7 @@ class Tries:
 
     async def _try(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
         async with self._slots:
-            if closing.is_set():
+            if closing.is_set() or self.used_up:
                 return CLOSING
             started = asyncio.get_running_loop().time()
             try:
@@ -147,7 +157,7 @@ class Tries:
         fields = {"consumer": self._consumer.name, "event_id": delivered.envelope.id, "running_on": self.left}
         _log.error("handler_stuck", **fields)
         if self.left >= self._concurrency:
-            raise HandlersStuckError(f"{self.left} handlers run on though they were cancelled")
+            self._used_up.set()
         return Failure(Trouble.HANDLER_STUCK, detail="did not end at its deadline, nor when it was cancelled")
 
     def _keep(self, task: asyncio.Task[BaseException | None]) -> None:
