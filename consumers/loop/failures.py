@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consumers.loop.deadletter import traceback_digest
+from consumers.loop.origin import LONGEST_REASON
 
 
 class Trouble(StrEnum):
@@ -49,6 +50,11 @@ def failure_of(trouble: Trouble, error: BaseException, detail: str | None = None
     """Return the failure that an error is; `detail` where its own words do not fit."""
     text = f"{type(error).__name__}: {words_of(error)}" if detail is None else detail
     return Failure(trouble, detail=text, digest=traceback_digest(error))
+
+
+def short(reason: str) -> str:
+    """Return a word of the handler's as a log, a header and a page of JSON can hold it."""
+    return reason[:LONGEST_REASON].encode("utf-8", "replace").decode()
 
 
 def words_of(said: object) -> str:

@@ -9,7 +9,7 @@ import structlog
 from broker.log import LogUnavailableError
 from consumers.consumer import Reject, TryLater
 from consumers.loop.exits import Handling, tell_exit, within
-from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of, words_of
+from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of, short, words_of
 from consumers.loop.parts import LoopParts
 from consumers.loop.settings import LONGEST_DELAY
 from consumers.loop.slots import Slots
@@ -133,7 +133,7 @@ class Tries:
         match error:
             case TryLater():
                 wish = TryLater(error.seconds, error.reason)
-                return Failure(wish.reason, counts=False, pause=min(max(wish.seconds, 0.0), LONGEST_DELAY))
+                return Failure(short(wish.reason), counts=False, pause=min(max(wish.seconds, 0.0), LONGEST_DELAY))
             case LogUnavailableError():
                 # The log is away for everyone: no fault of this event, so no dead letter.
                 return Failure("log_unavailable", counts=False)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 import structlog
 
@@ -121,6 +122,20 @@ def test_a_reason_that_is_no_text_is_refused() -> None:
     reason: Any = ValueError("+15550000001")
     with pytest.raises(TypeError, match="reason"):
         TryLater(5, reason)
+
+
+@pytest.mark.parametrize("reason", ["\ud800", "\ud83d\n\x00", "x" * 3_000_000])
+async def test_any_reason_of_a_wish_fits_on_the_health_page(bench: Bench, reason: str) -> None:
+    """It waits as asked for, and the page stays one that can be written and is short."""
+
+    async def handle(_event: Delivered) -> None:
+        raise TryLater(60, reason)
+
+    bench.fill(inbound(0))
+    loop = bench.start(handle)
+    await until(lambda: loop.health().reason is not None and loop.health().running)
+    assert len(orjson.dumps(loop.health().reason)) < 1000
+    assert bench.log.on(DLQ) == []
 
 
 @pytest.mark.parametrize("last", [None, LATER])
