@@ -6,21 +6,13 @@ with the event undone, which would do the same to the next process.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
 
+from consumers.loop.handling import HANDLING, Handling
+
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Handling:
-    """Which consumer handles which event."""
-
-    consumer: str
-    event_id: str
 
 
 class ExitAskedError(Exception):
@@ -28,12 +20,6 @@ class ExitAskedError(Exception):
 
 
 _Factory = Callable[..., asyncio.Future[Any]]
-_HANDLING: ContextVar[Handling | None] = ContextVar("handling", default=None)
-
-
-def within(handling: Handling) -> None:
-    """Say what the running task handles; tasks that it starts know it from its context."""
-    _HANDLING.set(handling)
 
 
 def contain_exits(loop: asyncio.AbstractEventLoop) -> None:
@@ -51,7 +37,7 @@ class _Containing:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Future[Any]:
         context = options.get("context")
-        handling = _HANDLING.get() if context is None else context.get(_HANDLING)
+        handling = HANDLING.get() if context is None else context.get(HANDLING)
         if handling is None or not isinstance(coro, Coroutine):
             return self._make(loop, coro, **options)
         task = self._make(loop, _contained(coro, handling), **options)
@@ -64,14 +50,14 @@ async def _contained(coro: Coroutine[Any, Any, Any], handling: Handling) -> Any:
     try:
         return await coro
     except (SystemExit, KeyboardInterrupt) as error:
-        tell_exit(handling)
+        tell_exit(handling.consumer, handling.event_id)
         # Where it was raised is where it went wrong: its frames are those of this error.
         raise ExitAskedError(type(error).__name__).with_traceback(error.__traceback__) from error
 
 
-def tell_exit(handling: Handling) -> None:
+def tell_exit(consumer: str, event_id: str) -> None:
     """Tell whoever wrote `sys.exit()` into a handler that it was not done."""
-    _log.error("handler_asked_for_exit", consumer=handling.consumer, event_id=handling.event_id)
+    _log.error("handler_asked_for_exit", consumer=consumer, event_id=event_id)
 
 
 def _plain(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Future[Any]:

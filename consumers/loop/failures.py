@@ -22,7 +22,7 @@ class Failure:
     """Why a try did not succeed. `counts`: it uses up a try. `pause` is what the handler asked for.
 
     `reason` is one word, of ours or of the handler's wish. `detail` may quote the event: for its dead letter alone.
-    `tries` is how many the record had that failed.
+    `tries` is how many the record had that failed. `runs_on`: the handler, or a thread of its, is still at work.
     """
 
     reason: str
@@ -31,6 +31,7 @@ class Failure:
     detail: str = field(default="", repr=False)
     digest: str = ""
     tries: int = 0
+    runs_on: bool = False
 
     @property
     def hopeless(self) -> bool:
@@ -39,8 +40,8 @@ class Failure:
 
     @property
     def ends_round(self) -> bool:
-        """Whether no other try in place may follow: a handler that is stuck may still be at work on the event."""
-        return self.hopeless or self.reason == Trouble.HANDLER_STUCK
+        """Whether no other try in place may follow: one that is still at work on the event would have company."""
+        return self.hopeless or self.runs_on
 
 
 CLOSING = Failure("closing", counts=False, pause=0.0)

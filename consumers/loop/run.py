@@ -92,6 +92,7 @@ class ConsumeLoop:
             lasted = asyncio.get_running_loop().time() - started > self._tempo.longest_pause
             failures = 1 if lasted else failures + 1
             await self._pause(self._tempo.pause(failures))
+        self._settler.close()
         self._reason, self._detail = "stopped", None
 
     def stop(self) -> None:

@@ -42,6 +42,10 @@ class Settler:
         self._turns = Turns()
         self.last_progress: float | None = None
 
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._tries.close()
+
     async def none_left(self) -> None:
         """Wait until no handler can be called any more, then raise HandlersStuckError.
 
@@ -146,7 +150,7 @@ class Settler:
 
         Nothing but the process remembers the rounds in one place.
         """
-        return self._keeps_order and self._tries.used_up and failure.reason == Trouble.HANDLER_STUCK
+        return self._keeps_order and self._tries.used_up and failure.runs_on
 
     def _turn(self, record: StoredRecord) -> Turn | None:
         """Return whose turn a record needs; with order given up a key has none."""
