@@ -24,6 +24,8 @@ CHECKS = {
 }
 # Half of the tests wait for processes and sockets most of the time.
 WORKERS = str(min(2 * (os.cpu_count() or 2), 8))
+# Hundreds of processes start from the same files: where no bytecode is kept, each would compile all of them again.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 # Each worker has a Kafka of its own, and a file's tests share one.
 KAFKA_WORKERS = ("-n", "2", "--dist", "loadfile")
 UNPROVED = """\
@@ -70,7 +72,7 @@ class Tally:
         """Run pytest, show what it prints, count its closing line."""
         command = [sys.executable, "-m", "pytest", *arguments]
         closing = ""
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout or ():
                 print(line, end="", flush=True)
                 closing = line if re.search(r"\d+ (passed|failed|error|skipped|deselected)", line) else closing
