@@ -101,6 +101,22 @@ class AnotherMemberError(LogError):
     """The group may have one member alone, and another is there. The words tell where."""
 
 
+class AnotherHolderError(AnotherMemberError):
+    """The group's offsets were committed with something else than what this member has. The words name both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sole:
+    """What makes a member the only one of its group: something that it has and that others do not see.
+
+    `holder` names it, and stands beside each committed offset. A group whose offsets another holder committed is joined
+    by an heir of that one alone.
+    """
+
+    holder: str
+    heir_of: str = ""
+
+
 Revoked = Callable[[frozenset[Partition]], Awaitable[None]]
 """Called before partitions are given away, so that work in hand can end and be committed."""
 
@@ -111,6 +127,11 @@ class Subscription(Protocol):
     @property
     def assignment(self) -> frozenset[Partition]:
         """The partitions that this member reads now; empty while it stands by."""
+        ...
+
+    @property
+    def certain(self) -> bool:
+        """Whether nobody can have taken the place of a sole member meanwhile, as far as it knows without asking."""
         ...
 
     async def poll(self, max_records: int, wait: float) -> Sequence[StoredRecord]:
@@ -196,11 +217,12 @@ class Log(Protocol):
         ...
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
     ) -> Subscription:
         """Join the group. Raises LogUnavailableError.
 
-        A `sole` member is the only one of its group: where another is there this raises AnotherMemberError, and so does
+        A `sole` member is the only one of its group: where another is there this raises AnotherMemberError, where
+        another holder has committed AnotherHolderError; and so does
         `poll` of a member that lost its place to another. On the embedded log every member is: the others stand by.
         """
         ...

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from numbers import Real
 
+from broker.log import Sole
 from schemas.envelope import Delivered
 from schemas.topics import Topic
 
@@ -51,13 +52,25 @@ def _checked_seconds(seconds: object) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class OneHost:
+    """Why a consumer has to be the only member of its group: what it works with is on one host.
+
+    `sole` tells the log what that is, and is asked for when the group is joined. `beside` and `elsewhere` tell an
+    operator why it stays out and what to do: where another member is there, and where another has read the group.
+    """
+
+    sole: Callable[[], Sole]
+    beside: str
+    elsewhere: str
+
+
+@dataclass(frozen=True, slots=True)
 class Consumer:
     """One consumer. `name` is the consumer group; one with effects is never shown a replayed record.
 
     `concurrency` is how many events it works on at once, `deadline` the seconds that one try may take, `attempts` how
     many tries an event gets in place, `keeps_order` whether later events of a key wait for one that is retried later;
-    each is the configuration's where it is None. `sole` says that its group may have one member alone, in words that
-    tell an operator why and what to do.
+    each is the configuration's where it is None. With `one_host` its group may have one member alone.
     A wish to be called again after `puts_off_after` seconds or more sends the event to the retry topic, for no round of
     tries, so that what stands behind it can be read meanwhile; where that is None it waits in place.
     """
@@ -70,5 +83,5 @@ class Consumer:
     deadline: float | None = None
     attempts: int | None = None
     keeps_order: bool | None = None
-    sole: str | None = None
+    one_host: OneHost | None = None
     puts_off_after: float | None = None

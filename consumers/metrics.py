@@ -48,6 +48,7 @@ class Rebuild(StrEnum):
     LOG_UNAVAILABLE = "log_unavailable"
     NO_PROGRESS = "no_progress"
     ANOTHER_MEMBER = "another_member"
+    ANOTHER_STATE = "another_state"
     INTERNAL_ERROR = "internal_error"
 
 

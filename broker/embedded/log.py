@@ -25,6 +25,7 @@ from broker.log import (
     PlannedTopic,
     Position,
     Revoked,
+    Sole,
     TopicSpec,
 )
 from broker.settings import BrokerSettings
@@ -133,7 +134,7 @@ class EmbeddedLog:
         return await self.append(records, wait)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
     ) -> EmbeddedSubscription:
         """Join the group, whose partitions one member has at a time in any case. Raises LogUnavailableError."""
         del sole

@@ -46,6 +46,11 @@ class EmbeddedSubscription:
         """The partitions that this member reads now; empty while it stands by."""
         return frozenset(self._keeper.positions)
 
+    @property
+    def certain(self) -> bool:
+        """Nobody on another host shares the file: what a sole member has, all of its group have."""
+        return True
+
     async def poll(self, max_records: int, wait: float) -> Sequence[StoredRecord]:
         """Return up to `max_records` new records, each partition in order; empty after `wait` seconds.
 

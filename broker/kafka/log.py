@@ -17,6 +17,7 @@ from broker.log import (
     PlannedTopic,
     Position,
     Revoked,
+    Sole,
     TopicChange,
     TopicSpec,
 )
@@ -93,7 +94,7 @@ class KafkaLog:
         return await self._publisher.append(records, wait, many=True) if records else []
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
     ) -> KafkaSubscription:
         """Begin to join the group; the partitions come while the member polls."""
         lookup, connection = self._open()
@@ -102,6 +103,8 @@ class KafkaLog:
                 raise LogUnavailableError(f"Kafka has no topic {topic} (hookline topics apply makes it)")
         self._members = {member for member in self._members if not member.closed}
         alone = self._alone.setdefault(group, Alone(lookup, self._names.outer(group))) if sole else None
+        if alone is not None and sole is not None:
+            alone.take(sole)
         member = KafkaSubscription(connection, self._names, group, topics, on_revoked, alone)
         self._members.add(member)
         await member.start()

@@ -127,6 +127,15 @@ class Lookup:
 
         return await self.admin.ask(f"offsets of group {group}", fetched, LOOKUP_SECONDS)
 
+    async def committed_by(self, outer: str) -> frozenset[str]:
+        """Return what stands beside the committed offsets of Kafka's group `outer`, where anything does."""
+
+        async def fetched(admin: AIOKafkaAdminClient) -> frozenset[str]:
+            found = await admin.list_consumer_group_offsets(outer)
+            return frozenset(each.metadata for each in found.values() if each.metadata)
+
+        return await self.admin.ask(f"offsets of group {outer}", fetched, LOOKUP_SECONDS)
+
     async def members(self, outer: str) -> list[GroupMember]:
         """Return who is in Kafka's group `outer`; in one that is not there, nobody."""
 

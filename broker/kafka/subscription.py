@@ -143,6 +143,11 @@ class KafkaSubscription:
 
     # --- the protocol of a subscription
 
+    @property
+    def certain(self) -> bool:
+        """Whether a sole member can still be the one that has its place."""
+        return self._alone is None or self._alone.certain(self._connection.settings.session_timeout)
+
     async def poll(self, max_records: int, wait: float) -> Sequence[StoredRecord]:
         """Return up to `max_records` records, empty after about `wait` seconds."""
         if self._closed.is_set():
@@ -224,6 +229,7 @@ class KafkaSubscription:
         self._since = self._taken_at = asyncio.get_running_loop().time()
         if self._alone is not None and self._consumer is not None:
             self._alone.joined(self._consumer)
+            self._alone.seen()
 
     # --- alone in the group
 
@@ -315,8 +321,9 @@ class KafkaSubscription:
         ending.add_done_callback(self._endings.discard)
 
     async def _commit(self, consumer: Any, offsets: dict[TopicPartition, int]) -> None:
+        holder = "" if self._alone is None else self._alone.holder
         try:
-            await consumer.commit(offsets)
+            await consumer.commit({at: (offset, holder) for at, offset in offsets.items()})
         except (CommitFailedError, IllegalStateError) as error:
             raise FencedError(f"group {self._group}: this member has lost its partitions") from error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from broker.log import AnotherMemberError, FencedError, Log, LogError, Partition
+from broker.log import AnotherHolderError, AnotherMemberError, FencedError, Log, LogError, Partition
 from consumers.consumer import Consumer
 from consumers.loop.exits import contain_exits
 from consumers.loop.parts import LoopParts
@@ -175,8 +175,10 @@ class ConsumeLoop:
                 raise result
 
     def _kept_out(self, error: AnotherMemberError) -> None:
-        """Say that another member is there and what to do; `run` looks again from time to time."""
-        reason, advice = Rebuild.ANOTHER_MEMBER, self._consumer.sole
+        """Say that another member is there, or was, and what to do; `run` looks again from time to time."""
+        elsewhere, one_host = isinstance(error, AnotherHolderError), self._consumer.one_host
+        reason = Rebuild.ANOTHER_STATE if elsewhere else Rebuild.ANOTHER_MEMBER
+        advice = one_host and (one_host.elsewhere if elsewhere else one_host.beside)
         self._reason, self._detail = reason, f"{error}; {advice}"
         self._parts.metrics.rebuilds[reason].inc()
         _log.error("consumer_down", consumer=self._consumer.name, reason=reason, seen=str(error), advice=advice)

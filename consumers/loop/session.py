@@ -72,16 +72,18 @@ class Session:
         return Standing(position=progress.position, read=progress.read, oldest=progress.oldest, paused=paused)
 
     async def _join(self) -> None:
+        one_host = self._parts.consumer.one_host
         try:
             async with asyncio.timeout(self._tempo.log_wait):
                 self._subscription = await self._parts.log.subscribe(
                     self._parts.consumer.name,
                     self._routes.topics,
                     self._on_revoked,
-                    sole=self._parts.consumer.sole is not None,
+                    sole=None if one_host is None else one_host.sole(),
                 )
         except TimeoutError as error:
             raise LogUnavailableError("joining the group took too long") from error
+        self._waiting.member = self._subscription
 
     async def pump(self) -> None:
         """Join the group, then read, hand out and commit until cancelled.

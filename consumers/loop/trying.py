@@ -89,7 +89,7 @@ class Tries:
 
     async def _try(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
         async with self._slots:
-            if closing.is_set() or self.used_up:
+            if not await self._waiting.certainty(closing) or self.used_up:
                 return CLOSING
             started = asyncio.get_running_loop().time()
             try:

@@ -4,10 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
+from broker.log import Subscription
 from schemas.records import StoredRecord
 from schemas.topics import Topic
 
 Place = tuple[str, int, int]
+
+_LOOK_AGAIN = 0.1
 
 
 def place_of(record: StoredRecord) -> Place:
@@ -23,6 +26,14 @@ class Waiting:
         self._due: set[Place] = set()
         self._wishes: Counter[str] = Counter()
         self.changed = asyncio.Event()
+        self.member: Subscription | None = None
+
+    async def certainty(self, closing: asyncio.Event) -> bool:
+        """Wait until nobody can have taken the member's place; return False where the record is to be left first."""
+        while self.member is not None and not self.member.certain:
+            if not await _unless(closing, _LOOK_AGAIN):
+                return False
+        return not closing.is_set()
 
     @property
     def trouble(self) -> str | None:

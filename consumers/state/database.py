@@ -15,12 +15,13 @@ from random import SystemRandom
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from consumers.state.engines import FORMS, POSTGRESQL_THREADS, new_engine, place_of, postgresql_url
 from consumers.state.errors import StateError, StateValueError, is_repeatable, plainly, words
 from consumers.state.migrate import migrate
+from consumers.state.schema import state_name
 from schemas.urls import sqlite_path
 
 __all__ = ["CALL_WAIT", "OPEN_WAIT", "WAITING_MOST", "Database", "StateError", "StateValueError", "Work"]
@@ -56,6 +57,7 @@ class Database:
         self._executor: ThreadPoolExecutor | None = None
         self._waiting = set[Future[Any]]()
         self._opening = asyncio.Lock()
+        self._name = ""
 
     def __repr__(self) -> str:
         return f"Database({self.place!r})"
@@ -69,6 +71,11 @@ class Database:
     def place(self) -> str:
         """Where it is, for people: without user and password."""
         return place_of(self._url)
+
+    @property
+    def name(self) -> str:
+        """The name that the state was given when it was made; empty until it is open."""
+        return self._name
 
     @property
     def is_open(self) -> bool:
@@ -157,6 +164,7 @@ class Database:
         try:
             with engine.begin() as connection:
                 migrate(connection)
+                self._name = connection.execute(select(state_name.c.name)).scalar_one()
         except SQLAlchemyError as error:
             plainly(error, f"cannot open the state: {self.place}")
         except sqlite3.Error as error:

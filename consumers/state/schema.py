@@ -7,6 +7,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Large
 
 metadata = MetaData()
 
+state_name = Table("state_name", metadata, Column("name", Text, primary_key=True))
+"""The name of this state, one row that is made with the tables and never changed. A copy of a file has the same."""
+
 commands = Table(
     "commands",
     metadata,

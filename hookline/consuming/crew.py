@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from broker.log import Log
-from consumers.consumer import Consumer
+from broker.log import Log, Sole
+from consumers.consumer import Consumer, OneHost
 from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
@@ -36,17 +36,27 @@ _MAKERS: Mapping[Role, Maker] = {
 }
 
 
-ONE_HOST = (
+BESIDE = (
     "its state is an SQLite file, which the other cannot see, so that each would know half of it, and two senders would"
     " send twice: run all consumers with the state on one host, or give all of them one PostgreSQL as `consumers.state`"
     " (docs/state.md); what a crash left in the group is gone when its session is over"
 )
-"""Why a consumer that works with the state has to be alone in its group, and what to do where it is not."""
+"""Why a consumer that works with an SQLite state has to be alone in its group, and what to do where it is not."""
+
+ELSEWHERE = (
+    "its group was read with another SQLite state, and only that one knows what stands behind the committed offsets:"
+    " run it where that file is. If the file is lost, `successor_of` in `[consumers]` with its name lets this state go"
+    " on; what the other had in hand may then be sent twice (docs/state.md)"
+)
+"""Why it does not go on where a member with another state has been, and what to do."""
 
 
-def guarded(made: Made, *, shared: bool) -> Consumer:
+def guarded(made: Made, state: Database, successor_of: str) -> Consumer:
     """Return the consumer, alone in its group where it works with a state that other hosts cannot see."""
-    return replace(made.consumer, sole=ONE_HOST) if made.needs_state and not shared else made.consumer
+    if not made.needs_state or state.shared:
+        return made.consumer
+    one_host = OneHost(lambda: Sole(state.name, successor_of), BESIDE, ELSEWHERE)
+    return replace(made.consumer, one_host=one_host)
 
 
 class Crew:
@@ -93,7 +103,7 @@ class Crew:
 
     def _loop(self, made: Made) -> Loop:
         parts = self._parts
-        consumer = guarded(made, shared=parts.database.shared)
+        consumer = guarded(made, parts.database, parts.config.consumers.successor_of)
         loop = ConsumeLoop(parts.log, consumer, parts.config.consumers, parts.metrics, parts.clock)
         if not made.needs_state:
             return loop

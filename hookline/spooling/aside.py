@@ -7,7 +7,7 @@ it; the name of the file says all three, so that they are checked here as where 
 import contextlib
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +44,7 @@ class Contents:
 
 def files_of(root: Path) -> Sequence[Path]:
     """Return the files that were set aside, sorted, without the notes beside them. Raises OSError."""
-    folder = root / DAMAGED
-    if not folder.is_dir():
-        return []
-    found: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISREG(path.lstat().st_mode) and path.suffix != _NOTE:
-                found.append(path)
-    return found
+    return [path for path, mode in _entries(root) if stat.S_ISREG(mode) and path.suffix != _NOTE]
 
 
 def place_of(name: str) -> Place | None:
@@ -117,15 +109,17 @@ def looked_at(path: Path) -> SetAside:
 
 def strays_of(root: Path) -> Sequence[Path]:
     """Return what stands between these files and is none: links, folders, pipes. Nobody reads them. Raises OSError."""
+    return [path for path, mode in _entries(root) if not stat.S_ISREG(mode)]
+
+
+def _entries(root: Path) -> Iterator[tuple[Path, int]]:
     folder = root / DAMAGED
     if not folder.is_dir():
-        return []
-    found: list[Path] = []
+        return
     for path in sorted(folder.iterdir()):
+        # Somebody may take a file away while we look.
         with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISREG(path.lstat().st_mode):
-                found.append(path)
-    return found
+            yield path, path.lstat().st_mode
 
 
 def _item(place: Place, found: Found | Bad) -> Spooled | Damaged:

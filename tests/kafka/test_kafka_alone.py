@@ -3,13 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
 from broker.kafka import KafkaLog
 from broker.kafka.alone import Alone
 from broker.kafka.subscription import KafkaSubscription
-from broker.log import AnotherMemberError, FencedError, LogUnavailableError, Partition, TopicSpec
+from broker.log import (
+    AnotherHolderError,
+    AnotherMemberError,
+    FencedError,
+    LogUnavailableError,
+    Partition,
+    Sole,
+    TopicSpec,
+)
 from schemas.records import Record, StoredRecord
 from tests.support.kafka import KafkaFactory, kafka_logs
 
@@ -17,6 +26,7 @@ pytestmark = pytest.mark.kafka
 
 TOPIC, GROUP = "commands", "send"
 LONG = 20.0
+HERE = Sole("state-here")
 
 
 @pytest.fixture
@@ -38,6 +48,11 @@ async def first_record(member: KafkaSubscription) -> StoredRecord:
     return found[0]
 
 
+def certain(member: KafkaSubscription) -> bool:
+    """Return what the member says now."""
+    return member.certain
+
+
 async def thrown_out(member: KafkaSubscription) -> list[StoredRecord]:
     """Poll until the member is told that another has its place; return what it read until then."""
     read: list[StoredRecord] = []
@@ -52,14 +67,14 @@ async def thrown_out(member: KafkaSubscription) -> list[StoredRecord]:
 async def test_a_second_sender_stays_out_until_the_first_has_left(factory: KafkaFactory) -> None:
     """It is told where the other is; the first never notices, and the second takes over as soon as it left."""
     one, two = await factory.open(), await factory.open()
-    member = await one.subscribe(GROUP, [TOPIC], sole=True)
+    member = await one.subscribe(GROUP, [TOPIC], sole=HERE)
     assert (await first_record(member)).value == b"v"
     for _ in range(2):
         with pytest.raises(AnotherMemberError, match=r"send has a member already, on 127\.0\.0\.1"):
-            await two.subscribe(GROUP, [TOPIC], sole=True)
+            await two.subscribe(GROUP, [TOPIC], sole=HERE)
     await member.commit({Partition(TOPIC, 0): 0})
     await member.close()
-    successor = await two.subscribe(GROUP, [TOPIC], sole=True)
+    successor = await two.subscribe(GROUP, [TOPIC], sole=HERE)
     assert (await first_record(successor)).value == b"v"
 
 
@@ -68,7 +83,7 @@ async def test_a_member_that_shares_keeps_a_sole_one_out(factory: KafkaFactory) 
     one, two = await factory.open(), await factory.open()
     await first_record(await one.subscribe(GROUP, [TOPIC]))
     with pytest.raises(AnotherMemberError):
-        await two.subscribe(GROUP, [TOPIC], sole=True)
+        await two.subscribe(GROUP, [TOPIC], sole=HERE)
 
 
 async def test_of_two_that_look_at_the_same_moment_one_remains(
@@ -81,11 +96,11 @@ async def test_of_two_that_look_at_the_same_moment_one_remains(
         return None
 
     monkeypatch.setattr(Alone, "check", nobody)
-    first = await one.subscribe(GROUP, [TOPIC], sole=True)
+    first = await one.subscribe(GROUP, [TOPIC], sole=HERE)
     async with asyncio.timeout(LONG):
         while not first.assignment:
             await first.poll(10, 0.1)
-    second = await two.subscribe(GROUP, [TOPIC], sole=True)
+    second = await two.subscribe(GROUP, [TOPIC], sole=HERE)
     async with asyncio.timeout(LONG):
         while not second.assignment:
             await second.poll(10, 0.1)
@@ -96,7 +111,7 @@ async def test_of_two_that_look_at_the_same_moment_one_remains(
         await first.commit({Partition(TOPIC, 0): 1})
     await first.close()
     with pytest.raises(AnotherMemberError):
-        await one.subscribe(GROUP, [TOPIC], sole=True)
+        await one.subscribe(GROUP, [TOPIC], sole=HERE)
     await second.commit({Partition(TOPIC, 0): 1})
     assert await second.poll(10, 3.0) == []
     assert second.assignment == {Partition(TOPIC, 0)}
@@ -107,14 +122,14 @@ async def test_who_looked_too_early_looks_again_before_it_joins(
 ) -> None:
     """Connecting may take seconds, in which another has joined and begun: that one keeps its place."""
     one, two = await factory.open(), await factory.open()
-    first = await one.subscribe(GROUP, [TOPIC], sole=True)
+    first = await one.subscribe(GROUP, [TOPIC], sole=HERE)
     assert (await first_record(first)).value == b"v"
 
     async def nobody(_rule: Alone) -> None:
         return None
 
     monkeypatch.setattr(Alone, "check", nobody)
-    second = await two.subscribe(GROUP, [TOPIC], sole=True)
+    second = await two.subscribe(GROUP, [TOPIC], sole=HERE)
     monkeypatch.undo()
     assert await thrown_out(second) == []
     await first.commit({Partition(TOPIC, 0): 1})
@@ -127,17 +142,17 @@ async def test_a_sender_that_lost_its_connection_is_not_kept_out_by_itself(
 ) -> None:
     """What it left behind in the group is its own."""
     log: KafkaLog = await factory.open()
-    member = await log.subscribe(GROUP, [TOPIC], sole=True)
+    member = await log.subscribe(GROUP, [TOPIC], sole=HERE)
     await first_record(member)
     monkeypatch.setattr(Alone, "leave", staticmethod(lambda _consumer: None))
     await member.close()
     monkeypatch.undo()
-    again = await log.subscribe(GROUP, [TOPIC], sole=True)
+    again = await log.subscribe(GROUP, [TOPIC], sole=HERE)
     assert (await first_record(again)).value == b"v"
 
 
-@pytest.mark.parametrize("sole", [False, True])
-async def test_a_session_that_the_broker_does_not_take_is_told(factory: KafkaFactory, *, sole: bool) -> None:
+@pytest.mark.parametrize("sole", [None, HERE])
+async def test_a_session_that_the_broker_does_not_take_is_told(factory: KafkaFactory, sole: Sole | None) -> None:
     """A second is less than Kafka takes unless it is told otherwise; the member says so, and reads nothing."""
     kafka = replace(factory.settings.kafka, session_timeout=1.0)
     log = KafkaLog(replace(factory.settings, kafka=kafka))
@@ -149,3 +164,36 @@ async def test_a_session_that_the_broker_does_not_take_is_told(factory: KafkaFac
             await first_record(member)
     finally:
         await log.stop()
+
+
+async def test_who_has_another_state_does_not_go_on_where_one_was(factory: KafkaFactory) -> None:
+    """Nobody is there any more: what was done behind the committed offset only the first one's ledger knows."""
+    one, two = await factory.open(), await factory.open()
+    member = await one.subscribe(GROUP, [TOPIC], sole=HERE)
+    await first_record(member)
+    await member.commit({Partition(TOPIC, 0): 0})
+    await member.close()
+    with pytest.raises(AnotherHolderError, match=r"send was read with state-here, and this is state-there"):
+        await two.subscribe(GROUP, [TOPIC], sole=Sole("state-there"))
+    heir = await two.subscribe(GROUP, [TOPIC], sole=Sole("state-there", heir_of="state-here"))
+    assert (await first_record(heir)).value == b"v"
+
+
+async def test_a_member_that_slept_for_longer_than_its_session_is_not_certain_of_its_place(
+    factory: KafkaFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before Kafka has answered a heartbeat; one that shares its group has nothing to be certain of."""
+    log = await factory.open()
+    member = await log.subscribe(GROUP, [TOPIC], sole=HERE)
+    async with asyncio.timeout(LONG):
+        while not member.assignment:
+            await member.poll(10, 0.1)
+        assert certain(member)
+        asleep = monotonic() + 60
+        with monkeypatch.context() as patch:
+            patch.setattr("broker.kafka.alone.monotonic", lambda: asleep)
+            looks = [certain(member)]
+            while not looks[-1]:
+                await member.poll(10, 0.1)
+                looks.append(certain(member))
+    assert not looks[0]

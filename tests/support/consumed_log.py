@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from broker.log import (
+    AnotherHolderError,
     AnotherMemberError,
     Bounds,
     FencedError,
@@ -15,6 +16,7 @@ from broker.log import (
     Position,
     RecordRefusedError,
     Revoked,
+    Sole,
     TopicChange,
     TopicSpec,
 )
@@ -26,7 +28,8 @@ class MemoryLog:
     """A log in memory. `away` makes every call fail, `refuse_topics` appends to some topics alone.
 
     `hang` makes commits and polls never come back. A `tail` of offsets without records ends each partition.
-    An `occupied` one has another member already, for those that want to be the only one. Of `narrow` topics it has so
+    An `occupied` one has another member already, for those that want to be the only one; `holder` is what was committed
+    with. Of `narrow` topics it has so
     many partitions, and refuses records for others as the logs do.
     """
 
@@ -41,6 +44,7 @@ class MemoryLog:
         self.hang = False
         self.tail = 0
         self.occupied = False
+        self.holder = ""
         self.fence_next_commit = False
         self.refuse_topics: set[str] = set()
         self.narrow: dict[str, int] = {}
@@ -109,13 +113,15 @@ class MemoryLog:
         return Position(partition, len(stored) - 1)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: bool = False
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
     ) -> "MemorySubscription":
         """Join; the first member of all reads everything until it is told otherwise."""
         await asyncio.sleep(0)
         self.check()
         if sole and self.occupied:
             raise AnotherMemberError("another is there")
+        if sole and self.holder not in {"", sole.holder, sole.heir_of}:
+            raise AnotherHolderError("another has read it")
         assigned = {Partition(topic, number) for topic in topics for number in range(self.count)}
         member = MemorySubscription(self, group, frozenset(assigned), on_revoked)
         self.members.append(member)
@@ -168,6 +174,8 @@ class MemorySubscription:
         self.group = group
         self.assignment = assigned
         self.closed = False
+        self.certain = True
+        self.read = 0
         self.polls = 0
         self.paused: set[Partition] = set()
         self.deaf = False
@@ -197,6 +205,7 @@ class MemorySubscription:
             at = self._positions[partition]
             part = self.log.records.get(partition, [])[at : at + most - len(found)]
             self._positions[partition] = at + len(part)
+            self.read += len(part)
             found += part
         return found
 

@@ -1,9 +1,12 @@
 """Consumers that work with a state which other hosts cannot see are alone in their groups."""
 
+from pathlib import Path
+
 import pytest
 
 from consumers.consumer import Consumer
-from hookline.consuming.crew import ONE_HOST, guarded
+from consumers.state.database import Database
+from hookline.consuming.crew import guarded
 from hookline.consuming.parts import Made
 from schemas.envelope import Delivered
 from schemas.topics import RESULTS
@@ -13,10 +16,27 @@ async def nothing(_delivered: Delivered) -> None:
     """Do nothing."""
 
 
-@pytest.mark.parametrize(
-    ("needs_state", "shared", "sole"), [(True, False, ONE_HOST), (True, True, None), (False, False, None)]
-)
-def test_a_state_of_one_host_makes_its_consumers_sole(*, needs_state: bool, shared: bool, sole: str | None) -> None:
+@pytest.mark.parametrize("url", ["sqlite:///state.db", "postgresql://hookline@db/hookline"])
+@pytest.mark.parametrize("needs_state", [True, False])
+def test_a_state_of_one_host_makes_its_consumers_sole(url: str, *, needs_state: bool) -> None:
     """Each of them, whichever it is; who needs no state, or shares it, may have as many members as it likes."""
     consumer = Consumer("track", (RESULTS,), nothing, has_effects=False)
-    assert guarded(Made(consumer, needs_state=needs_state), shared=shared).sole == sole
+    found = guarded(Made(consumer, needs_state=needs_state), Database(url), "").one_host
+    assert (found is not None) == (needs_state and url.startswith("sqlite"))
+
+
+async def test_what_tells_a_state_from_others_is_its_name(tmp_path: Path) -> None:
+    """It is known once the state is open, and the same at each start."""
+    names = set[str]()
+    for _ in range(2):
+        state = Database(f"sqlite:///{tmp_path / 'state.db'}")
+        one_host = guarded(
+            Made(Consumer("track", (RESULTS,), nothing, has_effects=False), needs_state=True), state, "x"
+        )
+        await state.open()
+        assert one_host.one_host is not None
+        sole = one_host.one_host.sole()
+        names.add(sole.holder)
+        assert (sole.heir_of, sole.holder.startswith("state-")) == ("x", True)
+        await state.close()
+    assert len(names) == 1

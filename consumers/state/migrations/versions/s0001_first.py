@@ -1,6 +1,7 @@
 """The first schema. The ledger of an earlier version, an SQLite file, is taken over into it."""
 
 import json
+import secrets
 
 from alembic import op
 from sqlalchemy import (
@@ -25,6 +26,7 @@ _EARLIER = "commands_before_0001"
 def upgrade() -> None:
     """Make every table, and fill the ledger with what an earlier version has noted."""
     columns = _set_earlier_ledger_aside()
+    _name()
     _commands()
     _consents()
     _messages()
@@ -78,6 +80,11 @@ def recipient_of(body: bytes) -> str | None:
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return found if isinstance(found, str) and found else None
+
+
+def _name() -> None:
+    names = op.create_table("state_name", Column("name", Text, primary_key=True))
+    op.bulk_insert(names, [{"name": f"state-{secrets.token_hex(6)}"}])
 
 
 def _commands() -> None:
