@@ -11,6 +11,7 @@ from schemas.topics import DAY_MS, Topic
 _NOT_OURS = (
     "copies of the state and of the log (backups, replicas): whatever keeps them has to drop or outlive them",
     "the provider's own records of messages and consents: ask the provider",
+    "the provider's list of opt-outs: while it has the number, a poll of that list notes the opt-out again",
     "what other teams' consumers and an old handler behind `mirror` have stored: ask them",
     "log lines hold ids and no numbers; files that you exported (`tail`, `spool export`, `dlq`) may hold all",
 )

@@ -118,6 +118,28 @@ def test_an_opt_out_may_be_kept(desk: Desk, capsys: pytest.CaptureFixture[str]) 
     assert desk.config.exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--account", "main", "--keep-opt-out"), ("--config", "../hookline.toml")])
+def test_the_command_that_does_it_has_the_options_of_the_trial(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """Typed as it stands it forgets no more than was shown: not other accounts, not an opt-out that was to be kept."""
+    if "--config" in options:
+        (desk.folder / "elsewhere").mkdir()
+        monkeypatch.chdir(desk.folder / "elsewhere")
+    erase(*options)
+    suggested = capsys.readouterr().out.split("`")[-2].split()
+    assert suggested[suggested.index("erase") :] == ["erase", "--number", PERSON, *options, "--yes"]
+
+
+def test_it_is_told_that_the_providers_list_brings_an_opt_out_back(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list is the provider's; to pass somebody over we would have to keep the number."""
+    erase("--dry-run")
+    assert "list of opt-outs: while it has the number" in capsys.readouterr().out
+    assert desk.config.exists()
+
+
 @pytest.mark.parametrize("keeping", [True, False])
 async def test_what_is_said_between_look_and_deletion_leaves_table_and_topic_agreeing(
     desk: Desk, keeping: bool
