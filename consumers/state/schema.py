@@ -62,7 +62,7 @@ consent_history = Table(
     Column("moment_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("webhook_id", Text),
-    Index("consent_history_by_number", "number"),
+    Index("consent_history_by_number", "number", "account", "scope", "consent", "moment_ms", "received_ms"),
 )
 """Every statement about consent that came, late ones too."""
 
@@ -142,6 +142,7 @@ replies = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Index("replies_by_conversation", "account", "ours", "theirs", "at_ms"),
+    Index("replies_by_person", "theirs"),
     Index("replies_by_age", "at_ms"),
 )
 """What was decided about each inbound message, `command_id` being the one command that may answer it.

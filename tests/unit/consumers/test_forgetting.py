@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, create_engine, insert, select, text
 
 from consumers.consent.book import ConsentBook
 from consumers.consent.statement import statement_of
+from consumers.forgetting import rows
 from consumers.forgetting.keys import PARTS, keys_of
 from consumers.forgetting.person import InState, Person, tombstones
 from consumers.forgetting.rows import forget, look
@@ -163,6 +164,21 @@ async def test_a_statement_waits_for_an_erase_and_counts_then(state_url: str) ->
     assert not (await ConsentBook(noting).may_text("main", PERSON, None)).allowed
     await erasing.close()
     await noting.close()
+
+
+@pytest.mark.parametrize("keeping", [True, False])
+def test_no_table_is_walked_through_for_a_person(keeping: bool) -> None:
+    """They are large, and other consumers wait while one is walked through."""
+    engine = create_engine("sqlite://")
+    schema.metadata.create_all(engine)
+    wheres = rows._wheres(Person(PERSON, keeps_opt_out=keeping), T)
+    with engine.connect() as connection:
+        for table, where in wheres.items():
+            plan = str(select(table).where(where).compile(engine, compile_kwargs={"literal_binds": True}))
+            found = [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {plan}"))]
+            assert found
+            assert not [each for each in found if each.startswith("SCAN")], table.name
+    engine.dispose()
 
 
 async def test_to_forget_twice_finds_nothing(full: Database) -> None:
