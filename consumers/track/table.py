@@ -37,7 +37,8 @@ class Noted:
 
 def note(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
     """Note events and merge what they tell into the states."""
-    notes = {sighting.note.key: sighting.note for sighting in sightings}
+    # Of one event that came twice the first is noted, in one batch as in two.
+    notes = {sighting.note.key: sighting.note for sighting in reversed(sightings)}
     # What another member is about to note is waited for, and counts as known: that one may die before it publishes.
     known = frozenset(notes.keys() - _noted(connection, notes.values()))
     rows, changed = merge(connection, _told(sightings))
