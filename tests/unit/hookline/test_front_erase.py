@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from consumers.consent.publishing import Decision, Owner, by_company
 from consumers.forgetting.keys import Ends, OnTopics, keys_of
 from consumers.forgetting.person import InState, Person
 from consumers.state.schema import consents
+from consumers.state.survey import survey
 from hookline import cli
 from hookline.configuration.config import load_config
 from hookline.erasing import planning
@@ -29,6 +31,7 @@ from schemas.records import StoredRecord
 from schemas.topics import CONSENT, INBOUND, STATES, WEBHOOKS, partition_key
 from schemas.vocabulary import Consent
 from tests.support.front import Desk
+from tests.support.postgresql import postgresql_url
 from tests.support.spool_on_disk import orphan
 
 PERSON, OTHER, THIRD = "+15550000002", "+15550000003", "+15550000004"
@@ -217,6 +220,17 @@ def test_where_the_table_was_lost_the_topic_is_read(desk: Desk, capsys: pytest.C
     assert "there is no state here" in told
     assert "messaging.consent.v1     1 tombstones written" in told
     assert not (desk.folder / "state.db").exists()
+
+
+async def test_a_trial_makes_no_tables_on_an_empty_server(desk: Desk) -> None:
+    """It was to change nothing; there is no state there yet."""
+    config = await asyncio.to_thread(load_config, desk.config, {})
+    given = postgresql_url()
+    url = await asyncio.to_thread(given.__enter__)
+    async with Eraser(replace(config, consumers=replace(config.consumers, state=url)), Person(PERSON)) as eraser:
+        assert (await eraser.plan()).state is None
+    assert (await asyncio.to_thread(survey, url)).version is None
+    await asyncio.to_thread(given.__exit__, None, None, None)
 
 
 def test_where_there_is_no_log_the_rows_go(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
