@@ -107,9 +107,11 @@ def ending_of(call: Answered) -> Ending | None:
         case SendStatus.ACCEPTED:
             return _told(SendOutcome.SENT, receipt, receipt.reason or ("resent" if resent else None))
         case SendStatus.REFUSED:
-            # That a text was refused the second time says nothing of the first.
-            outcome = SendOutcome.UNKNOWN if resent else SendOutcome.FAILED
-            return _told(outcome, receipt, f"resent_{receipt.reason or 'refused'}" if resent else receipt.reason)
+            # That a text was refused the second time says nothing of the first: a provider that knows ids keeps the
+            # answers that went well alone, and looks at the credentials before the id.
+            outcome = SendOutcome.FAILED if call.way is None else SendOutcome.UNKNOWN
+            reason = receipt.reason if call.way is None else f"{call.way}_{receipt.reason or 'refused'}"
+            return _told(outcome, receipt, reason)
         case SendStatus.RETRY if call.waits:
             return None
         case SendStatus.RETRY if call.way is None:
