@@ -13,7 +13,7 @@ from consumers.consumer import TryLater
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
 from consumers.send.answers import Answers, Over
-from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, unknown, way_out
+from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, is_free, unknown, way_out
 from consumers.send.gate import Gate, bounded
 from consumers.send.settings import InDoubt, SendSettings
 from consumers.state.ledger import Claim, ClaimState, Ledger
@@ -28,6 +28,10 @@ LOOK_UP_FOR = 3600.0
 LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
+LEAST_PAUSE = 1.0
+UNTOLD_PAUSE = 5.0
+"""Seconds after which a provider is asked again that had too many calls and does not say when to come again."""
+
 CALL_MARGIN = 10.0
 """Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
@@ -248,14 +252,16 @@ class Carrier:
         self, command: SendRequested, claim: Claim, office: Office, receipt: SendReceipt, way: DoubtOutcome | None
     ) -> Answered:
         attempts = self._parts.settings.attempts
-        # A provider that asks to wait has sent nothing: that goes on for as long as the command is of use, and while
-        # only the provider can tell what came of an earlier call.
+        free = is_free(receipt, self._clock() - command.received_at.timestamp())
+        # What has sent nothing goes on for as long as the command is of use, and while only the provider can tell what
+        # came of an earlier call.
         patient = command.expires_at is not None or way is DoubtOutcome.REPEATED
         return Answered(
             receipt=receipt,
             way=way,
             again=claim.doubts < attempts,
-            waits=claim.waits < attempts or patient,
+            waits=claim.waits < attempts or patient or free,
+            free=free,
             repeatable=office.sender.idempotent or office.in_doubt is InDoubt.RESEND,
         )
 
@@ -271,9 +277,13 @@ class Carrier:
 
     async def _released(self, command: SendRequested, claim: Claim, call: Answered) -> TryLater:
         """Note that the call is over, and whether it certainly had no effect; return when the next one may be made."""
-        await self._note_over(command, Over(claim, effectless=call.receipt.status is SendStatus.RETRY))
+        effectless = call.receipt.status is SendStatus.RETRY
+        await self._note_over(command, Over(claim, effectless=effectless, called=not call.free))
         wish = call.receipt.retry_after
-        pause = _PAUSES.pause(claim.calls) if wish is None else bounded(wish)
+        if call.free:
+            pause = UNTOLD_PAUSE if wish is None else max(bounded(wish), LEAST_PAUSE)
+        else:
+            pause = _PAUSES.pause(claim.calls) if wish is None else bounded(wish)
         return self._postponed(pause, call.receipt.reason or "provider_asks_to_wait")
 
     async def _note_over(self, command: SendRequested, over: Over) -> None:

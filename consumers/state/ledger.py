@@ -85,8 +85,8 @@ class Ledger:
     async def release(self, command: SendRequested, claim: Claim, *, effectless: bool, called: bool = True) -> None:
         """Note that the call of that claim is over, with `effectless` that it certainly had no effect.
 
-        Without `called` it was never made. The command stays open; where somebody else has claimed it meanwhile
-        nothing is changed.
+        Without `called` it was never made, or counts as not made. The command stays open; where somebody else has
+        claimed it meanwhile nothing is changed.
         """
         row = Row(claim.calls, called_at=claim.called_at)
         await self._database.run(

@@ -100,7 +100,8 @@ def test_whatever_is_answered_after_a_doubt_nothing_is_told_as_failed(
 ) -> None:
     """The first call may have had its effect all the same."""
     receipt = SendReceipt(status=status)
-    ending = ending_of(Answered(receipt=receipt, way=way, again=again, waits=waits, repeatable=repeatable))
+    call = Answered(receipt=receipt, way=way, again=again, waits=waits, free=False, repeatable=repeatable)
+    ending = ending_of(call)
     assert ending is None or ending.outcome is not SendOutcome.FAILED
 
 
