@@ -16,6 +16,7 @@ from consumers.send.answers import Answers, Over
 from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, is_free, unknown, way_out
 from consumers.send.gate import Gate, bounded
 from consumers.send.settings import InDoubt, SendSettings
+from consumers.state.database import StateError
 from consumers.state.ledger import Claim, ClaimState, Ledger
 from providers.contract import LooksUp, Sender, SendReceipt, SendStatus
 from schemas.events import SendCompleted, SendRequested
@@ -28,6 +29,7 @@ LOOK_UP_FOR = 3600.0
 LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
+NOTE_PAUSE = 0.25
 LEAST_PAUSE = 1.0
 UNTOLD_PAUSE = 5.0
 """Seconds after which a provider is asked again that had too many calls and does not say when to come again."""
@@ -80,6 +82,31 @@ class Carrier:
     def knows(self, command: SendRequested) -> bool:
         """Tell whether the command has ended, and only the ledger does not know: it needs no place then."""
         return isinstance(self._answers.of(command), Ending)
+
+    async def note_rest(self) -> None:
+        """Note what the ledger was not told, again and again until it is told or the owner has no more time."""
+        try:
+            while rest := self._answers.all():
+                try:
+                    for command, answer in rest:
+                        await self._note(command, answer)
+                except StateError:
+                    await asyncio.sleep(NOTE_PAUSE)
+        finally:
+            if rest := self._answers.all():
+                advice = "the state was away until the end: what these calls led to is in doubt, see docs/sending.md"
+                _log.error(
+                    "answers_not_noted",
+                    commands=[command.id for command, _ in rest[:20]],
+                    count=len(rest),
+                    advice=advice,
+                )
+
+    async def _note(self, command: SendRequested, answer: Ending | Over) -> None:
+        if isinstance(answer, Ending):
+            await self._complete(command, answer)
+        else:
+            await self._note_over(command, answer)
 
     async def carry_out(self, command: SendRequested, office: Office | None) -> SendCompleted:
         """Return the command's result, calling the provider where that is still to be done."""

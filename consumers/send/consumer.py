@@ -74,6 +74,7 @@ def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
         concurrency=max(1, 2 * places * len(senders)),
         # An account that has to wait for long must not keep the commands of another from being read.
         puts_off_after=PUT_OFF_AFTER,
+        finish=handler.finish,
         deadline=PLACE_WAIT + TURN_WAIT + 5 * STATE_WAIT + 2 * parts.call_time + APPEND_WAIT,
     )
 
@@ -97,6 +98,10 @@ class _Send:
         envelope = delivered.envelope
         record = event_to_record(result, webhook_id=envelope.webhook_id, traceparent=envelope.traceparent)
         await self._log.append([record], APPEND_WAIT)
+
+    async def finish(self) -> None:
+        """Note what was learnt while the state was away: with the process it would be lost."""
+        await self._carrier.note_rest()
 
     async def _result(self, command: SendRequested) -> SendCompleted:
         """Return the command's result, in one of its account's places where the account sends at all."""

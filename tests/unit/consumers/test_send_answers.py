@@ -1,16 +1,18 @@
 """Send: what the provider has answered survives a state that is away for a moment; doubts have times of their own."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from consumers.consumer import TryLater
 from consumers.send.answers import MOST_KEPT, Answers
 from consumers.send.ending import unknown
 from consumers.state.database import StateError
 from providers.contract import SendReceipt, SendStatus
-from tests.support.consumers import FakeSender, command, delivered
+from tests.support.consumers import FakeSender, command, delivered, until
 from tests.support.sending import LOST, AskedSender, Office
 
 BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limited")
@@ -65,6 +67,54 @@ async def test_a_known_end_needs_no_place(office: Office, monkeypatch: pytest.Mo
     assert [each.outcome for each in office.results] == ["sent"]
 
 
+class Away:
+    """A ledger whose state is away for so many calls of `complete` and `release`."""
+
+    def __init__(self, office: Office, calls: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls, self.refused = calls, 0
+        for name in ("complete", "release"):
+            monkeypatch.setattr(office.ledger, name, self._failing(getattr(office.ledger, name)))
+        monkeypatch.setattr("consumers.send.carrying.NOTE_PAUSE", 0.0)
+
+    def _failing(self, real: Any) -> Any:
+        async def failing(*parts: Any, **more: Any) -> Any:
+            if self.refused < self.calls:
+                self.refused += 1
+                raise StateError("the state took too long")
+            return await real(*parts, **more)
+
+        return failing
+
+
+async def test_a_process_that_ends_waits_for_its_state(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one answers with the result and makes no call, though the provider knows no ids."""
+    office.phone.remembers, office.sender = False, FakeSender(office.phone, idempotent=False)
+    away = Away(office, 5, monkeypatch)
+    office.bench.fill(command())
+    office.bench.run(office.consumer())
+    await until(lambda: away.refused == 1)
+    await office.bench.stop()
+    assert (away.refused, office.results) == (5, [])
+    office.bench.now += 100
+    await office.carry_out(delivered(command()))
+    assert [(each.outcome, each.message_id) for each in office.results] == [("sent", "sent-command-0")]
+    assert (office.phone.sent, len(office.phone.calls)) == (1, 1)
+
+
+async def test_what_could_not_be_noted_until_the_end_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log names the commands that are in doubt from now on."""
+    away, consumer = Away(office, float("inf"), monkeypatch), office.consumer()
+    with pytest.raises(TryLater):
+        await consumer.handle(delivered(command()))
+    assert consumer.finish is not None
+    with structlog.testing.capture_logs() as lines, pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await consumer.finish()
+    (told,) = [line for line in lines if line["event"] == "answers_not_noted"]
+    assert (told["log_level"], told["commands"], told["count"]) == ("error", ["command-0"], 1)
+    assert away.refused > 2
+
+
 def test_answers_are_not_kept_without_end() -> None:
     """The oldest goes first."""
     answers = Answers()
@@ -74,6 +124,8 @@ def test_answers_are_not_kept_without_end() -> None:
     assert answers.of(command(1)) == unknown("timeout")
     answers.noted(command(1))
     assert answers.of(command(1)) is None
+    assert (command(1), unknown("timeout")) not in answers.all()
+    assert len(answers.all()) == MOST_KEPT - 1
 
 
 async def test_the_hour_of_looking_up_begins_with_the_call(office: Office) -> None:
