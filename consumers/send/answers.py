@@ -44,6 +44,9 @@ class Answers:
         """Return all that the ledger does not know yet, with its commands."""
         return tuple(self._kept.values())
 
-    def noted(self, command: SendRequested) -> None:
-        """Forget it: the ledger knows."""
-        self._kept.pop((command.account, command.id), None)
+    def noted(self, command: SendRequested, answer: Ending | Over) -> bool:
+        """Forget it: the ledger knows. False where it is not kept, or no more: something else was learnt meanwhile."""
+        if self.of(command) is not answer:
+            return False
+        del self._kept[command.account, command.id]
+        return True

@@ -16,7 +16,7 @@ from consumers.send.answers import Answers, Over
 from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, is_free, unknown, way_out
 from consumers.send.gate import Gate, bounded
 from consumers.send.settings import InDoubt, SendSettings
-from consumers.state.database import StateError
+from consumers.state.database import StateError, StateValueError
 from consumers.state.ledger import Claim, ClaimState, Ledger
 from providers.contract import LooksUp, Sender, SendReceipt, SendStatus
 from schemas.events import SendCompleted, SendRequested
@@ -30,6 +30,7 @@ LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
 NOTE_PAUSE = 0.25
+MOST_TOLD = 20
 LEAST_PAUSE = 1.0
 UNTOLD_PAUSE = 5.0
 """Seconds after which a provider is asked again that had too many calls and does not say when to come again."""
@@ -83,30 +84,36 @@ class Carrier:
         """Tell whether the command has ended, and only the ledger does not know: it needs no place then."""
         return isinstance(self._answers.of(command), Ending)
 
+    async def note_soon(self) -> None:
+        """Note what the ledger was not told, after a pause: a moment ago it could not be."""
+        await asyncio.sleep(NOTE_PAUSE)
+        await self.note_rest()
+
     async def note_rest(self) -> None:
-        """Note what the ledger was not told, again and again until it is told or the owner has no more time."""
-        try:
-            while rest := self._answers.all():
-                try:
-                    for command, answer in rest:
-                        await self._note(command, answer)
-                except StateError:
-                    await asyncio.sleep(NOTE_PAUSE)
-        finally:
-            if rest := self._answers.all():
-                advice = "the state was away until the end: what these calls led to is in doubt, see docs/sending.md"
-                _log.error(
-                    "answers_not_noted",
-                    commands=[command.id for command, _ in rest[:20]],
-                    count=len(rest),
-                    advice=advice,
-                )
+        """Note what the ledger was not told, again and again until it is told."""
+        while rest := self._answers.all():
+            try:
+                for command, answer in rest:
+                    await self._note(command, answer)
+            except StateError:
+                await asyncio.sleep(NOTE_PAUSE)
+
+    def tell_rest(self) -> None:
+        """Tell the log what the ledger was never told."""
+        if rest := self._answers.all():
+            advice = "the state was away until the end: what came of these calls is in doubt, see docs/sending.md"
+            ids = [command.id for command, _ in rest[:MOST_TOLD]]
+            _log.error("answers_not_noted", commands=ids, count=len(rest), advice=advice)
 
     async def _note(self, command: SendRequested, answer: Ending | Over) -> None:
-        if isinstance(answer, Ending):
-            await self._complete(command, answer)
-        else:
-            await self._note_over(command, answer)
+        try:
+            if isinstance(answer, Ending):
+                await self._complete(command, answer)
+            elif self._answers.of(command) is answer:
+                await self._note_over(command, answer)
+        except StateValueError:
+            # Whoever carries the command out meets it too, and it ends with the dead letters.
+            self._answers.noted(command, answer)
 
     async def carry_out(self, command: SendRequested, office: Office | None) -> SendCompleted:
         """Return the command's result, calling the provider where that is still to be done."""
@@ -316,15 +323,18 @@ class Carrier:
     async def _note_over(self, command: SendRequested, over: Over) -> None:
         self._answers.keep(command, over)
         await self._ledger.release(command, over.claim, effectless=over.effectless, called=over.called)
-        self._answers.noted(command)
+        self._answers.noted(command, over)
 
     def _postponed(self, seconds: float, reason: str) -> TryLater:
         self._counters[CallOutcome.POSTPONED].inc()
         return TryLater(seconds, reason)
 
     async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
+        kept = self._answers.of(command) is ending
         result = await self._ledger.complete(command, self._completed(command, ending))
-        self._answers.noted(command)
+        if kept and not self._answers.noted(command, ending):
+            # Noted by another task meanwhile, which told of it.
+            return result
         self._counters[CallOutcome(ending.outcome)].inc()
         _log.info(
             "send_completed",

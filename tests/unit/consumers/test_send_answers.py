@@ -18,6 +18,11 @@ from tests.support.sending import LOST, AskedSender, Office
 BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limited")
 
 
+def pause_between_notes(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let answers be noted again after so long."""
+    monkeypatch.setattr("consumers.send.carrying.NOTE_PAUSE", seconds)
+
+
 def fail_once(office: Office, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the state be away the first time that the ledger's method is called."""
     real, calls = getattr(office.ledger, name), 0
@@ -57,6 +62,7 @@ async def test_a_wish_to_wait_whose_note_failed_is_no_doubt(office: Office, monk
 async def test_a_known_end_needs_no_place(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """An account that has to wait keeps nobody from noting what is over."""
     fail_once(office, "complete", monkeypatch)
+    pause_between_notes(60.0, monkeypatch)
     consumer = office.consumer()
     with pytest.raises(TryLater):
         await consumer.handle(delivered(command()))
@@ -74,7 +80,6 @@ class Away:
         self.calls, self.refused = calls, 0
         for name in ("complete", "release"):
             monkeypatch.setattr(office.ledger, name, self._failing(getattr(office.ledger, name)))
-        monkeypatch.setattr("consumers.send.carrying.NOTE_PAUSE", 0.0)
 
     def _failing(self, real: Any) -> Any:
         async def failing(*parts: Any, **more: Any) -> Any:
@@ -86,13 +91,31 @@ class Away:
         return failing
 
 
+async def test_an_answer_is_noted_though_another_member_has_the_command(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The member that was told it has lost the partition; the other finds the result and makes no call."""
+    office.phone.remembers, office.sender = False, FakeSender(office.phone, idempotent=False)
+    pause_between_notes(0.0, monkeypatch)
+    away, first = Away(office, 3, monkeypatch), office.consumer()
+    with pytest.raises(TryLater, match="state_unavailable"):
+        await first.handle(delivered(command()))
+    office.bench.now += 100
+    await until(lambda: office.bench.count("sends_total", outcome="sent") == 1)
+    await office.carry_out(delivered(command()))
+    assert [(each.outcome, each.message_id) for each in office.results] == [("sent", "sent-command-0")]
+    assert (away.refused, office.phone.sent) == (3, 1)
+
+
 async def test_a_process_that_ends_waits_for_its_state(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one answers with the result and makes no call, though the provider knows no ids."""
     office.phone.remembers, office.sender = False, FakeSender(office.phone, idempotent=False)
     away = Away(office, 5, monkeypatch)
+    pause_between_notes(60.0, monkeypatch)
     office.bench.fill(command())
     office.bench.run(office.consumer())
     await until(lambda: away.refused == 1)
+    pause_between_notes(0.0, monkeypatch)
     await office.bench.stop()
     assert (away.refused, office.results) == (5, [])
     office.bench.now += 100
@@ -103,6 +126,7 @@ async def test_a_process_that_ends_waits_for_its_state(office: Office, monkeypat
 
 async def test_what_could_not_be_noted_until_the_end_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log names the commands that are in doubt from now on."""
+    pause_between_notes(0.0, monkeypatch)
     away, consumer = Away(office, float("inf"), monkeypatch), office.consumer()
     with pytest.raises(TryLater):
         await consumer.handle(delivered(command()))
@@ -117,15 +141,23 @@ async def test_what_could_not_be_noted_until_the_end_is_told(office: Office, mon
 
 def test_answers_are_not_kept_without_end() -> None:
     """The oldest goes first."""
-    answers = Answers()
+    answers, known = Answers(), unknown("timeout")
     for number in range(MOST_KEPT + 1):
-        answers.keep(command(number), unknown("timeout"))
+        answers.keep(command(number), known)
     assert answers.of(command(0)) is None
-    assert answers.of(command(1)) == unknown("timeout")
-    answers.noted(command(1))
+    assert answers.of(command(1)) == known
+    answers.noted(command(1), known)
     assert answers.of(command(1)) is None
-    assert (command(1), unknown("timeout")) not in answers.all()
     assert len(answers.all()) == MOST_KEPT - 1
+
+
+def test_what_was_learnt_meanwhile_is_not_forgotten() -> None:
+    """One task notes an answer while another learns more of the same command."""
+    answers, first, second = Answers(), unknown("timeout"), unknown("interrupted")
+    answers.keep(command(), first)
+    answers.keep(command(), second)
+    assert not answers.noted(command(), first)
+    assert answers.of(command()) is second
 
 
 async def test_the_hour_of_looking_up_begins_with_the_call(office: Office) -> None:
