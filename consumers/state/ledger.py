@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from consumers.commands import result_id
 from consumers.state import ledger_table as table
-from consumers.state.database import Database, StateError
+from consumers.state.database import Database, StateValueError
 from consumers.state.ledger_table import Row
 from schemas.codec import CodecError, decode_event, encode_event
 from schemas.events import SendCompleted, SendRequested
@@ -52,7 +52,7 @@ class Claim:
 
 
 class Ledger:
-    """The ledger in a database, which whoever made it opens. All methods raise StateError."""
+    """The ledger in a database, which whoever made it opens. All methods raise StateError and StateValueError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -119,5 +119,5 @@ def _read_result(command: SendRequested, text: bytes) -> SendCompleted:
     try:
         stored = decode_event(SendCompleted, result_id(command), text)
     except CodecError as error:
-        raise StateError("a result in the ledger cannot be read") from error
+        raise StateValueError("a result in the ledger cannot be read") from error
     return replace(stored, from_=command.from_, to=command.to)
