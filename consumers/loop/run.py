@@ -93,10 +93,14 @@ class ConsumeLoop:
             failures = 1 if lasted else failures + 1
             await self._pause(self._tempo.pause(failures))
         self._settler.close()
+        await self._finish()
         self._reason, self._detail = "stopped", None
 
     def stop(self) -> None:
-        """Ask `run` to end; it returns within a few seconds more than `finish_wait`."""
+        """Ask `run` to end; it returns within a few seconds more than `finish_wait`, and what the consumer's end takes.
+
+        That takes as long as it may: whoever runs the loop cancels it when there is no more time.
+        """
         self._stopping.set()
 
     def health(self) -> ConsumerHealth:
@@ -157,6 +161,14 @@ class ConsumeLoop:
             await session.leave(finish=finish)
         except Exception as error:  # noqa: BLE001 - a fault of ours or of the log's client; what it left comes again
             self._ended(Rebuild.INTERNAL_ERROR, error)
+
+    async def _finish(self) -> None:
+        if self._consumer.finish is None:
+            return
+        try:
+            await self._consumer.finish()
+        except Exception:  # noqa: BLE001 - a fault of ours must not keep the process from ending in order
+            _log.exception("consumer_not_finished", consumer=self._consumer.name)
 
     async def _until_stopped(self, session: Session, watch: Watch) -> None:
         """Let the session pump until `stop` is called. Raises what ends it or its watch, and HandlersStuckError."""

@@ -9,6 +9,9 @@ from providers.rest.errors import ApiError, AuthenticationError, LimitError, Ref
 MOST_WAITS = 5
 """Waits in a row for one message, after which the account is left for another time."""
 
+LONGEST_WISH = 300.0
+"""Seconds that a provider may ask us to wait, as far as somebody at a terminal waits for it."""
+
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
 
@@ -37,7 +40,7 @@ def pause_after(error: ApiError | TimeoutError, waits: int) -> float | None:
     if waits > MOST_WAITS or stops_account(error) or is_about_the_question(error):
         return None
     wish = error.retry_after if isinstance(error, RefusedError) else None
-    return _PAUSES.pause(waits) if wish is None else wish
+    return _PAUSES.pause(waits) if wish is None else min(wish, LONGEST_WISH)
 
 
 def stops_account(error: ApiError | TimeoutError) -> bool:
