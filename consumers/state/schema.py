@@ -7,9 +7,6 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Large
 
 metadata = MetaData()
 
-state_name = Table("state_name", metadata, Column("name", Text, primary_key=True))
-"""The name of this state, one row that is made with the tables and never changed. A copy of a file has the same."""
-
 commands = Table(
     "commands",
     metadata,
@@ -150,3 +147,6 @@ replies = Table(
 `outcome` is a word of ReplyOutcome; `family` the family of opt-out word that the message is. `text_digest` is of the
 answer. `at_ms` is when it was decided, `written_ms` when the message was written.
 """
+
+state_name = Table("state_name", metadata, Column("name", Text, primary_key=True))
+"""The name of this state, one row that is made with the tables and never changed. A copy of a file has the same."""
