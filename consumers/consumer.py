@@ -73,6 +73,7 @@ class Consumer:
     each is the configuration's where it is None. With `one_host` its group may have one member alone.
     A wish to be called again after `puts_off_after` seconds or more sends the event to the retry topic, for no round of
     tries, so that what stands behind it can be read meanwhile; where that is None it waits in place.
+    `finish` is what is still to be done when nothing more is handled, for as long as the process has time.
     """
 
     name: str
@@ -85,3 +86,4 @@ class Consumer:
     keeps_order: bool | None = None
     one_host: OneHost | None = None
     puts_off_after: float | None = None
+    finish: Callable[[], Awaitable[None]] | None = None

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from consumers.state.database import Database
+from consumers.state.survey import survey
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from schemas.urls import sqlite_path
@@ -24,6 +25,10 @@ async def opened_state(config: Config, *, make: bool = False) -> AsyncGenerator[
 
 
 def state_exists(config: Config) -> bool:
-    """Tell whether the file of the state is there; one on a server always counts as there. Blocks."""
-    path = sqlite_path(config.consumers.state)
-    return path is None or path.exists()
+    """Tell whether the file of the state, or on a server its tables, are there. Blocks, changes nothing.
+
+    Raises StateError.
+    """
+    url = config.consumers.state
+    path = sqlite_path(url)
+    return survey(url).version is not None if path is None else path.exists()

@@ -10,6 +10,7 @@ from schemas.events import ConsentChanged, InboundMessage
 from schemas.ids import digest_id, event_id
 from schemas.records import Record
 from schemas.times import format_time, from_millis
+from schemas.topics import CONSENT
 from schemas.vocabulary import Consent, ConsentSource, EventType
 
 
@@ -33,7 +34,8 @@ def corrections(delivered: Delivered, event: ConsentChanged, counting: Statement
     if not odd and (told.event_id, told.moment_ms) == (counting.event_id, counting.moment_ms):
         return ()
     again = statement_record(counting, Owner(event.provider, event.tenant))
-    stray = Record(delivered.record.topic, delivered.record.key, None, (), again.timestamp)
+    # By way of a retry the record stands on another topic: what the key has to leave is this one.
+    stray = Record(CONSENT.name, delivered.record.key, None, (), again.timestamp)
     return (again, stray) if odd else (again,)
 
 

@@ -33,6 +33,11 @@ class Statement:
     webhook_id: str | None = None
 
     @property
+    def key(self) -> bytes:
+        """The key under which the topic of consent has it: that of `schemas.topics`."""
+        return f"{self.account}|{self.scope}|{self.number}".encode("utf-8", "replace")
+
+    @property
     def look(self) -> bool:
         """Whether it is what a list without times showed: true at the last look, its moment moves on with each."""
         return self.source == ConsentSource.LIST and self.moment_ms >= self.received_ms
@@ -79,6 +84,15 @@ def same_again(one: Statement, other: Statement) -> Statement:
         received_ms=min(one.received_ms, other.received_ms),
         webhook_id=min((each.webhook_id for each in (one, other) if each.webhook_id), default=None),
     )
+
+
+def counting(statements: Iterable[Statement]) -> Statement | None:
+    """Return the one that counts of all that was said of a person in a scope, None where nothing was."""
+    told: dict[str, Statement] = {}
+    for each in statements:
+        known = told.get(each.event_id)
+        told[each.event_id] = each if known is None else same_again(known, each)
+    return max(told.values(), key=lambda each: each.order, default=None)
 
 
 def permission(statements: Iterable[Statement], scope: str | None) -> Permission:

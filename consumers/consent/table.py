@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, Executable, and_, case, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, and_, select, update
 
 from consumers.consent.numbers import spellings
 from consumers.consent.statement import TOLD, Statement, same_again
 from consumers.state.schema import consent_history, consents, sender_scopes
 from consumers.state.upsert import insert_into
-from schemas.vocabulary import Consent
 
 _MOST_AT_ONCE = 100
 
@@ -130,18 +129,20 @@ def _highest(connection: Connection, statement: Statement) -> Sequence[Statement
     """Return the highest statements about a person in a scope, by all of their order but the id.
 
     How a database orders texts depends on its locale, so ids are compared here; so many of one millisecond are none.
+    Word by word an index has them in their order, however much was said.
     """
     history = consent_history.c
-    told, out = history.consent.in_(TOLD), history.consent == Consent.OPTED_OUT
+    told = [each for word in sorted(TOLD) for each in _latest(connection, statement, history.consent == word)]
+    return told or _latest(connection, statement, history.consent.not_in(TOLD))
+
+
+def _latest(connection: Connection, statement: Statement, words: ColumnElement[bool]) -> Sequence[Statement]:
+    history = consent_history.c
     query = select(*_HISTORY).where(
         history.number == statement.number, history.account == statement.account, history.scope == statement.scope
     )
-    order = (_first(told), history.moment_ms.desc(), _first(out), history.received_ms.desc())
-    return _read(connection, query.order_by(*order).limit(_MOST_AT_ONCE))
-
-
-def _first(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return case((condition, 0), else_=1)
+    order = (history.moment_ms.desc(), history.received_ms.desc())
+    return _read(connection, query.where(words).order_by(*order).limit(_MOST_AT_ONCE))
 
 
 def _key(statement: Statement) -> ColumnElement[bool]:

@@ -2,15 +2,16 @@
 
 The marker comes after the append, so that an end in between loses nothing: the letter stays open and is redriven
 again, under the same event id. Before each batch the partitions are looked at once more, so that of two who redrive at
-the same time each passes over what the other has marked; what both have in hand at that moment goes out twice.
+the same time each passes over what the other has marked; what both have in hand at that moment goes out twice. So that
+they do not go on side by side, who finds fresh markers of another lets that one go ahead.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from random import SystemRandom
 
 from broker.log import Log, Partition, Position
-from consumers.dead_letters.letters import Letter, Resolution, marker, redriven
-from consumers.dead_letters.reading import markers
+from consumers.dead_letters.letters import Letter, Resolution, marked, marker, redriven
 from schemas.times import Clock
 
 BATCH_LETTERS = 100
@@ -19,6 +20,8 @@ BATCH_BYTES = 1 << 20
 
 _APPEND_WAIT = 30.0
 _WAIT = 20.0
+_SHORTEST_BATCH = 0.05
+_random = SystemRandom()
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -45,6 +48,9 @@ class Dealer:
         self._sleep = sleep
         self._seen = dict(seen or {})
         self._dealt: dict[Partition, set[int]] = {}
+        # Markers of ours that a look will find; and how long a batch took, in seconds.
+        self._own: set[Position] = set()
+        self._took = _SHORTEST_BATCH
 
     async def deal(self, letters: AsyncIterator[Letter]) -> AsyncGenerator[int]:
         """Deal with the open ones among the letters; yield after each batch how many were done in it.
@@ -57,7 +63,9 @@ class Dealer:
             began = loop.time()
             still_open = await self._still_open(batch)
             if still_open:
+                ready = loop.time()
                 await self._batch(still_open)
+                self._took = max(_SHORTEST_BATCH, loop.time() - ready)
                 yield len(still_open)
                 if self._rate is not None:
                     await self._sleep(max(0.0, len(still_open) / self._rate - (loop.time() - began)))
@@ -73,22 +81,34 @@ class Dealer:
         for position in positions:
             if self._seen.get(position.partition) == position.offset:
                 self._seen[position.partition] += 1
+            else:
+                self._own.add(position)
 
     async def _still_open(self, letters: Sequence[Letter]) -> Sequence[Letter]:
         """Return the letters that nobody has dealt with by now."""
         for letter in letters:
             self._seen.setdefault(letter.place.at, letter.place.offset + 1)
-        for at in {letter.place.at for letter in letters}:
-            await self._look(at)
+        places = {letter.place.at for letter in letters}
+        while any([await self._look(at) for at in places]):
+            # Another is at the same letters: at one pace with us each of its batches would go out twice.
+            await self._sleep(self._took * _random.uniform(1, 4))
         return [each for each in letters if each.place.offset not in self._dealt.get(each.place.at, ())]
 
-    async def _look(self, at: Partition) -> None:
-        """Learn what was dealt with in a partition since the last look."""
+    async def _look(self, at: Partition) -> bool:
+        """Learn what was dealt with in a partition since the last look; tell whether another has done so."""
         async with asyncio.timeout(_WAIT):
-            bounds = await self._log.bounds(at)
-        if self._seen[at] < bounds.end:
-            self._dealt.setdefault(at, set()).update(await markers(self._log, at, self._seen[at], bounds.end))
-            self._seen[at] = bounds.end
+            end = (await self._log.bounds(at)).end
+        if self._seen[at] >= end:
+            return False
+        fresh, dealt = False, self._dealt.setdefault(at, set())
+        async for record in self._log.read(at, self._seen[at], end):
+            told = marked(record)
+            if told is not None:
+                dealt.add(told[0])
+                fresh |= Position(at, record.offset) not in self._own
+            self._own.discard(Position(at, record.offset))
+        self._seen[at] = end
+        return fresh
 
 
 async def batches(letters: AsyncIterator[Letter], largest: int) -> AsyncIterator[Sequence[Letter]]:

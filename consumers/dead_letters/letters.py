@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consumers.dead_letters.places import Box, Place
-from consumers.loop.origin import ATTEMPT, DLQ_ATTEMPT, DLQ_REASON, DLQ_TIME, DLQ_TRACEBACK, Origin, origin_of
+from consumers.loop.origin import (
+    ATTEMPT,
+    DLQ_ATTEMPT,
+    DLQ_REASON,
+    DLQ_TIME,
+    DLQ_TRACEBACK,
+    ORIGIN_TOPIC,
+    Origin,
+    origin_of,
+)
 from consumers.loop.retries import retry_record
 from schemas.records import Record, StoredRecord
 from schemas.times import format_time, from_millis, parse_time, to_millis
@@ -117,7 +126,12 @@ class Letter:
 
 
 def is_marker(record: StoredRecord) -> bool:
-    """Tell whether a record of a dead-letter topic says that a letter is dealt with."""
+    """Tell whether a record of a dead-letter topic says that a letter is dealt with.
+
+    A letter tells where it stood first, whatever else a stranger wrote on its event; a marker stood nowhere before.
+    """
+    if record.header(ORIGIN_TOPIC) is not None:
+        return False
     return record.value is None and record.text_header("ce_type") == RESOLVED
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from consumers.consent.numbers import spellings
+from consumers.consent.numbers import canonical, spellings
 from schemas.records import Record
 
 
@@ -27,6 +27,12 @@ class Person:
         if len(rest) < parts - 1 or (self.account is not None and account != self.account):
             return False
         return any(text.endswith(f"|{each}") for each in self.spellings)
+
+    def usual(self, key: bytes) -> bytes:
+        """Return a key of this person with the number in its usual spelling, as the state has it."""
+        text = key.decode("utf-8", "replace")
+        ending = max((each for each in self.spellings if text.endswith(f"|{each}")), key=len, default="")
+        return (text.removesuffix(ending) + canonical(self.number)).encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consumers.loop.deadletter import traceback_digest
+from consumers.loop.origin import LONGEST_REASON
 
 
 class Trouble(StrEnum):
@@ -21,7 +22,7 @@ class Failure:
     """Why a try did not succeed. `counts`: it uses up a try. `pause` is what the handler asked for.
 
     `reason` is one word, of ours or of the handler's wish. `detail` may quote the event: for its dead letter alone.
-    `tries` is how many the record had that failed.
+    `tries` is how many the record had that failed. `runs_on`: the handler, or a thread of its, is still at work.
     """
 
     reason: str
@@ -30,6 +31,7 @@ class Failure:
     detail: str = field(default="", repr=False)
     digest: str = ""
     tries: int = 0
+    runs_on: bool = False
 
     @property
     def hopeless(self) -> bool:
@@ -38,8 +40,8 @@ class Failure:
 
     @property
     def ends_round(self) -> bool:
-        """Whether no other try in place may follow: a handler that is stuck may still be at work on the event."""
-        return self.hopeless or self.reason == Trouble.HANDLER_STUCK
+        """Whether no other try in place may follow: one that is still at work on the event would have company."""
+        return self.hopeless or self.runs_on
 
 
 CLOSING = Failure("closing", counts=False, pause=0.0)
@@ -51,9 +53,14 @@ def failure_of(trouble: Trouble, error: BaseException, detail: str | None = None
     return Failure(trouble, detail=text, digest=traceback_digest(error))
 
 
+def short(reason: str) -> str:
+    """Return a word of the handler's as a log, a header and a page of JSON can hold it."""
+    return reason[:LONGEST_REASON].encode("utf-8", "replace").decode()
+
+
 def words_of(said: object) -> str:
     """Return the words of an error or of what it carries, whatever its own `__str__` does."""
     try:
         return str(said)
-    except Exception:  # noqa: BLE001 - code of the handler's
+    except BaseException:  # noqa: BLE001 - code of the handler's; no cancelling arrives in the middle of it
         return "(its words cannot be read)"

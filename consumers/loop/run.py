@@ -8,6 +8,7 @@ import structlog
 
 from broker.log import AnotherHolderError, AnotherMemberError, FencedError, Log, LogError, Partition
 from consumers.consumer import Consumer
+from consumers.loop.exits import contain_exits
 from consumers.loop.parts import LoopParts
 from consumers.loop.session import Session
 from consumers.loop.settings import LoopSettings
@@ -77,6 +78,7 @@ class ConsumeLoop:
 
     async def run(self) -> None:
         """Consume until `stop` is called; then finish what is in hand, commit and leave the group."""
+        contain_exits(asyncio.get_running_loop())
         failures = 0
         while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
@@ -90,10 +92,15 @@ class ConsumeLoop:
             lasted = asyncio.get_running_loop().time() - started > self._tempo.longest_pause
             failures = 1 if lasted else failures + 1
             await self._pause(self._tempo.pause(failures))
+        self._settler.close()
+        await self._finish()
         self._reason, self._detail = "stopped", None
 
     def stop(self) -> None:
-        """Ask `run` to end; it returns within a few seconds more than `finish_wait`."""
+        """Ask `run` to end; it returns within a few seconds more than `finish_wait`, and what the consumer's end takes.
+
+        That takes as long as it may: whoever runs the loop cancels it when there is no more time.
+        """
         self._stopping.set()
 
     def health(self) -> ConsumerHealth:
@@ -155,10 +162,19 @@ class ConsumeLoop:
         except Exception as error:  # noqa: BLE001 - a fault of ours or of the log's client; what it left comes again
             self._ended(Rebuild.INTERNAL_ERROR, error)
 
+    async def _finish(self) -> None:
+        if self._consumer.finish is None:
+            return
+        try:
+            await self._consumer.finish()
+        except Exception:  # noqa: BLE001 - a fault of ours must not keep the process from ending in order
+            _log.exception("consumer_not_finished", consumer=self._consumer.name)
+
     async def _until_stopped(self, session: Session, watch: Watch) -> None:
-        """Let the session pump until `stop` is called. Raises what ends the pump or its watch."""
+        """Let the session pump until `stop` is called. Raises what ends it or its watch, and HandlersStuckError."""
         tasks: list[asyncio.Task[Any]] = [
-            asyncio.create_task(work) for work in (session.pump(), watch.run(), self._stopping.wait())
+            asyncio.create_task(work)
+            for work in (session.pump(), watch.run(), self._settler.none_left(), self._stopping.wait())
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

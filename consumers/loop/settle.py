@@ -42,6 +42,17 @@ class Settler:
         self._turns = Turns()
         self.last_progress: float | None = None
 
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._tries.close()
+
+    async def none_left(self) -> None:
+        """Wait until no handler can be called any more, then raise HandlersStuckError.
+
+        The records of those that are stuck are put aside all the same: `settle` brings them to their end.
+        """
+        await self._tries.none_left()
+
     async def settle(self, record: StoredRecord, closing: asyncio.Event, parked: Parked) -> bool:
         """Return True when the record is done; False when it was left because `closing` is set.
 
@@ -124,7 +135,7 @@ class Settler:
                 continue
             rounds += 1
             delay = self._delay(record, failure, rounds)
-            if delay is None:
+            if delay is None or self._would_hang_anew(failure):
                 return await self._aside.bury(record, failure, closing)
             if not self._keeps_order:
                 return await self._aside.later(
@@ -133,6 +144,13 @@ class Settler:
             self._metrics.retries[RetryKind.LATER].inc()
             wait = delay
         return None
+
+    def _would_hang_anew(self, failure: Failure) -> bool:
+        """Tell whether a record that waits in its place has brought the consumer to its end, and would the next one.
+
+        Nothing but the process remembers the rounds in one place.
+        """
+        return self._keeps_order and self._tries.used_up and failure.runs_on
 
     def _turn(self, record: StoredRecord) -> Turn | None:
         """Return whose turn a record needs; with order given up a key has none."""

@@ -14,7 +14,10 @@ class HandlersStuckError(ConsumerStopError):
     """As many handlers as may run neither ended at their deadline nor let themselves be cancelled."""
 
     reason = "handlers_stuck"
-    advice = "the handler catches asyncio.CancelledError and goes on, or waits without end for a thread: mend it"
+    advice = (
+        "the handler catches asyncio.CancelledError and goes on, or waits without end for a thread: mend it. The events"
+        " are in the dead-letter and retry topics"
+    )
 
 
 class LetterRefusedError(ConsumerStopError):

@@ -8,11 +8,14 @@ import structlog
 
 from broker.log import LogUnavailableError
 from consumers.consumer import Reject, TryLater
-from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of, words_of
+from consumers.loop.exits import tell_exit
+from consumers.loop.failures import CLOSING, Failure, Trouble, failure_of, short, words_of
+from consumers.loop.handling import HANDLING, Handling
 from consumers.loop.parts import LoopParts
 from consumers.loop.settings import LONGEST_DELAY
 from consumers.loop.slots import Slots
 from consumers.loop.stops import HandlersStuckError
+from consumers.loop.threads import MOST_LEFT, Threads
 from consumers.loop.waiting import Waiting
 from consumers.metrics import RetryKind
 from schemas.envelope import Delivered
@@ -24,7 +27,7 @@ class Tries:
     """The tries of one consumer in place; at most `concurrency` handlers run at once.
 
     A handler that does not end when it is cancelled is left to itself, and its record counts as failed. When as many
-    are left as may run at once the consumer stops, because nothing but a new process ends them.
+    are left as may run at once no other is called, because nothing but a new process ends them.
     """
 
     def __init__(self, parts: LoopParts, waiting: Waiting) -> None:
@@ -37,11 +40,27 @@ class Tries:
         self._tempo = parts.tempo
         self._waiting = waiting
         self._left: set[asyncio.Task[BaseException | None]] = set()
+        self._threads = Threads(parts.consumer.name, parts.concurrency)
+        self._used_up = asyncio.Event()
 
     @property
     def left(self) -> int:
-        """How many handlers run on though they were cancelled."""
-        return len(self._left)
+        """How many handlers, or threads of theirs, run on though they were cancelled."""
+        return len(self._left) + self._threads.left
+
+    @property
+    def used_up(self) -> bool:
+        """Whether no handler is called any more."""
+        return self._used_up.is_set()
+
+    def close(self) -> None:
+        """Begin nothing more in threads."""
+        self._threads.close()
+
+    async def none_left(self) -> None:
+        """Wait until no handler is called any more, then raise HandlersStuckError."""
+        await self._used_up.wait()
+        raise HandlersStuckError(f"{self.left} handlers run on though they were cancelled")
 
     async def round(
         self, delivered: Delivered, closing: asyncio.Event, puts_off_after: float | None = None
@@ -49,7 +68,6 @@ class Tries:
         """Try until it works, which is None, or the tries are used up. CLOSING where the record is to be left.
 
         A wish for a pause of `puts_off_after` seconds or more is returned too: a failure that does not count.
-        Raises HandlersStuckError.
         """
         failures = tries = 0
         while (failure := await self._try(delivered, closing)) is not None:
@@ -71,7 +89,7 @@ class Tries:
 
     async def _try(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
         async with self._slots:
-            if not await self._waiting.certainty(closing):
+            if not await self._waiting.certainty(closing) or self.used_up:
                 return CLOSING
             started = asyncio.get_running_loop().time()
             try:
@@ -80,7 +98,8 @@ class Tries:
                 self._metrics.seconds.observe(asyncio.get_running_loop().time() - started)
 
     async def _call(self, delivered: Delivered) -> Failure | None:
-        task = asyncio.create_task(self._handled(delivered), name=f"handler of {self._consumer.name}")
+        handling = Handling(self._consumer.name, delivered.envelope.id, self._threads)
+        task = asyncio.create_task(self._handled(delivered, handling), name=f"handler of {self._consumer.name}")
         try:
             await _ended(task, self._deadline)
         finally:
@@ -90,8 +109,18 @@ class Tries:
                 # A second cancelling, of whoever waits here, must not lose the task.
                 self._keep(task)
                 await asyncio.wait({task}, timeout=self._tempo.cancel_wait)
+        failure = self._seen(delivered, task, late=late)
+        if failure is None or not failure.counts:
+            return failure
+        if task.done() and not self._threads.leave(tuple(handling.running)):
+            return failure
+        self._stuck(delivered)
+        return replace(failure, runs_on=True)
+
+    def _seen(self, delivered: Delivered, task: asyncio.Task[BaseException | None], *, late: bool) -> Failure | None:
+        """Return what became of a try, None where it went well."""
         if not task.done():
-            return self._stuck(delivered)
+            return Failure(Trouble.HANDLER_STUCK, detail="did not end at its deadline, nor when it was cancelled")
         if late:
             # Whatever it says now: it was cut off, and who swallows that has not done its work.
             return self._failed(delivered, Trouble.DEADLINE, TimeoutError("deadline"))
@@ -100,15 +129,12 @@ class Tries:
             return None
         try:
             return self._judged(delivered, error)
-        except Exception as fault:  # noqa: BLE001 - a class of the handler's own that is not what its base says
+        except BaseException as fault:  # noqa: BLE001 - a class of the handler's own that is not what its base says
             return self._failed(delivered, Trouble.HANDLER_FAILED, fault)
 
-    async def _handled(self, delivered: Delivered) -> BaseException | None:
-        """Call the handler; return what it raised.
-
-        A task that SystemExit or KeyboardInterrupt leaves ends the whole process, without a drain and with the event
-        undone, which would do the same to the next one.
-        """
+    async def _handled(self, delivered: Delivered, handling: Handling) -> BaseException | None:
+        """Call the handler; return what it raised: SystemExit that leaves a task ends the process, see `exits`."""
+        HANDLING.set(handling)
         try:
             # A handler may be any callable that returns an awaitable; a task wants a coroutine.
             await self._consumer.handle(delivered)
@@ -122,14 +148,14 @@ class Tries:
         match error:
             case TryLater():
                 wish = TryLater(error.seconds, error.reason)
-                return Failure(wish.reason, counts=False, pause=min(max(wish.seconds, 0.0), LONGEST_DELAY))
+                return Failure(short(wish.reason), counts=False, pause=min(max(wish.seconds, 0.0), LONGEST_DELAY))
             case LogUnavailableError():
                 # The log is away for everyone: no fault of this event, so no dead letter.
                 return Failure("log_unavailable", counts=False)
             case Reject():
                 return failure_of(Trouble.REJECTED, error, words_of(error.reason))
             case SystemExit() | KeyboardInterrupt():
-                _log.error("handler_asked_for_exit", consumer=self._consumer.name, event_id=delivered.envelope.id)
+                tell_exit(self._consumer.name, delivered.envelope.id)
                 return self._failed(delivered, Trouble.HANDLER_FAILED, error)
             case _:
                 return self._failed(delivered, Trouble.HANDLER_FAILED, error)
@@ -141,13 +167,12 @@ class Tries:
         _log.warning(str(trouble), **fields)
         return failure_of(trouble, error)
 
-    def _stuck(self, delivered: Delivered) -> Failure:
+    def _stuck(self, delivered: Delivered) -> None:
         self._metrics.stuck.inc()
         fields = {"consumer": self._consumer.name, "event_id": delivered.envelope.id, "running_on": self.left}
         _log.error("handler_stuck", **fields)
-        if self.left >= self._concurrency:
-            raise HandlersStuckError(f"{self.left} handlers run on though they were cancelled")
-        return Failure(Trouble.HANDLER_STUCK, detail="did not end at its deadline, nor when it was cancelled")
+        if len(self._left) >= self._concurrency or self._threads.left >= MOST_LEFT:
+            self._used_up.set()
 
     def _keep(self, task: asyncio.Task[BaseException | None]) -> None:
         self._left.add(task)

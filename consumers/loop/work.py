@@ -77,6 +77,11 @@ class PartitionWork:
                 self.progress.done(lane.popleft().offset)
                 self.in_hand -= 1
                 self._settled()
+        except asyncio.CancelledError:
+            if not self._closing.is_set():
+                # Nobody but `finish` ends a lane; what another has cut off must come again.
+                self._broken(RuntimeError(f"a lane of {self.partition.topic} was cancelled"))
+            raise
         except Exception as error:  # noqa: BLE001 - the owner of the partition must hear of it, whatever it is
             self._broken(error)
         finally:

@@ -13,6 +13,9 @@ from providers.rest.answers import pause_of
 from schemas.times import Clock
 
 _CONNECT_WAIT = 5.0
+_LONGEST_WISH = 300.0
+"""Seconds that an old handler may ask us to wait: what stands behind its webhook waits too."""
+
 _ANSWER_BYTES = 64 * 1024
 """What is read of an answer, so that its connection can be used again; nobody wants to know what it says."""
 
@@ -66,7 +69,7 @@ class OldHandlers:
             async with asyncio.timeout(timeout), call as answer:
                 await answer.content.read(_ANSWER_BYTES)
                 headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Answer(answer.status, pause_of(answer.status, headers, self._clock()))
+                return Answer(answer.status, pause_of(answer.status, headers, self._clock(), _LONGEST_WISH))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UnreachableError(type(error).__name__, met=False) from error
         except TimeoutError as error:

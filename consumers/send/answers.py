@@ -27,18 +27,26 @@ class Answers:
     """Endings and calls that are over, by account and command."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], Ending | Over] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[SendRequested, Ending | Over]] = OrderedDict()
 
     def keep(self, command: SendRequested, answer: Ending | Over) -> None:
         """Keep what was learnt last of a command."""
-        self._kept[command.account, command.id] = answer
+        self._kept[command.account, command.id] = command, answer
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
     def of(self, command: SendRequested) -> Ending | Over | None:
         """Return what the ledger does not know yet."""
-        return self._kept.get((command.account, command.id))
+        found = self._kept.get((command.account, command.id))
+        return None if found is None else found[1]
 
-    def noted(self, command: SendRequested) -> None:
-        """Forget it: the ledger knows."""
-        self._kept.pop((command.account, command.id), None)
+    def all(self) -> tuple[tuple[SendRequested, Ending | Over], ...]:
+        """Return all that the ledger does not know yet, with its commands."""
+        return tuple(self._kept.values())
+
+    def noted(self, command: SendRequested, answer: Ending | Over) -> bool:
+        """Forget it: the ledger knows. False where it is not kept, or no more: something else was learnt meanwhile."""
+        if self.of(command) is not answer:
+            return False
+        del self._kept[command.account, command.id]
+        return True

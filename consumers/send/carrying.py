@@ -13,9 +13,10 @@ from consumers.consumer import TryLater
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
 from consumers.send.answers import Answers, Over
-from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, unknown, way_out
+from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, is_free, unknown, way_out
 from consumers.send.gate import Gate, bounded
 from consumers.send.settings import InDoubt, SendSettings
+from consumers.state.database import StateError, StateValueError
 from consumers.state.ledger import Claim, ClaimState, Ledger
 from providers.contract import LooksUp, Sender, SendReceipt, SendStatus
 from schemas.events import SendCompleted, SendRequested
@@ -28,6 +29,12 @@ LOOK_UP_FOR = 3600.0
 LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
+NOTE_PAUSE = 0.25
+MOST_TOLD = 20
+LEAST_PAUSE = 1.0
+UNTOLD_PAUSE = 5.0
+"""Seconds after which a provider is asked again that had too many calls and does not say when to come again."""
+
 CALL_MARGIN = 10.0
 """Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
@@ -76,6 +83,37 @@ class Carrier:
     def knows(self, command: SendRequested) -> bool:
         """Tell whether the command has ended, and only the ledger does not know: it needs no place then."""
         return isinstance(self._answers.of(command), Ending)
+
+    async def note_soon(self) -> None:
+        """Note what the ledger was not told, after a pause: a moment ago it could not be."""
+        await asyncio.sleep(NOTE_PAUSE)
+        await self.note_rest()
+
+    async def note_rest(self) -> None:
+        """Note what the ledger was not told, again and again until it is told."""
+        while rest := self._answers.all():
+            try:
+                for command, answer in rest:
+                    await self._note(command, answer)
+            except StateError:
+                await asyncio.sleep(NOTE_PAUSE)
+
+    def tell_rest(self) -> None:
+        """Tell the log what the ledger was never told."""
+        if rest := self._answers.all():
+            advice = "the state was away until the end: what came of these calls is in doubt, see docs/sending.md"
+            ids = [command.id for command, _ in rest[:MOST_TOLD]]
+            _log.error("answers_not_noted", commands=ids, count=len(rest), advice=advice)
+
+    async def _note(self, command: SendRequested, answer: Ending | Over) -> None:
+        try:
+            if isinstance(answer, Ending):
+                await self._complete(command, answer)
+            elif self._answers.of(command) is answer:
+                await self._note_over(command, answer)
+        except StateValueError:
+            # Whoever carries the command out meets it too, and it ends with the dead letters.
+            self._answers.noted(command, answer)
 
     async def carry_out(self, command: SendRequested, office: Office | None) -> SendCompleted:
         """Return the command's result, calling the provider where that is still to be done."""
@@ -248,14 +286,16 @@ class Carrier:
         self, command: SendRequested, claim: Claim, office: Office, receipt: SendReceipt, way: DoubtOutcome | None
     ) -> Answered:
         attempts = self._parts.settings.attempts
-        # A provider that asks to wait has sent nothing: that goes on for as long as the command is of use, and while
-        # only the provider can tell what came of an earlier call.
+        free = is_free(receipt, self._clock() - command.received_at.timestamp())
+        # What has sent nothing goes on for as long as the command is of use, and while only the provider can tell what
+        # came of an earlier call.
         patient = command.expires_at is not None or way is DoubtOutcome.REPEATED
         return Answered(
             receipt=receipt,
             way=way,
             again=claim.doubts < attempts,
-            waits=claim.waits < attempts or patient,
+            waits=claim.waits < attempts or patient or free,
+            free=free,
             repeatable=office.sender.idempotent or office.in_doubt is InDoubt.RESEND,
         )
 
@@ -271,23 +311,30 @@ class Carrier:
 
     async def _released(self, command: SendRequested, claim: Claim, call: Answered) -> TryLater:
         """Note that the call is over, and whether it certainly had no effect; return when the next one may be made."""
-        await self._note_over(command, Over(claim, effectless=call.receipt.status is SendStatus.RETRY))
+        effectless = call.receipt.status is SendStatus.RETRY
+        await self._note_over(command, Over(claim, effectless=effectless, called=not call.free))
         wish = call.receipt.retry_after
-        pause = _PAUSES.pause(claim.calls) if wish is None else bounded(wish)
+        if call.free:
+            pause = UNTOLD_PAUSE if wish is None else max(bounded(wish), LEAST_PAUSE)
+        else:
+            pause = _PAUSES.pause(claim.calls) if wish is None else bounded(wish)
         return self._postponed(pause, call.receipt.reason or "provider_asks_to_wait")
 
     async def _note_over(self, command: SendRequested, over: Over) -> None:
         self._answers.keep(command, over)
         await self._ledger.release(command, over.claim, effectless=over.effectless, called=over.called)
-        self._answers.noted(command)
+        self._answers.noted(command, over)
 
     def _postponed(self, seconds: float, reason: str) -> TryLater:
         self._counters[CallOutcome.POSTPONED].inc()
         return TryLater(seconds, reason)
 
     async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
+        kept = self._answers.of(command) is ending
         result = await self._ledger.complete(command, self._completed(command, ending))
-        self._answers.noted(command)
+        if kept and not self._answers.noted(command, ending):
+            # Noted by another task meanwhile, which told of it.
+            return result
         self._counters[CallOutcome(ending.outcome)].inc()
         _log.info(
             "send_completed",

@@ -7,6 +7,7 @@ begins before nobody's call can be under way any more. `expires_at` bounds when 
 doubt is cleared up after it too. `docs/sending.md` tells what a crash at each point leads to.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 
@@ -74,6 +75,7 @@ def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
         concurrency=max(1, 2 * places * len(senders)),
         # An account that has to wait for long must not keep the commands of another from being read.
         puts_off_after=PUT_OFF_AFTER,
+        finish=handler.finish,
         deadline=PLACE_WAIT + TURN_WAIT + 5 * STATE_WAIT + 2 * parts.call_time + APPEND_WAIT,
     )
 
@@ -83,6 +85,7 @@ class _Send:
         self._log = log
         self._offices = offices
         self._carrier = carrier
+        self._noting: asyncio.Task[None] | None = None
 
     async def handle(self, delivered: Delivered) -> None:
         """Carry out one command and store its result. Raises TryLater and LogError; the command is then not done."""
@@ -93,10 +96,25 @@ class _Send:
             result = await self._result(command)
         except StateError as error:
             _log.error("ledger_failed", command_id=command.id, error=str(error))
+            self._note_soon()
             raise TryLater(LEDGER_PAUSE, "state_unavailable") from error
         envelope = delivered.envelope
         record = event_to_record(result, webhook_id=envelope.webhook_id, traceparent=envelope.traceparent)
         await self._log.append([record], APPEND_WAIT)
+
+    async def finish(self) -> None:
+        """Note what was learnt while the state was away: with the process it would be lost."""
+        if self._noting is not None:
+            self._noting.cancel()
+        try:
+            await self._carrier.note_rest()
+        finally:
+            self._carrier.tell_rest()
+
+    def _note_soon(self) -> None:
+        """Note what was learnt as soon as the state takes it: the command may come to another member of the group."""
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._carrier.note_soon(), name="answers for the ledger")
 
     async def _result(self, command: SendRequested) -> SendCompleted:
         """Return the command's result, in one of its account's places where the account sends at all."""

@@ -11,7 +11,11 @@ from schemas.vocabulary import FailureClass, SendOutcome
 RESEND_WITHIN = 20 * 3600.0
 """Seconds for which a provider is trusted to know an id again; Telnyx keeps them for 24 hours."""
 
+ASKED_FOR = 3 * 86_400.0
+"""Seconds of a command's age in which a provider's wish to wait uses up no try; its topic keeps it for 7 days."""
+
 OPTED_OUT = "opted_out"
+_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +93,25 @@ def _why(doubt: Doubt) -> str:
 class Answered:
     """A call that was answered, or not. `way` is what led to it, None for one that no other can have had its effect.
 
-    `again` says that another call in doubt is not too many, `waits` that the command goes on where it is asked to wait.
-    `repeatable` says that a lost answer may be followed by another call.
+    `again` says that another call in doubt is not too many, `waits` that the command goes on where it is asked to wait,
+    `free` that this uses up no try. `repeatable` says that a lost answer may be followed by another call.
     """
 
     receipt: SendReceipt
     way: DoubtOutcome | None
     again: bool
     waits: bool
+    free: bool
     repeatable: bool
+
+
+def is_free(receipt: SendReceipt, age: float) -> bool:
+    """Tell whether an answer uses up no try of a command that was wanted `age` seconds ago.
+
+    So it is where the provider was reached and asks to wait: it has sent nothing, and will send when we are slower.
+    """
+    asks = receipt.retry_after is not None or receipt.http_status == _TOO_MANY
+    return receipt.status is SendStatus.RETRY and asks and age < ASKED_FOR
 
 
 def ending_of(call: Answered) -> Ending | None:
@@ -107,9 +121,11 @@ def ending_of(call: Answered) -> Ending | None:
         case SendStatus.ACCEPTED:
             return _told(SendOutcome.SENT, receipt, receipt.reason or ("resent" if resent else None))
         case SendStatus.REFUSED:
-            # That a text was refused the second time says nothing of the first.
-            outcome = SendOutcome.UNKNOWN if resent else SendOutcome.FAILED
-            return _told(outcome, receipt, f"resent_{receipt.reason or 'refused'}" if resent else receipt.reason)
+            # That a text was refused the second time says nothing of the first: a provider that knows ids keeps the
+            # answers that went well alone, and looks at the credentials before the id.
+            outcome = SendOutcome.FAILED if call.way is None else SendOutcome.UNKNOWN
+            reason = receipt.reason if call.way is None else f"{call.way}_{receipt.reason or 'refused'}"
+            return _told(outcome, receipt, reason)
         case SendStatus.RETRY if call.waits:
             return None
         case SendStatus.RETRY if call.way is None:

@@ -14,7 +14,7 @@ import structlog
 
 from consumers.consumer import TryLater
 from consumers.metrics import ConsumerMetrics
-from consumers.send.rates import Rates
+from consumers.send.rates import NEVER, Rates
 from consumers.send.settings import AccountRules
 from schemas.events import SendRequested
 from schemas.times import Clock
@@ -146,7 +146,10 @@ class Gate:
         self._rates.give_up(command.id, command.from_ or "")
 
     def _wait(self, command: SendRequested) -> tuple[float, str]:
-        return self._rates.wait(command.id, command.from_ or "", self._moment())
+        now, until = self._moment(), NEVER
+        if command.expires_at is not None:
+            until = now + command.expires_at.timestamp() - self._clock()
+        return self._rates.wait(command.id, command.from_ or "", now, until)
 
     def pass_by(self, command: SendRequested) -> None:
         """Count a call that does not wait for its turn, so that others wait for it."""

@@ -15,6 +15,12 @@ MISSED = 300.0
 MOST_SENDERS = 10_000
 """Numbers of ours whose last message is remembered."""
 
+NEVER = float("inf")
+"""The end of use of what is of use for ever."""
+
+_SOON = 0.1
+"""Seconds after which one asks again that was told to go, and is of no use any more, at the same moment."""
+
 
 class Rate:
     """Turns at a rate of so many `per_second`, more than 0."""
@@ -25,12 +31,18 @@ class Rate:
         self._gone = float("-inf")
         self._turns: OrderedDict[str, float] = OrderedDict()
 
-    def wait(self, who: str, now: float) -> float:
-        """Return the seconds until it is that one's turn, 0 for now. The turn is kept for when it asks again."""
+    def wait(self, who: str, now: float, until: float = NEVER) -> float:
+        """Return the seconds until it is that one's turn, 0 for now. The turn is kept for when it asks again.
+
+        Who is of no use any more at `until`, and would have its turn then or later, gets none, so that nobody waits
+        behind it: it is to come again at that moment, to be told that it is over.
+        """
         turn = self._turns.get(who)
         if turn is None:
             self._forget_missed(now)
             turn = max(now, self._next)
+            if now < turn >= until:
+                return min(turn, max(until, now + _SOON)) - now
             if len(self._turns) < MOST_TURNS:
                 self._turns[who] = turn
                 self._next = turn + self._gap
@@ -80,16 +92,16 @@ class Rates:
         kept = found is not None and found.holds(who)
         return kept or (self._account is not None and self._account.holds(who))
 
-    def wait(self, who: str, sender: str, now: float) -> tuple[float, str]:
-        """Return how long that one has to wait, and for which limit; 0 seconds where it may go.
+    def wait(self, who: str, sender: str, now: float, until: float = NEVER) -> tuple[float, str]:
+        """Return how long that one has to wait, and for which limit; 0 seconds where it may go. `until`: see `Rate`.
 
         A number's turn comes first: one that waits for its number takes nothing from the account's other numbers.
         """
         of_sender = self._of(sender, now)
-        seconds = of_sender.wait(who, now) if of_sender else 0.0
+        seconds = of_sender.wait(who, now, until) if of_sender else 0.0
         if seconds > 0 or self._account is None:
             return seconds, "sender_rate"
-        return self._account.wait(who, now), "account_rate"
+        return self._account.wait(who, now, until), "account_rate"
 
     def take(self, who: str, sender: str, now: float) -> None:
         """Note that this one goes now."""

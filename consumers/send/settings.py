@@ -42,8 +42,8 @@ class SendSettings:
 
     attempts: int = setting(
         5,
-        "calls with a lost answer that one command may cost, and as many that are told to wait;"
-        " one with an expiry is asked again until then if the provider says to wait",
+        "calls with a lost answer that one command may cost, and as many that surely sent nothing; a provider that"
+        " asks to wait uses up none of them, nor does any that sent nothing of a command with an expiry",
     )
     timeout: float = setting(20.0, "seconds that one call may take")
     in_doubt: str = setting(

@@ -19,8 +19,15 @@ class StateError(HooklineError):
     """The state cannot do what was asked; nothing is known to be noted."""
 
 
+class NotOursError(StateError):
+    """The state is of another program, or of a newer version: it can be reached, and waiting does not help."""
+
+
 class StateValueError(HooklineError, ValueError):
-    """The state will never take this value (a NUL, a text beyond all measure): waiting does not help."""
+    """The state will never take this value (a NUL, a text beyond all measure), or has one that cannot be read.
+
+    Waiting does not help.
+    """
 
 
 def is_repeatable(error: SQLAlchemyError) -> bool:

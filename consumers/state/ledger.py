@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from consumers.commands import result_id
 from consumers.state import ledger_table as table
-from consumers.state.database import Database, StateError
+from consumers.state.database import Database, StateValueError
 from consumers.state.ledger_table import Row
 from schemas.codec import CodecError, decode_event, encode_event
 from schemas.events import SendCompleted, SendRequested
@@ -52,7 +52,7 @@ class Claim:
 
 
 class Ledger:
-    """The ledger in a database, which whoever made it opens. All methods raise StateError."""
+    """The ledger in a database, which whoever made it opens. All methods raise StateError and StateValueError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,8 +85,8 @@ class Ledger:
     async def release(self, command: SendRequested, claim: Claim, *, effectless: bool, called: bool = True) -> None:
         """Note that the call of that claim is over, with `effectless` that it certainly had no effect.
 
-        Without `called` it was never made. The command stays open; where somebody else has claimed it meanwhile
-        nothing is changed.
+        Without `called` it was never made, or counts as not made. The command stays open; where somebody else has
+        claimed it meanwhile nothing is changed.
         """
         row = Row(claim.calls, called_at=claim.called_at)
         await self._database.run(
@@ -119,5 +119,5 @@ def _read_result(command: SendRequested, text: bytes) -> SendCompleted:
     try:
         stored = decode_event(SendCompleted, result_id(command), text)
     except CodecError as error:
-        raise StateError("a result in the ledger cannot be read") from error
+        raise StateValueError("a result in the ledger cannot be read") from error
     return replace(stored, from_=command.from_, to=command.to)

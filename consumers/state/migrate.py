@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from consumers.state.errors import StateError
+from consumers.state.errors import NotOursError
 from consumers.state.schema import metadata
 
 HEAD = "0001"
@@ -28,7 +28,7 @@ _MIGRATION_TIMEOUT = "110s"
 
 
 def migrate(connection: Connection) -> None:
-    """Take every step that the database lacks. Raises StateError where it is not ours, or newer than this code."""
+    """Take every step that the database lacks. Raises NotOursError where it is not ours, or newer than this code."""
     if version_of(connection) == HEAD:
         return
     if connection.dialect.name == "postgresql":
@@ -45,7 +45,7 @@ def migrate(connection: Connection) -> None:
 
 
 def version_of(connection: Connection) -> str | None:
-    """Return the version of the schema, None where there is none. Raises StateError where it is newer than ours."""
+    """Return the version of the schema, None where there is none. Raises NotOursError where it is newer than ours."""
     tables = inspect(connection).get_table_names()
     found = None
     if VERSION_TABLE in tables:
@@ -53,7 +53,7 @@ def version_of(connection: Connection) -> str | None:
     mark = sqlite_mark(connection)
     if mark > SQLITE_MARK or (found is not None and found > HEAD):
         told = f"schema {found or mark}, this one knows {HEAD}"
-        raise StateError(f"the state was made by a newer Hookline ({told}): run that one, or give this one another")
+        raise NotOursError(f"the state was made by a newer Hookline ({told}): run that one, or give this one another")
     return found
 
 
@@ -73,7 +73,7 @@ def refuse_strangers(connection: Connection) -> None:
     strange = tables if connection.dialect.name == "sqlite" else tables & set(metadata.tables)
     if strange:
         name = min(strange)
-        raise StateError(f"the state has a table {name!r} of another program: give Hookline a database of its own")
+        raise NotOursError(f"the state has a table {name!r} of another program: give Hookline a database of its own")
 
 
 def _take_steps(connection: Connection) -> None:

@@ -7,9 +7,6 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Large
 
 metadata = MetaData()
 
-state_name = Table("state_name", metadata, Column("name", Text, primary_key=True))
-"""The name of this state, one row that is made with the tables and never changed. A copy of a file has the same."""
-
 commands = Table(
     "commands",
     metadata,
@@ -62,7 +59,7 @@ consent_history = Table(
     Column("moment_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("webhook_id", Text),
-    Index("consent_history_by_number", "number"),
+    Index("consent_history_by_number", "number", "account", "scope", "consent", "moment_ms", "received_ms"),
 )
 """Every statement about consent that came, late ones too."""
 
@@ -146,6 +143,7 @@ replies = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Index("replies_by_conversation", "account", "ours", "theirs", "at_ms"),
+    Index("replies_by_person", "theirs"),
     Index("replies_by_age", "at_ms"),
 )
 """What was decided about each inbound message, `command_id` being the one command that may answer it.
@@ -153,3 +151,6 @@ replies = Table(
 `outcome` is a word of ReplyOutcome; `family` the family of opt-out word that the message is. `text_digest` is of the
 answer. `at_ms` is when it was decided, `written_ms` when the message was written.
 """
+
+state_name = Table("state_name", metadata, Column("name", Text, primary_key=True))
+"""The name of this state, one row that is made with the tables and never changed. A copy of a file has the same."""

@@ -14,7 +14,7 @@ What is written is the row as it is, never the event: an older event that comes 
 """
 
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -28,7 +28,7 @@ from consumers.state.database import Database, StateError
 from consumers.track import table
 from consumers.track.places import Place, Sighting, sighting_of
 from consumers.track.settings import TrackSettings
-from consumers.track.states import StateRow, record_of, tombstone_of
+from consumers.track.states import StateRow, joined, record_of, tombstone_of
 from schemas.envelope import Delivered
 
 APPEND_WAIT = 10.0
@@ -76,6 +76,24 @@ class Tracker:
         noted = await self._database.run(lambda connection: table.note(connection, sightings))
         await self.publish(noted.to_publish)
         return noted
+
+    async def note_known(self, sightings: Sequence[Sighting]) -> table.Noted:
+        """Do the same with the events alone whose messages have states. Raises StateError, LogError."""
+        noted = await self._database.run(lambda connection: table.note_known(connection, sightings))
+        await self.publish(noted.to_publish)
+        return noted
+
+    async def merge(self, rows: Iterable[StateRow]) -> tuple[Mapping[Place, StateRow], frozenset[Place]]:
+        """Merge rows that were published into the table; return what they are now, and which changed.
+
+        Publishes nothing. Raises StateError.
+        """
+        told = table.together(rows, joined)
+        return await self._database.run(partial(table.merge, told=told, join=joined))
+
+    async def publish_places(self, places: Collection[Place]) -> None:
+        """Write the rows of these places to the topic, as they are now. Raises StateError, LogError."""
+        await self.publish(await self._database.run(partial(table.rows_of, places=places)))
 
     async def publish(self, rows: Mapping[Place, StateRow]) -> None:
         """Write rows to the topic until it says what the table says. Raises StateError, LogError."""

@@ -1,16 +1,13 @@
 """The table out of the topics: states from the compacted topic, and lives from what was told.
 
 Both only merge, so nothing goes back, and both can be run beside track itself and again at any time. What a tombstone
-took is not brought back, also where the log has not compacted it away yet.
+took is not brought back, neither while the log has not compacted it away nor when the tombstone itself is gone.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from broker.log import Log
-from consumers.state.database import Database
-from consumers.track import table
 from consumers.track.consumer import Tracker
 from consumers.track.places import Place, Sighting, sighting_of
 from consumers.track.states import StateRow, key_of, row_of
@@ -22,37 +19,49 @@ from schemas.topics import DELIVERY, RESULTS, STATES, Topic
 
 _BATCH = 500
 
+_MOST_BEHIND = 10_000
+"""Places whose last record may be to come: of more some are published too often, which does no harm."""
+
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What was read: records, those that could not be, and the rows that were written."""
+    """What was read: records, those that could not be, the rows that were written, and those that were published."""
 
     read: int = 0
     unreadable: int = 0
     changed: int = 0
+    published: int = 0
 
 
-async def rebuild_states(log: Log, database: Database, tell: Callable[[Rebuilt], None]) -> Rebuilt:
-    """Merge every state of the compacted topic into the table. Raises LogError, StateError."""
+async def rebuild_states(log: Log, tracker: Tracker, tell: Callable[[Rebuilt], None]) -> Rebuilt:
+    """Merge every state of the compacted topic into the table, and publish where its last record says otherwise.
+
+    It does where track has lost its table and gone on: then a late event was the first that it knew. Raises LogError,
+    StateError.
+    """
     rebuilt = Rebuilt()
     taken = await _tombstones(log)
+    behind = set[Place]()
     async for batch in _batches(log, STATES, taken.before):
-        rows: dict[object, StateRow] = {}
-        for delivered in _events(batch, rebuilt):
-            row = row_of(delivered.event) if isinstance(delivered.event, StateChanged) else None
-            # Of a key the last record holds, as for every reader of the topic.
-            rows |= {} if row is None else {row.place: row}
-        told = {row.place: row for row in rows.values()}
-        _, changed = await database.run(partial(table.merge, told=told))
+        rows = _rows(batch, rebuilt)
+        now, changed = await tracker.merge(rows)
         rebuilt.changed += len(changed)
+        # A record that another follows is behind too, until that one is read: mostly soon.
+        last = {row.place: row for row in rows}
+        behind -= last.keys()
+        behind |= {place for place, row in last.items() if row != now[place]}
+        if len(behind) > _MOST_BEHIND:
+            await _publish(tracker, behind, rebuilt)
         tell(rebuilt)
+    await _publish(tracker, behind, rebuilt)
     return rebuilt
 
 
 async def rebuild_lives(log: Log, tracker: Tracker, tell: Callable[[Rebuilt], None]) -> Rebuilt:
     """Note every event that the log still has, as track itself does; states that they change are published.
 
-    Raises LogError, StateError.
+    Only of messages that have a state, so the states come first: one without was erased, and its tombstone may be gone
+    by now, or track has not come to it. Raises LogError, StateError.
     """
     rebuilt = Rebuilt()
     taken = await _tombstones(log)
@@ -64,9 +73,23 @@ async def rebuild_lives(log: Log, tracker: Tracker, tell: Callable[[Rebuilt], No
                 if sighting is None or delivered.envelope.replay_id is not None or taken.last(sighting.note.place):
                     continue
                 found.append(sighting)
-            rebuilt.changed += len((await tracker.note(found)).changed)
+            rebuilt.changed += len((await tracker.note_known(found)).changed)
             tell(rebuilt)
     return rebuilt
+
+
+async def _publish(tracker: Tracker, behind: set[Place], rebuilt: Rebuilt) -> None:
+    places = sorted(behind)
+    behind.clear()
+    rebuilt.published += len(places)
+    for start in range(0, len(places), _BATCH):
+        await tracker.publish_places(places[start : start + _BATCH])
+
+
+def _rows(batch: Sequence[StoredRecord], rebuilt: Rebuilt) -> Sequence[StateRow]:
+    events = (delivered.event for delivered in _events(batch, rebuilt))
+    rows = (row_of(event) for event in events if isinstance(event, StateChanged))
+    return [row for row in rows if row is not None]
 
 
 def _events(batch: Sequence[StoredRecord], rebuilt: Rebuilt) -> Sequence[Delivered]:

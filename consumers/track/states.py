@@ -27,6 +27,18 @@ class StateRow:
     changed_ms: int
 
 
+def newer(known: StateRow, told: StateRow) -> StateRow:
+    """Return what a row comes to by news: the greater standing. Since when we know of the place stays."""
+    if told.standing > known.standing:
+        return replace(known, standing=told.standing, changed_ms=told.changed_ms)
+    return known
+
+
+def joined(one: StateRow, other: StateRow) -> StateRow:
+    """Return what two rows of a place come to that were kept apart, as by a table that was lost between them."""
+    return replace(newer(one, other), first_ms=min(one.first_ms, other.first_ms))
+
+
 def event_of(row: StateRow) -> StateChanged:
     """Return the event that says what the row says; its id is of what it says, so a repeat is a repeat."""
     place, told = row.place, row.standing

@@ -6,8 +6,8 @@ how a database compares texts depends on its locale.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
@@ -16,7 +16,7 @@ from consumers.state.schema import message_events, messages
 from consumers.state.upsert import insert_into
 from consumers.track.merging import Standing
 from consumers.track.places import EventNote, Place, Sighting
-from consumers.track.states import StateRow
+from consumers.track.states import StateRow, newer
 
 _AT_ONCE = 500
 """Ids that one query names: databases bound the parameters of a statement."""
@@ -37,7 +37,8 @@ class Noted:
 
 def note(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
     """Note events and merge what they tell into the states."""
-    notes = {sighting.note.key: sighting.note for sighting in sightings}
+    # Of one event that came twice the first is noted, in one batch as in two.
+    notes = {sighting.note.key: sighting.note for sighting in reversed(sightings)}
     # What another member is about to note is waited for, and counts as known: that one may die before it publishes.
     known = frozenset(notes.keys() - _noted(connection, notes.values()))
     rows, changed = merge(connection, _told(sightings))
@@ -46,7 +47,22 @@ def note(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
     return Noted({place: row for place, row in rows.items() if place in wanted}, changed, known)
 
 
-def merge(connection: Connection, told: Mapping[Place, StateRow]) -> tuple[Mapping[Place, StateRow], frozenset[Place]]:
+def note_known(connection: Connection, sightings: Sequence[Sighting]) -> Noted:
+    """Do so with the events alone whose messages have states. Those are ours meanwhile: nobody erases them between."""
+    places = {place for sighting in sightings for place in (sighting.note.place, *sighting.standings)}
+    rows = {row.place for row in _rows_of_messages(connection, places, lock=True)}
+    ids = {(place.account, place.message_id) for place in rows}
+    known = [
+        sighting
+        for sighting in sightings
+        if sighting.standings.keys() <= rows and (sighting.note.account, sighting.note.message_id) in ids
+    ]
+    return note(connection, known)
+
+
+def merge(
+    connection: Connection, told: Mapping[Place, StateRow], join: Callable[[StateRow, StateRow], StateRow] = newer
+) -> tuple[Mapping[Place, StateRow], frozenset[Place]]:
     """Merge rows into the table; return them as they are now, and which of them changed."""
     if not told:
         return {}, frozenset()
@@ -57,11 +73,7 @@ def merge(connection: Connection, told: Mapping[Place, StateRow]) -> tuple[Mappi
         # Tidied away or erased since the look. What we make now is ours until the end.
         made |= _make(connection, told, gone)
         found = {**found, **rows_of(connection, gone, lock=True)}
-    better = {
-        place: replace(row, standing=told[place].standing, changed_ms=told[place].changed_ms)
-        for place, row in found.items()
-        if told[place].standing > row.standing
-    }
+    better = {place: both for place, row in found.items() if (both := join(row, told[place])) != row}
     if better:
         connection.execute(_UPDATE, [_columns(row, _KEY) for row in better.values()])
     return {**found, **better}, frozenset(better) | made
@@ -79,15 +91,7 @@ def _make(connection: Connection, told: Mapping[Place, StateRow], places: Iterab
 def rows_of(connection: Connection, places: Iterable[Place], *, lock: bool = False) -> Mapping[Place, StateRow]:
     """Return the rows of those places that are there; with `lock` they are ours until the transaction ends."""
     wanted = frozenset(places)
-    found: dict[Place, StateRow] = {}
-    for account, ids in _ids(wanted):
-        query = select(*_COLUMNS).where(messages.c.account == account, messages.c.message_id.in_(ids))
-        query = query.order_by(messages.c.account, messages.c.message_id, messages.c.recipient)
-        for row in connection.execute(query.with_for_update() if lock else query):
-            state = _row(row)
-            if state.place in wanted:
-                found[state.place] = state
-    return found
+    return {row.place: row for row in _rows_of_messages(connection, wanted, lock=lock) if row.place in wanted}
 
 
 def events_of(connection: Connection, ids: Sequence[str], account: str | None = None) -> Sequence[EventNote]:
@@ -103,6 +107,14 @@ def states_of(connection: Connection, ids: Sequence[str], account: str | None = 
     query = select(*_COLUMNS).where(messages.c.message_id.in_(ids))
     query = query if account is None else query.where(messages.c.account == account)
     return [_row(row) for row in connection.execute(query.limit(_MOST_SHOWN))]
+
+
+def _rows_of_messages(connection: Connection, places: Iterable[Place], *, lock: bool) -> Iterator[StateRow]:
+    """Yield the rows of the messages of those places, whoever their recipients are."""
+    for account, ids in _ids(places):
+        query = select(*_COLUMNS).where(messages.c.account == account, messages.c.message_id.in_(ids))
+        query = query.order_by(messages.c.account, messages.c.message_id, messages.c.recipient)
+        yield from map(_row, connection.execute(query.with_for_update() if lock else query))
 
 
 _MOST_SHOWN = 10_000
@@ -137,21 +149,27 @@ def _noted(connection: Connection, notes: Collection[EventNote]) -> frozenset[tu
 
 def _told(sightings: Sequence[Sighting]) -> Mapping[Place, StateRow]:
     """Return the greatest standing of each place that the sightings tell of, as a row of its own."""
+    rows = (
+        StateRow(
+            place=place,
+            standing=told,
+            provider=sighting.provider,
+            tenant=sighting.tenant,
+            first_ms=sighting.note.received_ms,
+            changed_ms=sighting.note.received_ms,
+        )
+        for sighting in sightings
+        for place, told in sighting.standings.items()
+    )
+    return together(rows, newer)
+
+
+def together(rows: Iterable[StateRow], join: Callable[[StateRow, StateRow], StateRow]) -> Mapping[Place, StateRow]:
+    """Return what all rows of each place come to."""
     found: dict[Place, StateRow] = {}
-    for sighting in sightings:
-        received = sighting.note.received_ms
-        for place, told in sighting.standings.items():
-            best = found.get(place)
-            if best is None or told > best.standing:
-                first = received if best is None else best.first_ms
-                found[place] = StateRow(
-                    place=place,
-                    standing=told,
-                    provider=sighting.provider,
-                    tenant=sighting.tenant,
-                    first_ms=first,
-                    changed_ms=received,
-                )
+    for row in rows:
+        known = found.get(row.place)
+        found[row.place] = row if known is None else join(known, row)
     return found
 
 

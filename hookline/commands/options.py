@@ -13,13 +13,15 @@ from hookline.errors import CommandError
 MAX_INPUT = 64 << 20
 """Bytes of a captured request; more is no webhook."""
 
+DEFAULT_CONFIG = Path("hookline.toml")
+
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add `--config FILE`."""
     parser.add_argument(
         "--config",
         type=Path,
-        default=Path("hookline.toml"),
+        default=DEFAULT_CONFIG,
         metavar="FILE",
         help="the configuration (default: hookline.toml in the working directory)",
     )

@@ -1,8 +1,8 @@
 """Fill the state anew from the log, after it was lost or moved. What is there already stays: nothing goes back.
 
   track  the state of each message, from its compacted topic. With --events also what was told of each, for
-         `hookline message`, from the topics of deliveries and results as far as they are kept (30 days); a state that
-         these change is published.
+         `hookline message`, from the topics of deliveries and results as far as they are kept (30 days). A state that
+         the topic has otherwise by then is published.
 
 It can be run beside everything else, and again at any time.
 
@@ -51,9 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _rebuilt(config: Config, *, with_events: bool) -> int:
     async with opened_state(config, make=True) as database, at_log.tools(config, _OPEN_WAIT) as tools:
-        unreadable = _told("states", await rebuild_states(tools.log, database, _Progress()))
+        tracker = _tracker(config, database, tools.log)
+        states = await rebuild_states(tools.log, tracker, _Progress())
+        unreadable = _told("states", states)
+        if states.published:
+            print(f"the topic was behind: {states.published:,} states published")
         if with_events:
-            tracker = _tracker(config, database, tools.log)
             unreadable += _told("events", await rebuild_lives(tools.log, tracker, _Progress()))
         return unreadable
 

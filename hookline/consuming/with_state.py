@@ -9,11 +9,14 @@ import structlog
 from consumers.loop.run import ConsumerHealth
 from consumers.loop.tempo import Tempo
 from consumers.state.database import StateError
+from consumers.state.errors import NotOursError
 from hookline.consuming.workers import Loop
 from hookline.sqlite_files import Trouble, trouble_of
 
 REASON = "state_unavailable"
 SERVER_ADVICE = "is PostgreSQL up, and may this user log in? `hookline doctor` tells more"
+
+OTHERS_ADVICE = "run the version that made it, or name another database as `consumers.state`"
 
 logger: Any = structlog.get_logger()
 
@@ -72,7 +75,10 @@ class WithState:
 
     async def _wait(self, error: StateError, seconds: float) -> None:
         self._down = True
-        trouble = Trouble(str(error), SERVER_ADVICE) if self._state.shared else trouble_of(error)
+        trouble = trouble_of(error)
+        if self._state.shared:
+            advice = OTHERS_ADVICE if isinstance(error, NotOursError) else SERVER_ADVICE
+            trouble = Trouble(str(error), advice)
         logger.error(
             "consumer_down",
             consumer=self.health().name,

@@ -3,6 +3,7 @@
 import asyncio
 
 from consumers.state.database import StateError
+from consumers.state.errors import NotOursError
 from consumers.state.survey import Survey, refuse_file, survey
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok
@@ -33,6 +34,8 @@ async def _check_server(url: str) -> Check:
     try:
         async with asyncio.timeout(_DEADLINE):
             found = await asyncio.to_thread(survey, url)
+    except NotOursError as error:
+        return fail("state", f"{error}; {_WAITS}", "run the version that made it, or name another database")
     except StateError as error:
         return fail("state", f"{error}; {_WAITS}", "is the address right, is PostgreSQL up, may this user log in?")
     except TimeoutError:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Self
 from broker.log import Log
 from consumers.consent.book import ConsentBook
 from consumers.consent.publishing import Owner, statement_record
-from consumers.forgetting.keys import PARTS, keys_of, lost_opt_outs
-from consumers.forgetting.person import InState, OnTopic, Person, tombstones
+from consumers.consent.statement import Statement, counting
+from consumers.forgetting.keys import PARTS, OnTopics, keys_of
+from consumers.forgetting.person import InState, Person, tombstones
 from consumers.forgetting.rows import forget, look
 from consumers.state.database import Database
 from hookline.configuration.config import Config
@@ -28,6 +30,10 @@ from schemas.topics import Topic
 _AT_ONCE = 500
 _APPEND_WAIT = 60.0
 _NOTHING = InState(rows={})
+_PASSES = 3
+_IN_HAND = 0.5
+"""Seconds in which a consumer that works has noted what it had in hand."""
+
 _JOURNAL_TRIES = 10
 _JOURNAL_PAUSE = 0.2
 
@@ -39,7 +45,12 @@ class Plan:
     person: Person
     now: float
     state: InState | None
-    topics: Sequence[OnTopic] | None
+    topics: OnTopics | None
+
+    @property
+    def opt_outs(self) -> frozenset[bytes]:
+        """The opt-outs that count: the topic tells those that the state does not know, or not yet."""
+        return self.topics.opt_outs if self.topics else self.state.opt_outs if self.state else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,37 +95,66 @@ class Eraser:
     async def plan(self) -> Plan:
         """Look at everything, change nothing. Raises LogError, StateError."""
         now = time.time()
-        state = topics = None
-        if self._database is not None:
-            state = await self._database.run(lambda connection: look(connection, self._person, now))
-        if self._log is not None:
-            topics = await keys_of(self._log, self._person, state or _NOTHING)
+        state = await self._look(now)
+        topics = None if self._log is None else await keys_of(self._log, self._person, state or _NOTHING)
         return Plan(person=self._person, now=now, state=state, topics=topics)
 
     async def carry_out(self, plan: Plan) -> Done:
         """Write the tombstones, then delete the rows. Raises LogError, StateError.
 
-        In this order: what is left by a crash between the two is found again by its rows. Then the topics are looked at
-        once more: what came to them meanwhile has lost its rows too, or was kept and lost its record to a tombstone.
+        In this order: what is left by a crash between the two is found again by its rows. Then all of it is done once
+        more, until nothing is found: what came meanwhile has lost its record, or its rows, and no consumer that works
+        has it in hand any more.
         """
-        if self._log is not None:
-            await _append(self._log, tombstones(plan.topics or (), int(plan.now * 1000)))
+        rows = Tally[str]()
+        topics = plan.topics
+        for _ in range(_PASSES):
+            written = await self._bury(topics, plan)
+            deleted = await self._deleted(plan)
+            rows.update(deleted)
+            if not (written or any(deleted.values())):
+                break
+            await asyncio.sleep(_IN_HAND)
+            topics = await self._overtaken(plan)
         if self._database is None:
             return Done({})
-        rows = await self._database.run(lambda connection: forget(connection, self._person, plan.now))
-        if self._log is not None:
-            await self._follow(self._log, self._database, plan.now)
         return Done(rows, journal_left=not await self._journal_emptied(self._database))
 
-    async def _follow(self, log: Log, database: Database, now: float) -> None:
-        state = await database.run(lambda connection: look(connection, self._person, now))
-        await _append(log, tombstones(await keys_of(log, self._person, state), int(now * 1000)))
-        if not self._person.keeps_opt_out:
-            return
-        lost = await lost_opt_outs(log, self._person, state)
-        counting = await ConsentBook(database).counting(self._person.number, self._person.account)
-        records = [statement_record(each, self._owner(each.account)) for each in counting]
-        await _append(log, [record for record in records if record.key in lost])
+    async def _look(self, now: float) -> InState | None:
+        if self._database is None:
+            return None
+        return await self._database.run(lambda connection: look(connection, self._person, now))
+
+    async def _deleted(self, plan: Plan) -> Mapping[str, int]:
+        if self._database is None:
+            return {}
+        return await self._database.run(lambda connection: forget(connection, self._person, plan.now))
+
+    async def _bury(self, topics: OnTopics | None, plan: Plan) -> bool:
+        """Write the tombstones; tell whether there were any."""
+        records = tombstones(topics.found if topics else (), int(plan.now * 1000))
+        if self._log is not None:
+            await _append(self._log, records)
+        return bool(records)
+
+    async def _overtaken(self, plan: Plan) -> OnTopics | None:
+        """Look at the topics again, and tell those opt-outs once more that a tombstone of ours has overtaken."""
+        if self._log is None or plan.topics is None:
+            return None
+        state = await self._look(plan.now)
+        topics = await keys_of(self._log, self._person, state or _NOTHING, plan.topics.ends)
+        if self._person.keeps_opt_out:
+            lost = await self._statements(topics.lost)
+            await _append(self._log, [statement_record(each, self._owner(each.account)) for each in lost])
+        return topics
+
+    async def _statements(self, lost: Mapping[bytes, Statement | None]) -> Sequence[Statement]:
+        """Return what counts of lost opt-outs, by the state or by the topic."""
+        said = [each for each in lost.values() if each is not None]
+        if self._database is not None:
+            said += await ConsentBook(self._database).counting(self._person.number, self._person.account)
+        found = (counting(each for each in said if each.key == key) for key in lost)
+        return [each for each in found if each is not None]
 
     def _owner(self, account: str) -> Owner:
         found = self._config.accounts.get(account)

@@ -11,6 +11,7 @@ from schemas.topics import DAY_MS, Topic
 _NOT_OURS = (
     "copies of the state and of the log (backups, replicas): whatever keeps them has to drop or outlive them",
     "the provider's own records of messages and consents: ask the provider",
+    "the provider's list of opt-outs: while it has the number, a poll of that list notes the opt-out again",
     "what other teams' consumers and an old handler behind `mirror` have stored: ask them",
     "log lines hold ids and no numbers; files that you exported (`tail`, `spool export`, `dlq`) may hold all",
 )
@@ -66,7 +67,7 @@ def _row_lines(rows: Mapping[str, int]) -> Iterator[str]:
 
 
 def _topic_lines(plan: Plan, word: str) -> Iterator[str]:
-    for each in plan.topics or ():
+    for each in plan.topics.found if plan.topics else ():
         yield f"  {each.topic:<24} {len(each.keys)} tombstones {word}"
 
 
@@ -82,13 +83,13 @@ def _remarks(plan: Plan) -> Iterator[str]:
             f"  {plan.state.unnamed} commands that an earlier version began do not tell whom they are for: what they"
             " hold goes when they are done, or with their rows after 60 days"
         )
-    if plan.state is None or not plan.state.opt_outs:
+    if not plan.opt_outs:
         return
     if plan.person.keeps_opt_out:
-        yield f"  kept: {len(plan.state.opt_outs)} opt-outs that count, with the statements that made them"
+        yield f"  kept: {len(plan.opt_outs)} opt-outs that count, with the statements that made them"
     else:
         yield (
-            f"  {len(plan.state.opt_outs)} opt-outs are forgotten here too: nothing of ours keeps you from texting this"
+            f"  {len(plan.opt_outs)} opt-outs are forgotten here too: nothing of ours keeps you from texting this"
             " person again; the provider's own block stays; --keep-opt-out keeps the number for that purpose alone"
         )
 

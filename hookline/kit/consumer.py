@@ -1,5 +1,6 @@
 """The consumer as another team writes it: a name, and an async function for each type of event."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -48,10 +49,10 @@ class Consumer:
         if order is not None and order not in ORDERS:
             raise ConsumerError(f"consumer {name!r}: order is 'kept' or 'given_up', not {order!r}")
         for word, value in (("concurrency", concurrency), ("attempts", attempts)):
-            if value is not None and (isinstance(value, bool) or value < 1):
-                raise ConsumerError(f"consumer {name!r}: {word} is at least 1, not {value!r}")
-        if deadline is not None and not deadline > 0:
-            raise ConsumerError(f"consumer {name!r}: deadline is more than 0 seconds, not {deadline!r}")
+            if value is not None and not _is_count(value):
+                raise ConsumerError(f"consumer {name!r}: {word} is a whole number, at least 1, not {value!r}")
+        if deadline is not None and not _is_time(deadline):
+            raise ConsumerError(f"consumer {name!r}: deadline is a number of seconds, more than 0, not {deadline!r}")
         self.order: Order | None = order
         self.concurrency = concurrency
         self.deadline = deadline
@@ -120,6 +121,14 @@ class Registration(Generic[E]):
         """Take the function. Raises ConsumerError."""
         self._consumer.register(self._kinds, function)
         return function
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _checked_name(name: object) -> str:

@@ -64,8 +64,8 @@ def _takes_context(name: str, function: Callable[..., Handled]) -> bool:
     fits = [count for count in (1, 2) if _fits(signature, count)]
     if not fits:
         raise ConsumerError(f"{name}{signature} cannot be called: a handler takes (event) or (event, context)")
-    # One that could be called either way has its own use for what comes second.
-    return fits[0] == 2
+    # One that could be called either way has its own use for what comes second, unless its name says what it wants.
+    return fits[0] == 2 or (2 in fits and list(signature.parameters)[1:2] == ["context"])
 
 
 def _fits(signature: inspect.Signature, count: int) -> bool:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from consumers.loop.pool import ApartPool
 from hookline.errors import report
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -30,6 +31,8 @@ def run_to_end(work: Coroutine[Any, Any, int], flush: Callable[[float], object])
     """
     limit = _Limit(flush)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        # One for all that a loop does in threads, in which handlers of consumers have their own.
+        runner.get_loop().set_default_executor(ApartPool())
         try:
             status = runner.run(work)
         except Exception as error:  # noqa: BLE001 - told here, since what closes next may hang

@@ -21,6 +21,9 @@ MOST_FAULTS = 5
 
 _REQUEST_TIMEOUT, _AWAY = 408, 503
 
+LONGEST_WISH = 300.0
+"""Seconds that a provider may ask us to wait, as far as somebody at a terminal waits for it."""
+
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
 
@@ -61,7 +64,7 @@ class Patience:
         if waits > most or stops_account(error) or is_about_the_question(error):
             return None
         wish = error.retry_after if isinstance(error, RefusedError) else None
-        return _PAUSES.pause(waits) if wish is None else wish
+        return _PAUSES.pause(waits) if wish is None else min(wish, LONGEST_WISH)
 
     def answered(self) -> None:
         """Note that a question was answered."""

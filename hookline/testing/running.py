@@ -7,7 +7,7 @@ within a moment.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from broker.log import Log, Partition
 from broker.settings import BrokerSettings
 from consumers import consumer as loop
 from consumers.consumer import Reject
+from consumers.loop.origin import Origin, origin_of
 from consumers.loop.run import ConsumeLoop
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.loop.tempo import Tempo
@@ -104,46 +105,43 @@ def run_consumer(consumer: Consumer, events: Iterable[Event], *, replay: bool = 
 async def run_consumer_async(consumer: Consumer, events: Iterable[Event], *, replay: bool = False) -> Outcome:
     """Do as `run_consumer` does, in the running event loop: for handlers with resources that belong to it."""
     given = tuple(events)
-    wanted = [event for event in given if type(event) in consumer.handlers]
     clock = _clock_from(given)
     async with _log_for(consumer, clock) as log:
         notes = _Notes()
         observed = _observed(for_loop(consumer, log, clock), notes)
-        if wanted:
-            await log.append([_record(event, replay=replay) for event in wanted], _APPEND_WAIT)
+        places = await _put(log, [event for event in given if type(event) in consumer.handlers], replay=replay)
         asked = len(await _read(log, COMMANDS.name))
         async with asyncio.timeout(PATIENCE):
             await _run(log, observed, clock)
         letters = [letter for topic in observed.topics for letter in await _letters(log, topic.name, consumer.name)]
         commands = [read_event(record).event for record in (await _read(log, COMMANDS.name))[asked:]]
-    return _outcome(given, notes, letters, [each for each in commands if isinstance(each, SendRequested)])
+    stored = [(event, next(places, None) if type(event) in consumer.handlers else None) for event in given]
+    return _outcome(stored, notes, dict(letters), [each for each in commands if isinstance(each, SendRequested)])
 
 
 @dataclass(slots=True)
 class _Notes:
-    """What was seen of the handlers, by the ids of the events."""
+    """What was seen of the handlers, by where the events stood first: two of a test's events may have one id."""
 
-    handled: set[str] = field(default_factory=set[str])
-    failed: list[Failed] = field(default_factory=list[Failed])
+    handled: set[Origin] = field(default_factory=set[Origin])
+    failed: list[tuple[Origin, Failed]] = field(default_factory=list[tuple[Origin, Failed]])
 
 
 def _outcome(
-    given: Sequence[Event],
+    given: Sequence[tuple[Event, Origin | None]],
     notes: _Notes,
-    letters: Sequence[DeadLetter],
+    letters: Mapping[Origin, DeadLetter],
     commands: Sequence[SendRequested],
 ) -> Outcome:
-    place = {event.id: at for at, event in enumerate(given)}
-    last = {failed.event.id: failed for failed in notes.failed}
-    dead = {letter.event.id for letter in letters}
-    rejected = {event_id for event_id in dead & last.keys() if isinstance(last[event_id].error, Reject)}
-    final = [last[event_id] for event_id in dead & last.keys()]
+    last = dict(notes.failed)
+    final = {place: last[place] for place in letters.keys() & last.keys()}
+    rejected = {place for place, failed in final.items() if isinstance(failed.error, Reject)}
     return Outcome(
-        handled=tuple(event for event in given if event.id in notes.handled),
-        rejected=tuple(event for event in given if event.id in rejected),
-        retried=tuple(failed for failed in notes.failed if all(failed is not one for one in final)),
-        dead_letters=tuple(sorted(letters, key=lambda letter: place[letter.event.id])),
-        ignored=tuple(event for event in given if event.id not in notes.handled | dead),
+        handled=tuple(event for event, place in given if place in notes.handled),
+        rejected=tuple(event for event, place in given if place in rejected),
+        retried=tuple(failed for place, failed in notes.failed if failed is not final.get(place)),
+        dead_letters=tuple(letters[place] for _, place in given if place is not None and place in letters),
+        ignored=tuple(event for event, place in given if place not in notes.handled | letters.keys()),
         commands=tuple(commands),
     )
 
@@ -155,9 +153,9 @@ def _observed(consumer: loop.Consumer, notes: _Notes) -> loop.Consumer:
         try:
             await consumer.handle(delivered)
         except BaseException as error:
-            notes.failed.append(Failed(delivered.event, error))
+            notes.failed.append((origin_of(delivered.record), Failed(delivered.event, error)))
             raise
-        notes.handled.add(delivered.event.id)
+        notes.handled.add(origin_of(delivered.record))
 
     # One after another, so that a run is the same each time; and a long wish is over at once, as no test waits for it.
     return replace(consumer, handle=handle, concurrency=1, puts_off_after=None)
@@ -207,10 +205,17 @@ def _record(event: Event, *, replay: bool) -> Record:
     return replace(record, headers=(*record.headers, ("ce_replayid", REPLAY_ID.encode()))) if replay else record
 
 
-async def _letters(log: Log, topic: str, group: str) -> list[DeadLetter]:
+async def _put(log: Log, events: Sequence[Event], *, replay: bool) -> Iterator[Origin]:
+    """Store the events; return where each of them stands."""
+    records = [_record(event, replay=replay) for event in events]
+    positions = await log.append(records, _APPEND_WAIT) if records else ()
+    return iter([Origin(each.partition.topic, each.partition.number, each.offset) for each in positions])
+
+
+async def _letters(log: Log, topic: str, group: str) -> list[tuple[Origin, DeadLetter]]:
     name = f"{topic}.{group}.dlq"
     return [
-        DeadLetter(read_event(record).event, record.text_header("ce_dlqreason") or "")
+        (origin_of(record), DeadLetter(read_event(record).event, record.text_header("ce_dlqreason") or ""))
         for record in await _read(log, name)
     ]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-LONGEST_PAUSE = 300.0
-"""Seconds; what an answer asks beyond that is not believed."""
+LONGEST_PAUSE = 3600.0
+"""Seconds; what an answer asks beyond that is not believed. After that a call asks again."""
 
 _TOO_MANY = 429
 _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
@@ -40,15 +40,15 @@ def json_of(body: bytes) -> Any:
         return None
 
 
-def pause_of(status: int, headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that an answer asks to wait, never more than LONGEST_PAUSE; `now` is in Unix seconds.
+def pause_of(status: int, headers: Mapping[str, str], now: float, longest: float = LONGEST_PAUSE) -> float | None:
+    """Return the seconds that an answer asks to wait, never more than `longest`; `now` is in Unix seconds.
 
     `x-ratelimit-reset` comes with every answer of some providers: it is a wish where there were too many calls alone.
     """
     seconds = _seconds(headers.get("retry-after"), now)
     if seconds is None and status == _TOO_MANY:
         seconds = _seconds(headers.get("x-ratelimit-reset"), now)
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_PAUSE)
+    return None if seconds is None else min(max(seconds, 0.0), longest)
 
 
 def _seconds(value: str | None, now: float) -> float | None:

@@ -78,7 +78,7 @@ async def test_topic_and_table_agree_and_a_new_table_says_the_same(log: KafkaLog
     expected = {(one, PERSON): "read" for one in MESSAGES} | {(one, OTHER): "failed" for one in MESSAGES}
     assert statuses(rows) == expected | {("r1", PERSON): "queued", ("r1", ""): "rejected"}
     other = await fresh(tmp_path / "other.db")
-    await rebuild_states(log, other, lambda _rebuilt: None)
+    await rebuild_states(log, Tracker(TrackSettings(), other, log, metrics), lambda _rebuilt: None)
     assert rows_said(await read_all(log, STATES.name)) == rows == await rows_in(other)
     for each in (database, other):
         await each.close()

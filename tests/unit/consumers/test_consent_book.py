@@ -3,14 +3,15 @@
 import asyncio
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, insert
 from sqlalchemy.pool import StaticPool
 
 from consumers.consent import table
@@ -19,7 +20,7 @@ from consumers.consent.numbers import canonical, spellings
 from consumers.consent.statement import Statement, permission, statement_of
 from consumers.consent.table import OneIdError
 from consumers.state.database import Database
-from consumers.state.schema import metadata
+from consumers.state.schema import consent_history, metadata
 from schemas.events import ConsentChanged
 from schemas.times import to_millis
 from schemas.vocabulary import Consent, ConsentSource
@@ -199,6 +200,28 @@ def empty() -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
     engine.dispose()
+
+
+def steps_to_note(connection: Connection, before: int) -> int:
+    """Return how many steps SQLite takes to note a statement, in hundreds, of a person who has said so much."""
+
+    def at(n: int) -> Statement:
+        return statement_of(said(n, (OUT, IN)[n % 2], n, received_at=NOW + timedelta(minutes=n)))
+
+    connection.execute(insert(consent_history), [asdict(at(n)) for n in range(before)])
+    counted = count()
+    sqlite: Any = connection.connection.driver_connection
+    sqlite.set_progress_handler(lambda: next(counted) and 0, 100)
+    table.put(connection, at(before))
+    sqlite.set_progress_handler(None, 100)
+    assert table.counting(connection, None, PERSON)[0].event_id == f"statement-{before}"
+    connection.rollback()
+    return next(counted)
+
+
+def test_a_statement_is_noted_as_quickly_however_much_was_said(empty: Connection) -> None:
+    """A robot may have said very much: what counts is looked up, not sorted out."""
+    assert steps_to_note(empty, 4000) < 2 * steps_to_note(empty, 400)
 
 
 _STATEMENTS = st.lists(

@@ -15,7 +15,7 @@ from broker.log import Partition
 from consumers.consent.book import ConsentBook
 from consumers.consent.consumer import AccountConsent, consent
 from consumers.consent.keywords import consent_said
-from consumers.consent.publishing import Owner, statement_record
+from consumers.consent.publishing import Owner, corrections, statement_record
 from consumers.consent.rebuild import rebuild
 from consumers.consent.settings import ConsentSettings
 from consumers.consent.statement import Statement, statement_of
@@ -25,7 +25,7 @@ from providers.keywords import STOP_WORDS
 from schemas.envelope import event_to_record, read_event
 from schemas.events import ConsentChanged, Event
 from schemas.records import Record, StoredRecord
-from schemas.topics import CONSENT, INBOUND
+from schemas.topics import CONSENT, INBOUND, Topic, retry_topic
 from schemas.vocabulary import Consent, ConsentSource
 from tests.support.consumers import MAIN, NOW, PERSON, Bench, delivered, inbound, until
 
@@ -144,6 +144,16 @@ async def test_under_another_spelling_of_the_number_nothing_stays(desk: Desk) ->
     await desk.run(said(1, OUT, number=PERSON.removeprefix("+")))
     assert [record.key for record in desk.topic().values()] == [f"main|profile:one|{PERSON}".encode()]
     assert desk.told() == counted(await desk.book.counting(PERSON))
+
+
+@pytest.mark.parametrize("topic", [CONSENT, retry_topic(CONSENT, "consent")])
+def test_the_other_spelling_goes_from_the_topic_of_consent_whatever_way_it_came(topic: Topic) -> None:
+    """A record that was tried again, or redriven, stands on the retry topic, which nobody compacts."""
+    event = said(1, number=PERSON.removeprefix("+"))
+    came = delivered(event)
+    record = replace(came.record, topic=topic.name)
+    behind = corrections(replace(came, record=record), event, statement_of(event))
+    assert [(each.topic, each.key) for each in behind if each.value is None] == [(CONSENT.name, record.key)]
 
 
 async def test_a_word_that_the_normalizer_knows_is_left_to_it(desk: Desk) -> None:

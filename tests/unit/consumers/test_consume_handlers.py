@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 import structlog
 
@@ -28,8 +29,24 @@ class Odd(BaseException):
 class Mute(Exception):  # noqa: N818 - what it is called matters to nobody
     """An error that cannot say what it is."""
 
+    def __init__(self, instead: BaseException) -> None:
+        super().__init__()
+        self.instead = instead
+
     def __str__(self) -> str:
-        raise RuntimeError("no words")
+        raise self.instead
+
+
+class Moody(TryLater):
+    """A wish that is in no mood to be read."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self)
+
+    @property
+    def seconds(self) -> float:  # type: ignore[override]
+        """Cancel whoever asks."""
+        raise asyncio.CancelledError
 
 
 class Unmade(TryLater):
@@ -52,7 +69,18 @@ def raising(seen: Seen, error: BaseException) -> Any:
 
 @pytest.mark.parametrize(
     "error",
-    [Odd("odd"), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Mute(), Unmade(), Reject(Mute())],  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - not a text
+    [
+        Odd("odd"),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        Mute(RuntimeError("no words")),
+        Mute(asyncio.CancelledError()),
+        Mute(SystemExit(3)),
+        Unmade(),
+        Moody(),
+        Reject(Mute(RuntimeError("no words"))),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - not a text
+    ],
 )
 async def test_whatever_a_handler_raises_ends_in_the_dead_letters(
     bench: Bench, seen: Seen, error: BaseException
@@ -94,6 +122,20 @@ def test_a_reason_that_is_no_text_is_refused() -> None:
     reason: Any = ValueError("+15550000001")
     with pytest.raises(TypeError, match="reason"):
         TryLater(5, reason)
+
+
+@pytest.mark.parametrize("reason", ["\ud800", "\ud83d\n\x00", "x" * 3_000_000])
+async def test_any_reason_of_a_wish_fits_on_the_health_page(bench: Bench, reason: str) -> None:
+    """It waits as asked for, and the page stays one that can be written and is short."""
+
+    async def handle(_event: Delivered) -> None:
+        raise TryLater(60, reason)
+
+    bench.fill(inbound(0))
+    loop = bench.start(handle)
+    await until(lambda: loop.health().reason is not None and loop.health().running)
+    assert len(orjson.dumps(loop.health().reason)) < 1000
+    assert bench.log.on(DLQ) == []
 
 
 @pytest.mark.parametrize("last", [None, LATER])

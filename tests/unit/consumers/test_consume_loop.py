@@ -268,3 +268,16 @@ async def test_a_handler_that_leaks_a_cancellation_has_failed(bench: Bench) -> N
     bench.start(handle)
     await until(lambda: bench.log.done("group") == 1)
     assert len(bench.log.on(DLQ)) == 1
+
+
+async def test_a_lane_that_somebody_cancels_is_begun_anew(bench: Bench, seen: Seen) -> None:
+    """What it had in hand comes again, in a new membership, instead of waiting for the next start in silence."""
+    seen.hold("event-0")
+    bench.fill(inbound(0), inbound(1))
+    bench.start(seen)
+    await until(lambda: seen.ids == ["event-0"])
+    (lane,) = (task for task in asyncio.all_tasks() if "PartitionWork._run" in repr(task.get_coro()))
+    seen.held.clear()
+    lane.cancel()
+    await until(lambda: seen.ended == ["event-0", "event-1"])
+    assert bench.count("rebuilds_total", consumer="group", reason="internal_error") == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,6 +16,7 @@ from schemas.topics import INBOUND
 from tests.support.consumers import QUICK, Bench, inbound, until
 from tests.support.consumers_seen import DLQ, ONLY, ONLY_RETRY, RETRY, Seen
 
+STUCK = replace(QUICK, cancel_wait=0.01, handler_deadline=0.01)
 SLEEPY = replace(QUICK, stalled_after=0.05, idle_poll=0.01)
 
 
@@ -47,7 +48,7 @@ async def test_a_handler_that_swallows_its_cancelling_does_not_hang_the_loop(see
     async def handle(event: Delivered) -> None:
         await (stubborn(event) if event.envelope.id == "event-0" else seen(event))
 
-    bench = Bench(tempo=replace(QUICK, cancel_wait=0.01, handler_deadline=0.01))
+    bench = Bench(tempo=STUCK)
     bench.fill(inbound(0), inbound(1))
     bench.start(handle)
     await until(lambda: seen.ended == ["event-1"])
@@ -62,7 +63,7 @@ async def test_a_handler_that_swallows_its_cancelling_does_not_hang_the_loop(see
 async def test_as_many_stuck_handlers_as_may_run_stop_the_consumer() -> None:
     """Nothing but a new process ends them, so it says so instead of starting more of them."""
     stubborn = Stubborn()
-    bench = Bench(tempo=replace(QUICK, cancel_wait=0.01, handler_deadline=0.01), concurrency=2)
+    bench = Bench(tempo=STUCK, concurrency=2)
     bench.fill(*(inbound(n, key=f"+1777{n:07}") for n in range(9)))
     loop = bench.start(stubborn)
     await until(lambda: loop.health().reason == "handlers_stuck")
@@ -70,6 +71,63 @@ async def test_as_many_stuck_handlers_as_may_run_stop_the_consumer() -> None:
     assert stubborn.calls <= 4
     stubborn.go.set()
     await bench.stop()
+
+
+@pytest.fixture
+async def stuck() -> AsyncIterator[Stubborn]:
+    """Give a handler that is stuck until the test is over."""
+    made = Stubborn()
+    yield made
+    made.go.set()
+
+
+async def stopped(bench: Bench, handle: Callable[[Delivered], Awaitable[None]]) -> None:
+    """Run a process until nothing but a new one helps, then end it."""
+    loop = bench.start(handle)
+    await until(lambda: loop.health().reason == "handlers_stuck")
+    await bench.stop()
+
+
+async def test_what_stops_the_consumer_is_a_dead_letter_first(stuck: Stubborn) -> None:
+    """Else it would come first at each start, and stop each process."""
+    bench = Bench(tempo=STUCK, concurrency=2)
+    bench.fill(*(inbound(n, key=f"+1777{n:07}") for n in range(2)))
+    await stopped(bench, stuck)
+    assert {letter.text_header("ce_id") for letter in bench.log.on(DLQ)} == {"event-0", "event-1"}
+    assert bench.log.done("group") == 2
+    assert stuck.calls == 2
+
+
+@pytest.mark.parametrize("order", ["kept", "given_up"])
+async def test_one_event_does_not_stop_every_process_for_ever(stuck: Stubborn, seen: Seen, order: str) -> None:
+    """Its rounds are remembered across the stops, so that it ends in the dead letters and the others go on."""
+
+    async def handle(event: Delivered) -> None:
+        await (stuck(event) if event.envelope.id == "event-0" else seen(event))
+
+    retry = RetrySettings(delays=(0.01,), order=order)
+    bench = Bench(tempo=STUCK, concurrency=1, retry=retry)
+    bench.fill(inbound(0), inbound(1))
+    await stopped(bench, handle)
+    assert [record.text_header("ce_retryattempt") for record in bench.log.on(RETRY)][:1] == ["1"]
+    await stopped(bench, handle)
+    (letter,) = bench.log.on(DLQ)
+    assert (letter.text_header("ce_id"), letter.text_header("ce_dlqattempt")) == ("event-0", "2")
+    bench.start(handle)
+    await until(lambda: seen.ended == ["event-1"])
+    assert stuck.calls == 2
+    await bench.stop()
+
+
+async def test_a_round_that_nothing_would_remember_is_the_last_one(stuck: Stubborn) -> None:
+    """An event that waits in its place, its key behind it, has more delays left, and the process has no handler."""
+    bench = Bench(tempo=STUCK, concurrency=1, retry=RetrySettings(delays=(0.01,) * 9))
+    bench.fill(inbound(0))
+    await stopped(bench, stuck)
+    await stopped(bench, stuck)
+    (letter,) = bench.log.on(DLQ)
+    assert (letter.text_header("ce_dlqreason") or "").startswith("handler_stuck")
+    assert bench.log.done("group") == 2
 
 
 async def test_a_drain_does_not_wait_for_a_handler_that_cannot_be_cancelled() -> None:

@@ -7,8 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.dead_letters.choice import EVERYTHING, Choice
-from consumers.dead_letters.letters import OTHER, Dealt, Letter, Resolution, is_marker, marked, marker, redriven
+from consumers.dead_letters.letters import (
+    OTHER,
+    RESOLVED,
+    Dealt,
+    Letter,
+    Resolution,
+    is_marker,
+    marked,
+    marker,
+    redriven,
+)
 from consumers.dead_letters.places import Place, box_of, boxes_of, parse_place
+from consumers.loop.deadletter import Cause, dead_letter
 from consumers.loop.origin import DLQ_REASON, DLQ_TIME, OURS, Origin, origin_of
 from schemas.records import Headers, Record, StoredRecord
 from schemas.topics import CATALOGUE, INBOUND, dead_letter_topic, retry_topic
@@ -153,6 +164,15 @@ def test_a_marker_about_what_stands_behind_it_says_nothing() -> None:
     """Nobody deals with a letter that is yet to come."""
     record = marker(read(letter(5), offset=7), Resolution.DISCARDED, 5)
     assert marked(stored(record, offset=7)) is None
+
+
+@given(headers, st.none() | st.binary(max_size=5))
+def test_no_event_of_a_stranger_becomes_a_marker(pairs: Headers, value: bytes | None) -> None:
+    """Its dead letter is a letter: on the list, and no word about another one."""
+    forged = StoredRecord(INBOUND.name, 3, 9, 5, None, value, (("ce_type", RESOLVED.encode()), *pairs))
+    found = dead_letter(forged, dead_letter_topic(INBOUND, GROUP), Cause("undecodable", "", 0), now=DIED_AT)
+    assert not is_marker(stored(found))
+    assert marked(stored(replace(found, headers=(*found.headers, ("ce_dlqoffset", b"0"))))) is None
 
 
 def test_a_tombstone_that_could_not_be_processed_is_a_letter() -> None:

@@ -1,5 +1,6 @@
 """Dead letters on a log: reading them with what was done, redriving, and what an end in the middle leaves."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -178,6 +179,18 @@ async def test_what_another_has_marked_meanwhile_is_passed_over() -> None:
     dealer = Dealer(log, Resolution.REDRIVEN, time.time)
     assert [count async for count in dealer.deal(_given(before))] == [1]
     assert ids(log.on(RETRIES)) == ["event-1"]
+
+
+async def test_two_at_once_do_not_go_on_side_by_side() -> None:
+    """What both have in hand goes out twice; then one of them lets the other go ahead."""
+    log = MemoryLog()
+    for record in [letter(n) for n in range(10 * BATCH_LETTERS)]:
+        log.put(record)
+    await asyncio.gather(deal(log), deal(log))
+    redriven = ids(log.on(RETRIES))
+    assert set(redriven) == {f"event-{n}" for n in range(10 * BATCH_LETTERS)}
+    assert len(redriven) <= 14 * BATCH_LETTERS
+    assert await open_ids(log) == []
 
 
 async def test_our_own_markers_are_not_read_again() -> None:

@@ -2,15 +2,18 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, create_engine, insert, select, text
 
 from consumers.consent.book import ConsentBook
+from consumers.consent.statement import statement_of
+from consumers.forgetting import rows
 from consumers.forgetting.keys import PARTS, keys_of
 from consumers.forgetting.person import InState, Person, tombstones
 from consumers.forgetting.rows import forget, look
@@ -18,6 +21,7 @@ from consumers.state import schema
 from consumers.state.database import Database
 from schemas.envelope import event_to_record
 from schemas.events import ConsentChanged, StateChanged
+from schemas.records import Record
 from schemas.topics import CATALOGUE, CONSENT, STATES, partition_key
 from schemas.vocabulary import Consent
 from tests.support.consumed_log import MemoryLog
@@ -162,6 +166,21 @@ async def test_a_statement_waits_for_an_erase_and_counts_then(state_url: str) ->
     await noting.close()
 
 
+@pytest.mark.parametrize("keeping", [True, False])
+def test_no_table_is_walked_through_for_a_person(keeping: bool) -> None:
+    """They are large, and other consumers wait while one is walked through."""
+    engine = create_engine("sqlite://")
+    schema.metadata.create_all(engine)
+    wheres = rows._wheres(Person(PERSON, keeps_opt_out=keeping), T)
+    with engine.connect() as connection:
+        for table, where in wheres.items():
+            plan = str(select(table).where(where).compile(engine, compile_kwargs={"literal_binds": True}))
+            found = [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {plan}"))]
+            assert found
+            assert not [each for each in found if each.startswith("SCAN")], table.name
+    engine.dispose()
+
+
 async def test_to_forget_twice_finds_nothing(full: Database) -> None:
     """It may be repeated."""
     await full.run(lambda connection: forget(connection, Person(PERSON), T))
@@ -185,7 +204,7 @@ def topics() -> MemoryLog:
 
 async def test_keys_are_found_without_any_table() -> None:
     """A state that was lost leaves the topics as they are."""
-    consent, states = await keys_of(topics(), Person(PERSON), NOTHING)
+    consent, states = (await keys_of(topics(), Person(PERSON), NOTHING)).found
     assert consent.keys == {
         f"main|account|{PERSON}".encode(),
         f"main|profile:one|{PERSON.removeprefix('+')}".encode(),
@@ -196,7 +215,8 @@ async def test_keys_are_found_without_any_table() -> None:
 
 async def test_a_state_that_names_no_recipient_goes_with_its_message() -> None:
     """The table knows whose the message was."""
-    _, states = await keys_of(topics(), Person(PERSON), InState(rows={}, messages=frozenset({("main", "m3")})))
+    known = InState(rows={}, messages=frozenset({("main", "m3")}))
+    _, states = (await keys_of(topics(), Person(PERSON), known)).found
     assert b"main|m3|" in states.keys
 
 
@@ -204,23 +224,68 @@ async def test_tombstones_are_written_once() -> None:
     """A second look finds keys whose last record is a tombstone already."""
     log = topics()
     found = await keys_of(log, Person(PERSON, "main"), NOTHING)
-    records = tombstones(found, 7)
+    records = tombstones(found.found, 7)
     assert {(each.topic, each.value, each.timestamp) for each in records} == {
         (CONSENT.name, None, 7),
         (STATES.name, None, 7),
     }
     for record in records:
         log.put(record)
-    assert tombstones(await keys_of(log, Person(PERSON, "main"), NOTHING), 7) == ()
+    assert tombstones((await keys_of(log, Person(PERSON, "main"), NOTHING)).found, 7) == ()
     log.put(event_to_record(said(9)))
-    assert len(tombstones(await keys_of(log, Person(PERSON, "main"), NOTHING), 7)) == 1
+    assert len(tombstones((await keys_of(log, Person(PERSON, "main"), NOTHING)).found, 7)) == 1
 
 
 async def test_an_opt_out_that_is_kept_gets_no_tombstone() -> None:
-    """The topic keeps saying what the table says."""
+    """The topic keeps saying what the table says; what is no opt-out goes."""
+    log = topics()
+    log.put(event_to_record(said(5, IN, scope="profile:two")))
     kept = InState(rows={}, opt_outs=frozenset({f"main|account|{PERSON}".encode()}))
-    consent, _ = await keys_of(topics(), Person(PERSON, "main", keeps_opt_out=True), kept)
-    assert consent.keys == {f"main|profile:one|{PERSON.removeprefix('+')}".encode()}
+    consent, _ = (await keys_of(log, Person(PERSON, "main", keeps_opt_out=True), kept)).found
+    assert consent.keys == {f"main|profile:two|{PERSON}".encode()}
+
+
+async def test_an_opt_out_that_the_state_does_not_know_is_kept_too() -> None:
+    """The state was lost, or its consumer has not come so far; the number may be spelt without its plus sign."""
+    found = await keys_of(topics(), Person(PERSON, keeps_opt_out=True), NOTHING)
+    assert found.found[0].keys == frozenset()
+    assert found.opt_outs == {
+        f"{each}|{PERSON}".encode() for each in ("main|account", "main|profile:one", "second|account")
+    }
+    assert (await keys_of(topics(), Person(PERSON), NOTHING)).opt_outs == found.opt_outs
+
+
+@pytest.mark.parametrize("last", [said(1, IN), said(1, IN, received_at=NOW + timedelta(hours=1))])
+async def test_what_counts_is_kept_and_not_what_stands_last(last: ConsentChanged) -> None:
+    """A start that came late, or once more, undoes no stop."""
+    log = MemoryLog()
+    for event in (said(1, IN), said(2, OUT), last):
+        log.put(event_to_record(event))
+    assert (await keys_of(log, Person(PERSON, keeps_opt_out=True), NOTHING)).found[0].keys == frozenset()
+
+
+async def test_an_opt_out_of_an_earlier_erasure_stays_forgotten() -> None:
+    """Its tombstone was meant; that of a record nobody can read loses nothing."""
+    log = MemoryLog()
+    log.put(event_to_record(said(1, OUT)))
+    log.put(Record(CONSENT.name, f"main|account|{PERSON}".encode(), None, (), 0))
+    log.put(replace(event_to_record(said(2, OUT)), value=b"{"))
+    found = await keys_of(log, Person(PERSON, keeps_opt_out=True), NOTHING)
+    assert (found.opt_outs, len(found.found[0].keys)) == (frozenset(), 1)
+
+
+async def test_an_opt_out_that_this_erasure_has_overtaken_is_lost() -> None:
+    """It came after the look and before the tombstone: the topic told it, and has it no more."""
+    log = MemoryLog()
+    log.put(event_to_record(said(1, IN)))
+    person = Person(PERSON, keeps_opt_out=True)
+    before = await keys_of(log, person, NOTHING)
+    log.put(event_to_record(said(2, OUT)))
+    for record in tombstones(before.found, 7):
+        log.put(record)
+    found = await keys_of(log, person, NOTHING, before.ends)
+    assert found.lost == {f"main|account|{PERSON}".encode(): statement_of(said(2, OUT))}
+    assert (await keys_of(log, person, NOTHING)).lost == {}
 
 
 def test_every_compacted_topic_is_looked_through() -> None:

@@ -221,6 +221,19 @@ async def test_a_command_that_the_database_cannot_name_is_no_trouble_of_the_stat
     assert (await ledger.claim(command(1), b"body", T, 0.0)).state is ClaimState.NEW
 
 
+async def test_a_result_that_cannot_be_read_is_no_trouble_of_the_state(ledger: Ledger, database: Database) -> None:
+    """Waiting does not mend it: its command fails by itself, and ends with the dead letters."""
+    await ledger.claim(command(), b"body", T, 0.0)
+    await ledger.complete(command(), RESULT)
+
+    def damage(connection: Connection) -> None:
+        connection.execute(commands.update().values(result=b"{"))
+
+    await database.run(damage)
+    with pytest.raises(StateValueError, match="cannot be read"):
+        await ledger.claim(command(), b"body", T, 0.0)
+
+
 async def test_a_closed_state_says_so(ledger: Ledger, database: Database) -> None:
     """It does not hang and does not pretend."""
     await database.close()

@@ -27,13 +27,13 @@ async def test_what_is_not_taken_now_is_posted_again(mirroring: Mirroring, statu
 
 @pytest.mark.parametrize("status", [429, 503, 500])
 async def test_the_wish_of_the_old_handler_is_heeded(mirroring: Mirroring, status: int) -> None:
-    """`Retry-After`, in seconds or as a date."""
-    for wish in ("17", "Thu, 01 Jan 2026 00:00:17 GMT"):
+    """`Retry-After`, in seconds or as a date, and for five minutes at most."""
+    for wish, seconds in (("17", 17), ("Thu, 01 Jan 2026 00:00:17 GMT", 17), ("1800", 300)):
         mirroring.with_target()
         mirroring.handler.replies.append(Reply(status, {"Retry-After": wish}))
         with pytest.raises(TryLater) as later:
             await mirroring.take(webhook_of(BODY))
-        assert later.value.seconds == pytest.approx(17)
+        assert later.value.seconds == pytest.approx(seconds)
 
 
 async def test_while_the_old_handler_is_unwell_nobody_calls_it(mirroring: Mirroring) -> None:

@@ -9,7 +9,7 @@ import pytest
 from broker.log import LogUnavailableError
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consumer import TryLater
-from consumers.send.ending import RESEND_WITHIN
+from consumers.send.ending import ASKED_FOR, RESEND_WITHIN
 from consumers.send.settings import SendSettings
 from providers.contract import SendReceipt, SendStatus
 from schemas.envelope import event_to_record
@@ -19,6 +19,8 @@ from tests.support.consumers import NOW, FakeSender, command, delivered, inbound
 from tests.support.replying import answering
 from tests.support.sending import CALL, LOST, Office
 
+AWAY = SendReceipt(status=SendStatus.RETRY, reason="not_connected")
+TOO_MANY = SendReceipt(status=SendStatus.RETRY, http_status=429, reason="rate_limited")
 BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limited")
 
 
@@ -83,13 +85,39 @@ async def test_a_busy_provider_is_asked_again(office: Office) -> None:
     assert [result.outcome for result in office.results] == ["sent"]
 
 
-async def test_a_provider_that_stays_busy_ends_in_a_temporary_failure(office: Office) -> None:
+async def test_a_provider_that_stays_away_ends_in_a_temporary_failure(office: Office) -> None:
     """After the setting's number of calls."""
-    office.sender.answers = [BUSY] * 9
+    office.sender.answers = [AWAY] * 9
     await office.carry_out(delivered(command()))
     (result,) = office.results
-    assert (result.outcome, result.failure_class, result.reason) == ("failed", "temporary", "rate_limited")
+    assert (result.outcome, result.failure_class, result.reason) == ("failed", "temporary", "not_connected")
     assert len(office.phone.calls) == 3
+
+
+@pytest.mark.parametrize("polite", [BUSY, TOO_MANY])
+async def test_a_provider_that_asks_to_wait_uses_up_no_try(office: Office, polite: SendReceipt) -> None:
+    """However often, of a command that never expires; what fails otherwise has all its tries still."""
+    office.sender.answers = [*[polite] * 9, AWAY, AWAY]
+    await office.carry_out(delivered(command()))
+    assert ([result.outcome for result in office.results], len(office.phone.calls)) == (["sent"], 12)
+
+
+async def test_a_provider_that_asks_to_wait_for_days_is_not_asked_for_ever(office: Office) -> None:
+    """A command is not kept for longer than its topic."""
+    office.sender.answers = [SendReceipt(status=SendStatus.RETRY, retry_after=3600.0, reason="rate_limited")] * 99
+    for _ in range(5):
+        with contextlib.suppress(AssertionError):
+            await office.carry_out(delivered(command()))
+    assert {(result.outcome, result.reason) for result in office.results} == {("failed", "rate_limited")}
+    assert len(office.phone.calls) == ASKED_FOR / 3600 + 3
+
+
+async def test_a_provider_that_never_has_time_is_not_asked_without_a_pause(office: Office) -> None:
+    """`Retry-After: 0` is no leave to ask at once for days."""
+    office.sender.answers = [BUSY]
+    with pytest.raises(TryLater) as asked:
+        await office.consumer().handle(delivered(command()))
+    assert asked.value.seconds == 1.0
 
 
 async def test_the_pause_is_the_providers_and_bounded(office: Office) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumers.consumer import TryLater
 from consumers.metrics import DoubtOutcome
 from consumers.send.carrying import LOOK_UP_FOR
-from consumers.send.ending import RESEND_WITHIN, Doubt, Ending, failed, way_out
+from consumers.send.ending import RESEND_WITHIN, Answered, Doubt, Ending, ending_of, failed, way_out
 from consumers.send.settings import InDoubt, SendAccount, SendSettings
 from providers.contract import SendReceipt, SendStatus
 from schemas.vocabulary import FailureClass, SendOutcome
@@ -79,6 +79,30 @@ async def test_a_refusal_of_the_second_text_says_nothing_of_the_first(office: Of
     office.sender = FakeSender(office.phone, LOST, REFUSED, idempotent=False)
     await office.carry_out(delivered(command()))
     assert told(office) == [("unknown", "resent_refused")]
+
+
+async def test_a_refusal_after_a_lost_answer_says_nothing_of_it(office: Office) -> None:
+    """A provider that knows ids refuses the repeat because its key was changed meanwhile: the text went out."""
+    office.sender = FakeSender(office.phone, LOST, REFUSED)
+    await office.carry_out(delivered(command()))
+    assert (told(office), office.phone.sent) == ([("unknown", "repeated_refused")], 1)
+
+
+@given(
+    status=st.sampled_from(SendStatus),
+    way=st.sampled_from([DoubtOutcome.REPEATED, DoubtOutcome.RESENT]),
+    again=st.booleans(),
+    waits=st.booleans(),
+    repeatable=st.booleans(),
+)
+def test_whatever_is_answered_after_a_doubt_nothing_is_told_as_failed(
+    status: SendStatus, way: DoubtOutcome, *, again: bool, waits: bool, repeatable: bool
+) -> None:
+    """The first call may have had its effect all the same."""
+    receipt = SendReceipt(status=status)
+    call = Answered(receipt=receipt, way=way, again=again, waits=waits, free=False, repeatable=repeatable)
+    ending = ending_of(call)
+    assert ending is None or ending.outcome is not SendOutcome.FAILED
 
 
 async def test_an_account_has_a_policy_of_its_own(office: Office) -> None:

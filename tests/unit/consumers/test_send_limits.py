@@ -1,13 +1,16 @@
 """Send: rates of accounts and numbers, an account that has to wait, places that no account takes from another."""
 
 import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from consumers.consumer import Consumer, TryLater
 from consumers.send.settings import SendAccount, SendSettings
 from providers.contract import SendReceipt, SendStatus
-from tests.support.consumers import FakeSender, Phone, command, delivered, until
+from tests.support.consumers import NOW, FakeSender, Phone, command, delivered, until
 from tests.support.sending import Office
 
 OTHER = "+15550000009"
@@ -19,7 +22,7 @@ def settings(*, account_rate: float = 0.0, sender_rate: float = 0.0) -> SendSett
     return SendSettings(attempts=3, timeout=5.0, account_rate=account_rate, sender_rate=sender_rate)
 
 
-async def pause_of(consumer: Consumer, number: int, **fields: str) -> tuple[float, str]:
+async def pause_of(consumer: Consumer, number: int, **fields: Any) -> tuple[float, str]:
     """Return how long and why a command has to wait; nothing where it is carried out."""
     try:
         await consumer.handle(delivered(command(number, **fields)))
@@ -66,6 +69,22 @@ async def test_a_number_sends_no_more_than_its_rate_and_no_other_waits_for_it(of
     ]
     office.bench.now += 0.1
     assert await pause_of(consumer, 9, from_=OTHER) == (0.0, "")
+
+
+async def test_commands_that_expire_before_their_turn_hold_up_no_new_ones(office: Office) -> None:
+    """Forty of use for 5 seconds, at two a second: what comes when they are over goes at once."""
+    office.settings = settings(account_rate=2.0)
+    consumer, end = office.consumer(), NOW + timedelta(seconds=5)
+    pauses = [await pause_of(consumer, number, expires_at=end) for number in range(40)]
+    assert max(seconds for seconds, _ in pauses) == 5.0
+    office.bench.now += 8
+    assert [await pause_of(consumer, number, expires_at=end) for number in range(1, 40)] == [(0.0, "")] * 39
+    assert Counter(result.outcome for result in office.results) == {"sent": 1, "expired": 39}
+    late = NOW + timedelta(seconds=15)
+    assert [await pause_of(consumer, number, expires_at=late) for number in (900, 901)] == [
+        (0.0, ""),
+        (0.5, "account_rate"),
+    ]
 
 
 async def test_an_account_has_rates_of_its_own(office: Office) -> None:

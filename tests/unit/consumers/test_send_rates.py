@@ -10,14 +10,14 @@ from consumers.send.rates import MISSED, MOST_SENDERS, MOST_TURNS, Rate, Rates
 
 @given(
     per_second=st.floats(0.1, 50.0),
-    moves=st.lists(st.tuples(st.integers(0, 9), st.floats(0.0, 5.0)), min_size=1, max_size=60),
+    moves=st.lists(st.tuples(st.integers(0, 9), st.floats(0.0, 5.0), st.floats(-5.0, 50.0)), min_size=1, max_size=60),
 )
-def test_no_two_go_closer_than_the_rate(per_second: float, moves: list[tuple[int, float]]) -> None:
-    """Whoever asks whenever, however late it comes for its turn."""
+def test_no_two_go_closer_than_the_rate(per_second: float, moves: list[tuple[int, float, float]]) -> None:
+    """Whoever asks whenever, however late it comes for its turn and however soon it is of no use any more."""
     rate, now, gone = Rate(per_second), 0.0, list[float]()
-    for who, step in moves:
+    for who, step, use in moves:
         now += step
-        if rate.wait(str(who), now) == 0:
+        if rate.wait(str(who), now, now + use) == 0:
             rate.take(str(who), now)
             gone.append(now)
     assert all(later - earlier >= 1 / per_second * 0.999 for earlier, later in pairwise(gone))
@@ -29,6 +29,14 @@ def test_turns_are_in_the_order_of_asking_and_kept() -> None:
     rate.take("first", 0.0)
     assert [rate.wait(who, 0.0) for who in ("a", "b", "c")] == [0.5, 1.0, 1.5]
     assert [rate.wait(who, 0.25) for who in ("c", "b", "a")] == [1.25, 0.75, 0.25]
+
+
+def test_who_would_come_too_late_takes_no_turn() -> None:
+    """Nobody waits behind it; it comes again when it is of no use any more."""
+    rate = Rate(2.0)
+    rate.take("first", 0.0)
+    assert [rate.wait(str(number), 0.0, 1.2) for number in range(5)] == [0.5, 1.0, 1.2, 1.2, 1.2]
+    assert rate.wait("new", 0.0, 60.0) == 1.5
 
 
 def test_an_idle_rate_saves_nothing_up() -> None:

@@ -16,7 +16,7 @@ from consumers.state.database import Database
 from consumers.state.schema import messages
 from consumers.track import table
 from consumers.track.consumer import track
-from consumers.track.places import Place
+from consumers.track.places import Place, sighting_of
 from consumers.track.states import StateRow
 from consumers.track.unfinished import Mark, Span, open_rows
 from schemas.events import Event
@@ -160,6 +160,18 @@ async def test_an_event_that_comes_again_writes_the_row_as_it_is(database: Datab
         await tracker.handle(told(event))
     assert _written(log) == 3
     assert rows_on(log) == await rows_in(database)
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_what_came_by_push_and_by_poll_is_noted_as_it_came_first(database: Database, batches: int) -> None:
+    """In one batch as in two: a rebuild gives the same line."""
+    tracker = tracker_of(database, MemoryLog())
+    both = [sighting_of(each.event, each.envelope) for each in (told(news("sent")), told(news("sent"), ingress="poll"))]
+    found = [each for each in both if each is not None]
+    for some in (found,) if batches == 1 else (found[:1], found[1:]):
+        await tracker.take(some)
+    noted = await database.run(lambda connection: table.events_of(connection, ["m1"]))
+    assert [each.ingress for each in noted] == ["push"]
 
 
 async def test_of_the_same_event_with_another_time_the_later_counts(database: Database) -> None:

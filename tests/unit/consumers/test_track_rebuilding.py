@@ -1,16 +1,19 @@
 """The table out of the topics: after a rebuild both say the same."""
 
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from broker.log import Partition
 from consumers.state.database import Database
 from consumers.state.schema import message_events, messages
-from consumers.track import table
-from consumers.track.places import EventNote
+from consumers.track import rebuilding, table
+from consumers.track.places import EventNote, Place
 from consumers.track.rebuilding import Rebuilt, rebuild_lives, rebuild_states
 from consumers.track.states import key_of, tombstone_of
 from schemas.envelope import event_to_record
@@ -19,8 +22,9 @@ from schemas.records import Record
 from schemas.topics import STATES
 from tests.support.consumed_log import MemoryLog
 from tests.support.consumers import with_header
-from tests.support.tracking import OTHER, PERSON, news, rows_in, rows_on, taken, told, tracker_of
+from tests.support.tracking import NOW, OTHER, PERSON, news, request_news, rows_in, rows_on, taken, told, tracker_of
 
+MINE = Place("main", "m1", PERSON)
 LIFE = (
     taken(),
     news("sent", 1),
@@ -48,7 +52,7 @@ async def test_a_new_table_says_what_the_topic_says(database: Database, tmp_path
     first = Database(f"sqlite:///{tmp_path / 'first.db'}")
     await first.open()
     await tracked(first, log, *LIFE)
-    rebuilt = await rebuild_states(log, database, quiet)
+    rebuilt = await rebuild_states(log, tracker_of(database, log), quiet)
     assert await rows_in(database) == await rows_in(first) == rows_on(log)
     assert (rebuilt.unreadable, rebuilt.changed) == (0, 5)
     await first.close()
@@ -63,26 +67,80 @@ async def test_a_place_has_the_key_of_its_record(database: Database) -> None:
 
 
 async def test_nothing_goes_back_by_a_rebuild(database: Database) -> None:
-    """What the table knows already stays, whatever older record the topic still has."""
+    """What the table knows already stays, whatever older record the topic still has; the topic is told of it."""
     log = MemoryLog()
     await tracked(database, log, news("sent", 1))
-    before = len(log.records)
     await tracked(database, MemoryLog(), news("read", 2))
-    await rebuild_states(log, database, quiet)
+    assert (await rebuild_states(log, tracker_of(database, log), quiet)).published == 1
     assert [row.standing.status for row in (await rows_in(database)).values()] == ["read"]
-    assert len(log.records) == before
+    assert rows_on(log) == await rows_in(database)
 
 
-async def test_lives_are_filled_from_what_was_told(database: Database) -> None:
-    """From deliveries and results; the states come along, and the topic agrees."""
+@pytest.mark.parametrize("apart", [0, 3])
+async def test_a_late_event_that_a_lost_state_took_for_the_first_is_mended(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, apart: int
+) -> None:
+    """Of all records of a key the greatest counts, in one batch or in two; table, topic and first time agree again."""
+    monkeypatch.setattr(rebuilding, "_BATCH", 2)
+    log = MemoryLog()
+    others = [news("sent", 1, message=f"other-{n}") for n in range(apart)]
+    await tracked(database, log, news("queued", 1), news("read", 3), *others)
+    before = await rows_in(database)
+    lost = Database(f"sqlite:///{tmp_path / 'lost.db'}")
+    await lost.open()
+    await tracked(lost, log, news("sent", 2, received_at=NOW + timedelta(hours=1)))
+    assert rows_on(log)[MINE].standing.status == "sent"
+    rebuilt = await rebuild_states(log, tracker_of(lost, log), quiet)
+    assert rebuilt.published == 1
+    assert rows_on(log) == await rows_in(lost) == before
+    await lost.close()
+
+
+async def test_a_topic_that_agrees_is_left_as_it_is(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older records that compaction has not taken yet are no reason to publish."""
+    monkeypatch.setattr(rebuilding, "_BATCH", 1)
+    log = MemoryLog()
+    await tracked(database, log, *(news(status, n) for n, status in enumerate(("queued", "sent", "delivered"))))
+    before = len(log.records[Partition(STATES.name, 0)])
+    assert (await rebuild_states(log, tracker_of(database, log), quiet)).published == 0
+    assert len(log.records[Partition(STATES.name, 0)]) == before
+
+
+async def test_of_very_many_that_differ_some_are_published_before_the_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is remembered of them is bounded; the end is the same."""
+    monkeypatch.setattr(rebuilding, "_BATCH", 1)
+    monkeypatch.setattr(rebuilding, "_MOST_BEHIND", 1)
+    log = MemoryLog()
+    await tracked(database, log, *(news("sent", 1, message=f"m{n}") for n in range(4)))
+    await tracked(database, MemoryLog(), *(news("read", 2, message=f"m{n}") for n in range(4)))
+    assert (await rebuild_states(log, tracker_of(database, log), quiet)).published == 4
+    assert rows_on(log) == await rows_in(database)
+
+
+async def test_lives_are_filled_from_what_was_told(database: Database, tmp_path: Path) -> None:
+    """From deliveries and results; the topic agrees."""
     log = MemoryLog(3)
-    for event in LIFE:
-        log.put(event_to_record(event, webhook_id="w1"))
+    first = Database(f"sqlite:///{tmp_path / 'first.db'}")
+    await first.open()
+    await tracked(first, log, *LIFE, request_news("accepted", "r2"))
+    await rebuild_states(log, tracker_of(database, log), quiet)
     rebuilt = await rebuild_lives(log, tracker_of(database, log), quiet)
-    assert (rebuilt.read, rows_on(log)) == (len(LIFE), await rows_in(database))
-    found = await database.run(lambda connection: table.events_of(connection, ["m1", "m2", "m3"]))
-    assert {one.event_id for one in found} == {event.id for event in LIFE}
+    assert (rebuilt.read, rows_on(log)) == (len(LIFE) + 1, await rows_in(database))
+    found = await database.run(lambda connection: table.events_of(connection, ["m1", "m2", "m3", "r2"]))
+    assert {one.event_id for one in found} == {"request-accepted", *(event.id for event in LIFE)}
     assert all(isinstance(one, EventNote) for one in found)
+    await first.close()
+
+
+async def test_a_state_that_the_topic_has_lost_comes_back_from_what_was_told(database: Database) -> None:
+    """Compaction has left the record that went back; the deliveries know better."""
+    log = MemoryLog()
+    await tracked(database, log, news("sent", 2))
+    log.put(event_to_record(news("read", 3), webhook_id="w1"))
+    await rebuild_lives(log, tracker_of(database, log), quiet)
+    assert [row.standing.status for row in rows_on(log).values()] == ["read"]
 
 
 async def test_what_a_replay_wrote_is_passed_over(database: Database) -> None:
@@ -99,7 +157,7 @@ async def test_a_tombstone_and_a_broken_record_stop_nothing(database: Database) 
     log.put(Record(STATES.name, b"main|m0|+1", None, (), 0))
     log.put(Record(STATES.name, b"main|m0|+2", b"{", (("ce_id", b"x"), ("ce_type", b"messaging.state.changed")), 0))
     await tracked(database, log, news("sent", 1))
-    assert (await rebuild_states(log, database, quiet)).unreadable == 1
+    assert (await rebuild_states(log, tracker_of(database, log), quiet)).unreadable == 1
 
 
 async def test_what_was_erased_stays_erased(database: Database) -> None:
@@ -110,9 +168,33 @@ async def test_what_was_erased_stays_erased(database: Database) -> None:
         log.put(tombstone_of(row))
     await database.run(lambda connection: connection.execute(delete(messages)))
     await database.run(lambda connection: connection.execute(delete(message_events)))
-    await rebuild_states(log, database, quiet)
+    await rebuild_states(log, tracker_of(database, log), quiet)
     await rebuild_lives(log, tracker_of(database, log), quiet)
     assert await rows_in(database) == {}
+
+
+async def test_what_was_erased_stays_erased_when_its_tombstone_is_gone(database: Database) -> None:
+    """The log drops it after a day and keeps the deliveries for a month: of what has no state nothing is noted."""
+    log = MemoryLog(3)
+    for event in (*LIFE, request_news("accepted")):
+        log.put(event_to_record(event, webhook_id="w1"))
+    await tracked(database, log, news("sent", 1, message="stays"))
+    await rebuild_states(log, tracker_of(database, log), quiet)
+    await rebuild_lives(log, tracker_of(database, log), quiet)
+    noted = await database.run(
+        lambda connection: connection.execute(select(message_events.c.message_id)).scalars().all()
+    )
+    assert list(noted) == ["stays"]
+    assert {place.message_id for place in await rows_in(database)} == {"stays"}
+
+
+async def test_of_two_recipients_the_erased_one_stays_erased(database: Database) -> None:
+    """The message has a state, but not to that person."""
+    log = MemoryLog()
+    log.put(event_to_record(news("delivered", 1, to=OTHER), webhook_id="w1"))
+    await tracked(database, log, news("delivered", 1))
+    await rebuild_lives(log, tracker_of(database, log), quiet)
+    assert [place.recipient for place in await rows_in(database)] == [PERSON]
 
 
 async def test_what_came_after_an_erase_is_filled_in(database: Database) -> None:
@@ -124,7 +206,7 @@ async def test_what_came_after_an_erase_is_filled_in(database: Database) -> None
     await database.run(lambda connection: connection.execute(delete(messages)))
     await tracked(database, log, news("read", 2))
     await database.run(lambda connection: connection.execute(delete(messages)))
-    await rebuild_states(log, database, quiet)
+    await rebuild_states(log, tracker_of(database, log), quiet)
     assert [row.standing.status for row in (await rows_in(database)).values()] == ["read"]
 
 

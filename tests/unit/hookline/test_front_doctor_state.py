@@ -103,6 +103,7 @@ async def test_a_newer_schema_is_told(config: Config, server: str) -> None:
     await asyncio.to_thread(order, server, "UPDATE hookline_schema SET version_num = '9999'")
     found = await check(config, server)
     assert (found.grade, "newer Hookline" in found.title) == (Grade.FAIL, True)
+    assert found.advice == "run the version that made it, or name another database"
 
 
 async def test_a_database_that_takes_no_writes_is_told(config: Config, server: str) -> None:

@@ -1,18 +1,24 @@
 """`hookline erase`: what goes, what is told, and that it may be repeated."""
 
 import asyncio
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
 
+from broker.log import Log
 from consumers.consent.book import ConsentBook
 from consumers.consent.publishing import Decision, Owner, by_company
+from consumers.forgetting.keys import Ends, OnTopics, keys_of
 from consumers.forgetting.person import InState, Person
 from consumers.state.schema import consents
+from consumers.state.survey import survey
 from hookline import cli
 from hookline.configuration.config import load_config
+from hookline.erasing import planning
 from hookline.erasing.planning import Done, Eraser, Plan, Spooled, left_to_time
 from hookline.erasing.telling import done_lines, rest_lines
 from hookline.opened_log import opened_log
@@ -20,12 +26,15 @@ from hookline.opened_state import opened_state
 from hookline.topics import all_topics
 from ingest.settings import SpoolSettings
 from schemas.envelope import event_to_record
+from schemas.events import ConsentChanged
+from schemas.records import StoredRecord
 from schemas.topics import CONSENT, INBOUND, STATES, WEBHOOKS, partition_key
 from schemas.vocabulary import Consent
 from tests.support.front import Desk
+from tests.support.postgresql import postgresql_url
 from tests.support.spool_on_disk import orphan
 
-PERSON, OTHER = "+15550000002", "+15550000003"
+PERSON, OTHER, THIRD = "+15550000002", "+15550000003", "+15550000004"
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -46,6 +55,17 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def erase(*words: str, number: str = PERSON) -> int:
     """Run the command."""
     return cli.main(["erase", "--number", number, *words])
+
+
+def statement(word: Consent, number: str, moment: float) -> ConsentChanged:
+    """Return what ourselves say of a person."""
+    decision = Decision(account="main", owner=Owner("telnyx", "acme"), scope="account", consent=word)
+    return by_company(decision, number, datetime.fromtimestamp(moment, UTC))
+
+
+async def records_of(log: Log) -> list[StoredRecord]:
+    """Return what is on the topic of consent."""
+    return [record for at in await log.partitions(CONSENT.name) async for record in log.read(at, 0, 100)]
 
 
 def known(number: str, capsys: pytest.CaptureFixture[str]) -> bool:
@@ -101,6 +121,28 @@ def test_an_opt_out_may_be_kept(desk: Desk, capsys: pytest.CaptureFixture[str]) 
     assert desk.config.exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--account", "main", "--keep-opt-out"), ("--config", "../hookline.toml")])
+def test_the_command_that_does_it_has_the_options_of_the_trial(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """Typed as it stands it forgets no more than was shown: not other accounts, not an opt-out that was to be kept."""
+    if "--config" in options:
+        (desk.folder / "elsewhere").mkdir()
+        monkeypatch.chdir(desk.folder / "elsewhere")
+    erase(*options)
+    suggested = capsys.readouterr().out.split("`")[-2].split()
+    assert suggested[suggested.index("erase") :] == ["erase", "--number", PERSON, *options, "--yes"]
+
+
+def test_it_is_told_that_the_providers_list_brings_an_opt_out_back(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list is the provider's; to pass somebody over we would have to keep the number."""
+    erase("--dry-run")
+    assert "list of opt-outs: while it has the number" in capsys.readouterr().out
+    assert desk.config.exists()
+
+
 @pytest.mark.parametrize("keeping", [True, False])
 async def test_what_is_said_between_look_and_deletion_leaves_table_and_topic_agreeing(
     desk: Desk, keeping: bool
@@ -111,19 +153,63 @@ async def test_what_is_said_between_look_and_deletion_leaves_table_and_topic_agr
     async with Eraser(config, person) as eraser, opened_log(config) as log, opened_state(config) as database:
         await database.run(lambda connection: connection.execute(delete(consents)))
         plan_of_before = await eraser.plan()
-        event = by_company(
-            Decision(account="main", owner=Owner("telnyx", None), scope="account", consent=Consent.OPTED_OUT),
-            PERSON,
-            datetime.now(UTC),
-        )
+        event = statement(Consent.OPTED_OUT, PERSON, time.time())
         await log.append([event_to_record(event)], 5.0)
         await ConsentBook(database).note(event)
         await eraser.carry_out(plan_of_before)
         counting = await ConsentBook(database).counting(PERSON)
-        records = [record for at in await log.partitions(CONSENT.name) async for record in log.read(at, 0, 100)]
-        last = [record.value for record in records if record.key == partition_key(event)][-1]
+        last = [record.value for record in await records_of(log) if record.key == partition_key(event)][-1]
     assert [each.consent for each in counting] == ([Consent.OPTED_OUT] if keeping else [])
     assert (last is not None) is keeping
+
+
+async def test_an_opt_out_that_a_tombstone_overtakes_is_told_again(desk: Desk) -> None:
+    """It came right behind the look at the topic, and its consumer has not read it."""
+    config = await asyncio.to_thread(load_config, desk.config, {})
+    person = Person(THIRD, keeps_opt_out=True)
+    async with Eraser(config, person) as eraser, opened_log(config) as log:
+        await log.append([event_to_record(statement(Consent.OPTED_IN, THIRD, NOW))], 5.0)
+        plan_of_before = await eraser.plan()
+        stop = event_to_record(statement(Consent.OPTED_OUT, THIRD, NOW + 1))
+        await log.append([stop], 5.0)
+        await eraser.carry_out(plan_of_before)
+        said = [each.value for each in await records_of(log) if each.key == stop.key]
+    assert said[-2:] == [None, stop.value]
+
+
+async def test_what_a_consumer_had_in_hand_goes_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It read the statement before the tombstone and noted it after the rows were gone."""
+    config = await asyncio.to_thread(load_config, desk.config, {})
+    async with Eraser(config, Person(PERSON)) as eraser, opened_state(config) as database:
+        book = ConsentBook(database)
+
+        async def noted_first(log: Log, person: Person, known: InState, ours: Ends | None = None) -> OnTopics:
+            if ours is not None and not noted:
+                noted.append(True)
+                await book.note(statement(Consent.OPTED_OUT, PERSON, NOW))
+            return await keys_of(log, person, known, ours)
+
+        noted: list[bool] = []
+        monkeypatch.setattr(planning, "keys_of", noted_first)
+        await eraser.carry_out(await eraser.plan())
+        assert await book.history(PERSON) == []
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_an_opt_out_is_kept_that_the_state_does_not_know(
+    desk: Desk, capsys: pytest.CaptureFixture[str], lost: bool
+) -> None:
+    """There is no state here, or its consumer has not read the statement yet."""
+    number = PERSON if lost else THIRD
+    if lost:
+        (desk.folder / "state.db").unlink()
+    else:
+        cli.main(["consent", "set", "--number", number, "--account", "main", "--opted-out"])
+    assert erase("--yes", "--keep-opt-out", number=number) == 0
+    told = capsys.readouterr().out
+    assert "kept: 1 opt-outs" in told
+    assert "messaging.consent.v1     0 tombstones written" in told
+    assert known(number, capsys)
 
 
 def test_where_the_table_was_lost_the_topic_is_read(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +220,17 @@ def test_where_the_table_was_lost_the_topic_is_read(desk: Desk, capsys: pytest.C
     assert "there is no state here" in told
     assert "messaging.consent.v1     1 tombstones written" in told
     assert not (desk.folder / "state.db").exists()
+
+
+async def test_a_trial_makes_no_tables_on_an_empty_server(desk: Desk) -> None:
+    """It was to change nothing; there is no state there yet."""
+    config = await asyncio.to_thread(load_config, desk.config, {})
+    given = postgresql_url()
+    url = await asyncio.to_thread(given.__enter__)
+    async with Eraser(replace(config, consumers=replace(config.consumers, state=url)), Person(PERSON)) as eraser:
+        assert (await eraser.plan()).state is None
+    assert (await asyncio.to_thread(survey, url)).version is None
+    await asyncio.to_thread(given.__exit__, None, None, None)
 
 
 def test_where_there_is_no_log_the_rows_go(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,7 +261,7 @@ def test_an_account_that_is_not_configured_is_a_wrong_call(desk: Desk, capsys: p
 def plan(under_way: int = 0, unnamed: int = 0) -> Plan:
     """Return a plan for a person whom the state knows."""
     state = InState(rows={"consents": 2}, under_way=under_way, unnamed=unnamed)
-    return Plan(person=Person(PERSON), now=NOW, state=state, topics=())
+    return Plan(person=Person(PERSON), now=NOW, state=state, topics=None)
 
 
 def test_every_topic_is_looked_through_or_named_with_its_end() -> None:

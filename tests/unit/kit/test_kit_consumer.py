@@ -122,12 +122,27 @@ async def _optional(event: Event, strength: int = 3) -> None:
     del event, strength
 
 
+async def _perhaps(event: Event, context: Context | None = None) -> None:
+    del event, context
+
+
+async def _named(event: Event, *, context: Context | None = None) -> None:
+    del event, context
+
+
 @pytest.mark.parametrize(
     ("function", "takes"),
-    [(nothing, False), (with_context, True), (_optional, False), (functools.partial(_three, more=1), True)],
+    [
+        (nothing, False),
+        (with_context, True),
+        (_optional, False),
+        (_perhaps, True),
+        (_named, False),
+        (functools.partial(_three, more=1), True),
+    ],
 )
 def test_the_context_goes_to_whoever_has_a_place_for_it(function: Any, takes: bool) -> None:
-    """A second parameter with a default is the function's own."""
+    """A second parameter with a default is the function's own, unless it is called `context`."""
     assert handler_of(function).takes_context is takes
 
 
@@ -147,10 +162,14 @@ def test_a_name_of_ours_is_refused(name: str) -> None:
     ("options", "words"),
     [
         ({"order": "lost"}, "order is 'kept' or 'given_up', not 'lost'"),
-        ({"concurrency": 0}, "concurrency is at least 1, not 0"),
-        ({"attempts": True}, "attempts is at least 1, not True"),
-        ({"deadline": 0}, "deadline is more than 0 seconds, not 0"),
-        ({"deadline": float("nan")}, "deadline is more than 0 seconds, not nan"),
+        ({"concurrency": 0}, "concurrency is a whole number, at least 1, not 0"),
+        ({"concurrency": 2.5}, "concurrency is a whole number, at least 1, not 2.5"),
+        ({"concurrency": "4"}, "concurrency is a whole number, at least 1, not '4'"),
+        ({"attempts": True}, "attempts is a whole number, at least 1, not True"),
+        ({"deadline": 0}, "deadline is a number of seconds, more than 0, not 0"),
+        ({"deadline": float("nan")}, "deadline is a number of seconds, more than 0, not nan"),
+        ({"deadline": float("inf")}, "deadline is a number of seconds, more than 0, not inf"),
+        ({"deadline": "20"}, "deadline is a number of seconds, more than 0, not '20'"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:

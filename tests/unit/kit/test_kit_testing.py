@@ -183,6 +183,22 @@ def test_what_is_rejected_is_a_dead_letter_too() -> None:
     assert "no such customer" in outcome.dead_letters[0].reason
 
 
+def test_events_of_one_id_have_each_their_own_outcome() -> None:
+    """`replace(event, text=...)` keeps the id, and a test may give one event twice."""
+    judge, event = Consumer("judge", attempts=1), messages(1)[0]
+
+    @judge.on(MessageReceived)
+    async def take(event: MessageReceived) -> None:
+        if event.text == "bad":
+            raise Reject("no good")
+
+    good, bad = replace(event, text="good"), replace(event, text="bad")
+    outcome = run_consumer(judge, [good, bad, good])
+    assert (outcome.handled, outcome.rejected) == ((good, good), (bad,))
+    assert [letter.event for letter in outcome.dead_letters] == [bad]
+    assert (outcome.ignored, outcome.retried) == ((), ())
+
+
 def test_what_nobody_asked_for_is_ignored() -> None:
     """Types without a function."""
     clerk, stray = Clerk(), sample_events().one(WebhookUnrecognized)

@@ -76,6 +76,7 @@ def test_json_of_an_answer(body: bytes, value: object) -> None:
     ("headers", "seconds"),
     [
         ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "1800"}, 1800.0),
         ({"retry-after": "86400"}, LONGEST_PAUSE),
         ({"retry-after": "Thu, 01 Jan 2026 00:00:10 GMT"}, 10.0),
         ({"retry-after": "Mon, 99 Foo 2026"}, None),

@@ -147,7 +147,8 @@ def _consent_history() -> None:
         Column("webhook_id", Text),
         PrimaryKeyConstraint("account", "event_id"),
     )
-    op.create_index("consent_history_by_number", "consent_history", ["number"])
+    order = ["number", "account", "scope", "consent", "moment_ms", "received_ms"]
+    op.create_index("consent_history_by_number", "consent_history", order)
 
 
 def _messages() -> None:
@@ -222,4 +223,5 @@ def _replies() -> None:
         PrimaryKeyConstraint("account", "command_id"),
     )
     op.create_index("replies_by_conversation", "replies", ["account", "ours", "theirs", "at_ms"])
+    op.create_index("replies_by_person", "replies", ["theirs"])
     op.create_index("replies_by_age", "replies", ["at_ms"])

@@ -1,0 +1,96 @@
+"""Handlers that wait in threads, which nobody can cancel: they hang for themselves, are counted, and are bounded."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from consumers.loop.pool import ApartPool
+from consumers.loop.settings import RetrySettings
+from consumers.loop.threads import MOST_LEFT, Threads
+from schemas.envelope import Delivered
+from tests.support.consumers import QUICK, Bench, inbound, until
+from tests.support.consumers_seen import DLQ, RETRY, Seen
+
+SHORT = replace(QUICK, handler_deadline=0.01)
+
+
+class Hanging:
+    """A handler whose threads wait for somebody who does not answer, until the test is over."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.calls = 0
+
+    async def __call__(self, _event: Delivered) -> None:
+        """Wait in a thread."""
+        self.calls += 1
+        await asyncio.to_thread(self.go.wait)
+
+
+@pytest.fixture
+async def hanging() -> AsyncIterator[Hanging]:
+    """Give the handler, and the loop a pool as a process has, of one thread."""
+    asyncio.get_running_loop().set_default_executor(ApartPool(1))
+    made = Hanging()
+    yield made
+    made.go.set()
+
+
+async def test_a_thread_that_hangs_keeps_nobody_else_waiting(hanging: Hanging) -> None:
+    """Others of the process have their own; the event gets no other try beside the one that is still at work."""
+    bench = Bench(tempo=SHORT)
+    bench.fill(inbound(0))
+    bench.start(hanging)
+    await until(lambda: bench.log.done("group") == 1)
+    async with asyncio.timeout(5):
+        assert await asyncio.to_thread(str, 7) == "7"
+    (letter,) = bench.log.on(DLQ)
+    assert (letter.text_header("ce_dlqreason") or "").startswith("deadline")
+    assert hanging.calls == 1
+    assert bench.count("stuck_handlers_total", consumer="group") == 1
+    await bench.stop()
+
+
+async def test_too_many_threads_that_hang_stop_the_consumer(hanging: Hanging) -> None:
+    """As handlers do that cannot be cancelled; the events are put aside before."""
+    bench = Bench(tempo=SHORT, retry=RetrySettings(delays=(3600.0,)))
+    bench.fill(*(inbound(n, key=f"+1777{n:07}") for n in range(2 * MOST_LEFT)))
+    loop = bench.start(hanging)
+    await until(lambda: loop.health().reason == "handlers_stuck")
+    await bench.stop()
+    assert MOST_LEFT <= hanging.calls < 2 * MOST_LEFT
+    assert bench.log.done("group") == len(bench.log.on(RETRY)) == hanging.calls
+
+
+async def test_an_event_that_went_well_may_leave_a_thread_behind(hanging: Hanging, seen: Seen) -> None:
+    """What a handler does not wait for is its own affair."""
+
+    async def handle(event: Delivered) -> None:
+        running.append(asyncio.create_task(hanging(event)))
+        await seen(event)
+
+    running: list[asyncio.Task[None]] = []
+    bench = Bench()
+    bench.fill(inbound(0))
+    bench.start(handle)
+    await until(lambda: bench.log.done("group") == 1)
+    assert bench.count("stuck_handlers_total", consumer="group") == 0
+    hanging.go.set()
+    await running[0]
+    await bench.stop()
+
+
+async def test_a_thread_that_ends_counts_no_more() -> None:
+    """A slow moment of somebody's server passes."""
+    threads, go = Threads("group", 1), threading.Event()
+    future = threads.call(go.wait)
+    await until(future.running)
+    assert threads.leave([future])
+    assert threads.left == 1
+    go.set()
+    await asyncio.wrap_future(future)
+    await until(lambda: threads.left == 0)
+    threads.close()
