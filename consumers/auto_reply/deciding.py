@@ -48,6 +48,7 @@ class ReplyOutcome(StrEnum):
     OUTBOUND = "outbound"
     OWN_NUMBER = "own_number"
     OPTED_OUT = "opted_out"
+    OVERTAKEN = "overtaken"
     ALREADY_CONFIRMED = "already_confirmed"
     ECHO = "echo"
     RATE_LIMITED = "rate_limited"

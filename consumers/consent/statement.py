@@ -1,6 +1,6 @@
 """What was said about a person's consent, and which of two statements counts. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from consumers.consent.numbers import canonical
@@ -79,6 +79,13 @@ def same_again(one: Statement, other: Statement) -> Statement:
         received_ms=min(one.received_ms, other.received_ms),
         webhook_id=min((each.webhook_id for each in (one, other) if each.webhook_id), default=None),
     )
+
+
+def with_one_more(counting: Iterable[Statement], said: Statement) -> Sequence[Statement]:
+    """Return what counts for a person once `said` is noted, of what counts now, one statement for each scope."""
+    by_scope = {each.scope: each for each in counting}
+    by_scope[said.scope] = max(by_scope.get(said.scope, said), said, key=lambda each: each.order)
+    return tuple(by_scope.values())
 
 
 def permission(statements: Iterable[Statement], scope: str | None) -> Permission:

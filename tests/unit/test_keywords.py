@@ -58,7 +58,7 @@ SPELLINGS = [
 unseen = st.text(st.sampled_from("\u200b\u200d\u2060\ufeff\ufe0f\u00ad\x00 \t\n\u00a0"), max_size=90)
 
 
-@pytest.mark.parametrize("text", SPELLINGS, ids=ascii)
+@pytest.mark.parametrize("text", SPELLINGS, ids=lambda text: ascii(text)[:24])
 def test_a_stop_is_a_stop_for_everybody(text: str) -> None:
     """Else one would confirm what the other does not know, or a person who wants out would be answered."""
     assert opt_out_word(text) == "stop"
@@ -66,6 +66,9 @@ def test_a_stop_is_a_stop_for_everybody(text: str) -> None:
     assert (at_messagemedia(text), at_telnyx(text, {})) == ("STOP", "stop")
     assert getattr(at_syniverse(text), "keyword", None) == "STOP"
     assert consent_said(text, frozenset(), frozenset()) == ("opted_out", "STOP")
+    # A normalizer that knows the word may not know the spelling.
+    left = None if text.split() in (["STOP"], ["stop"]) else ("opted_out", "STOP")
+    assert consent_said(text, frozenset({"stop"}), frozenset()) == left
 
 
 @pytest.mark.parametrize(
