@@ -32,7 +32,14 @@ class Answer:
 
 
 class UnreachableError(Exception):
-    """No answer came: no connection, a broken one, or none in time. Whether the webhook arrived is not known."""
+    """No answer came: no connection, a broken one, or none in time. Whether the webhook arrived is not known.
+
+    `met` says that somebody may have been there, and did not answer this webhook.
+    """
+
+    def __init__(self, what: str, *, met: bool) -> None:
+        self.met = met
+        super().__init__(what)
 
 
 class UnsendableError(Exception):
@@ -63,12 +70,14 @@ class OldHandlers:
                 await answer.content.read(_ANSWER_BYTES)
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Answer(answer.status, pause_of(answer.status, headers, self._clock(), _LONGEST_WISH))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise UnreachableError(type(error).__name__, met=False) from error
         except TimeoutError as error:
-            raise UnreachableError("timeout") from error
+            raise UnreachableError("timeout", met=True) from error
         except aiohttp.InvalidURL as error:
             raise UnsendableError(type(error).__name__) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise UnreachableError(type(error).__name__) from error
+            raise UnreachableError(type(error).__name__, met=True) from error
         except ValueError as error:
             raise UnsendableError(type(error).__name__) from error
 

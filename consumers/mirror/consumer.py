@@ -7,6 +7,7 @@ kept as a dead letter or skipped. What came by a poll never was a webhook, and i
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,7 +15,7 @@ from consumers.catalogue import MIRROR
 from consumers.consumer import Consumer, Reject, TryLater
 from consumers.metrics import ConsumerMetrics, MirrorOutcome
 from consumers.mirror.client import Answer, OldHandlers, UnreachableError, UnsendableError
-from consumers.mirror.pacing import BEHIND, Pacing
+from consumers.mirror.pacing import Pacing
 from consumers.mirror.posting import posting_of
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
 from consumers.mirror.turns import Turns
@@ -31,7 +32,9 @@ PUTS_OFF_AFTER = 10.0
 _NOT_NOW = frozenset({408, 425, 429})
 # It is hardly this webhook's fault that there are too many, or that nobody stands behind the proxy.
 _OF_THE_TARGET = frozenset({425, 429, 502, 503, 504})
-_RESTARTING = 503
+# What no webhook is to blame for: too early, too many, and a restart.
+_NEVER_OF_ONE = frozenset({425, 429, 503})
+_LAST = 1 << 62
 _MARGIN = 10.0
 
 _log = structlog.get_logger(__name__)
@@ -105,7 +108,7 @@ class _Target:
             await self._post(event)
         else:
             turns = self._turns.setdefault(event.account, Turns())
-            async with turns.turn(_rank(event)):
+            async with turns.turn(_LAST if self._is_suspect(event) else _rank(event)):
                 await self._post(event)
 
     async def _post(self, event: WebhookReceived) -> None:
@@ -116,13 +119,18 @@ class _Target:
             return
         self._check_readiness(event)
         posting = posting_of(event.webhook, self._settings.url, self._settings.headers)
+        began = _now()
         try:
             answer = await self._handlers.post(posting, self._settings.timeout)
         except UnreachableError as error:
-            raise self._later(event, "target_unreachable", None, what=str(error)) from error
+            failure = _Failure(
+                word="no_answer", what=str(error), reason="target_unreachable", whole=True, its_own=error.met
+            )
+            raise self._not_taken(event, failure) from error
         except UnsendableError as error:
             self._pacing.forget(event.account, event.id)
             raise Reject("unsendable") from error
+        self._pacing.took(_now() - began)
         self._judge(event, answer)
 
     def _check_readiness(self, event: WebhookReceived) -> None:
@@ -132,11 +140,15 @@ class _Target:
         now, rank = _now(), _rank(event)
         if pause := self._pacing.pause(now):
             raise self._postponed(event, pause, "target_unwell")
-        if self._settings.in_order and self._pacing.is_behind(event.account, event.id, rank, now):
-            raise self._postponed(event, BEHIND, "behind_another")
+        waits = self._settings.in_order and not self._is_suspect(event)
+        if waits and (pause := self._pacing.behind(event.account, event.id, rank, now)):
+            raise self._postponed(event, pause, "behind_another")
 
     def _postponed(self, event: WebhookReceived, pause: float, reason: str) -> TryLater:
-        if self._settings.in_order:
+        if self._settings.in_order and self._is_suspect(event):
+            # Whether it is to blame the others show, once they need not wait for it.
+            self._pacing.give_place_up(event.account, event.id)
+        elif self._settings.in_order:
             self._pacing.keep_place(event.account, event.id, _rank(event), _now() + pause)
         return TryLater(pause, reason)
 
@@ -144,7 +156,9 @@ class _Target:
         """Count what the answer means. Raises TryLater, Reject."""
         status = answer.status
         if status >= 500 or status in _NOT_NOW:
-            raise self._not_taken(event, answer)
+            whole, its_own = status in _OF_THE_TARGET, status not in _NEVER_OF_ONE
+            words = {"word": str(status), "what": f"status {status}", "reason": "target_unwell"}
+            raise self._not_taken(event, _Failure(**words, whole=whole, its_own=its_own, wish=answer.wish))
         self._pacing.went_well(event.account, event.id, _now())
         if 200 <= status < 300:
             self._counters[MirrorOutcome.POSTED].inc()
@@ -154,33 +168,45 @@ class _Target:
         if self._settings.refused == "keep":
             raise Reject(f"refused_{status}")
 
-    def _not_taken(self, event: WebhookReceived, answer: Answer) -> TryLater | Reject:
+    def _not_taken(self, event: WebhookReceived, failure: "_Failure") -> TryLater | Reject:
         """Return that the webhook is posted again, or that it is given up as the one to blame."""
-        whole = answer.status in _OF_THE_TARGET
-        its_own = answer.status >= 500 and answer.status != _RESTARTING
-        alone = self._settings.in_order and not whole
-        if its_own and self._pacing.is_hopeless(event.id, self._give_up_after, _now(), alone=alone):
+        alone = self._settings.in_order and not failure.whole
+        if failure.its_own and self._pacing.is_hopeless(event.id, self._give_up_after, _now(), alone=alone):
             self._pacing.forget(event.account, event.id)
             self._counters[MirrorOutcome.GIVEN_UP].inc()
-            return Reject(f"failed_{answer.status}")
-        what = f"status {answer.status}"
-        return self._later(event, "target_unwell", answer.wish, what=what, whole=whole)
-
-    def _later(
-        self, event: WebhookReceived, reason: str, wish: float | None, *, what: str, whole: bool = True
-    ) -> TryLater:
-        pause = self._pacing.failed(event.id, wish, _now(), whole=whole)
+            return Reject(f"failed_{failure.word}")
+        whole, its_own = failure.whole, failure.its_own
+        pause = self._pacing.failed(event.id, failure.wish, _now(), whole=whole, its_own=its_own)
         self._counters[MirrorOutcome.POSTPONED].inc()
         failures = self._pacing.failures
         # Once for each doubling: while a handler is away it is asked for hours.
         if failures & (failures - 1) == 0:
-            fields = {"webhook_id": event.id, "what": what, "failures": failures, "seconds": round(pause, 1)}
+            fields = {"webhook_id": event.id, "what": failure.what, "failures": failures, "seconds": round(pause, 1)}
             _log.warning("mirror_postponed", target=self._name, **fields)
-        return self._postponed(event, pause, reason)
+        return self._postponed(event, pause, failure.reason)
+
+    def _is_suspect(self, event: WebhookReceived) -> bool:
+        return self._pacing.is_suspect(event.id, self._give_up_after, _now())
 
     def _is_too_old(self, event: WebhookReceived) -> bool:
         limit = self._settings.max_age
         return 0 < limit < self._clock() - event.received_at.timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """Why a webhook was not taken: a word for the dead letter, and words for the log.
+
+    `whole`: of the target, not of one webhook, by all appearance. `its_own`: it may be of this one all the same.
+    `wish` is in seconds.
+    """
+
+    word: str
+    what: str
+    reason: str
+    whole: bool
+    its_own: bool
+    wish: float | None = None
 
 
 def _rank(event: WebhookReceived) -> int:

@@ -14,8 +14,11 @@ REMEMBERED = 10_000
 SUSPECT_AFTER = 3
 """Failures in a row after which all of a target's webhooks wait, and not the failed one alone."""
 
-BEHIND = 0.2
-"""Seconds after which a webhook that waits for another one asks again."""
+LONGEST_BEHIND = 1.0
+"""Seconds after which a webhook that waits for others, the first of which is due, asks again at the latest."""
+
+_QUICKEST, _SLOWEST = 0.001, 0.2
+"""Bounds of the seconds that a webhook which waits allows for each one before it."""
 
 MISSED_AFTER = 10.0
 """Seconds by which a webhook may be late until nobody waits for it: it has gone to another member of the group."""
@@ -27,6 +30,7 @@ _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 class _Failing:
     since: float
     times: int = 0
+    its_own: bool = False
 
 
 class Pacing:
@@ -37,25 +41,43 @@ class Pacing:
         self._resume_at = 0.0
         self._went_well_at = float("-inf")
         self._failing: OrderedDict[str, _Failing] = OrderedDict()
-        # By account those that are to come again: their rank, and until when others wait for them.
+        # By account those that are to come again: their rank, and when.
         self._waiting: dict[str, dict[str, tuple[int, float]]] = {}
+        self._step = 0.01
 
     def pause(self, now: float) -> float:
         """Return the seconds that all webhooks of the target wait, 0 where it can be asked."""
         return max(0.0, self._resume_at - now)
 
-    def is_behind(self, account: str, webhook_id: str, rank: int, now: float) -> bool:
-        """Tell whether another webhook of the account comes first: one of a lower rank that is to come again."""
+    def behind(self, account: str, webhook_id: str, rank: int, now: float) -> float:
+        """Return after how many seconds a webhook asks again, as others of its account come first; 0 where none does.
+
+        Those are the ones of a lower rank that are to come again. It asks about when its turn comes: if many asked in
+        one rhythm, each would find one before it that has not asked yet, and few would go at each beat.
+        """
         waiting = self._waiting.get(account)
         if not waiting:
-            return False
-        for other in [other for other, (_, until) in waiting.items() if until <= now]:
+            return 0.0
+        for other in [other for other, (_, back_at) in waiting.items() if back_at + MISSED_AFTER <= now]:
             del waiting[other]
-        return any((other_rank, other) < (rank, webhook_id) for other, (other_rank, _) in waiting.items())
+        before = [
+            (other_rank, other, back_at)
+            for other, (other_rank, back_at) in waiting.items()
+            if (other_rank, other) < (rank, webhook_id)
+        ]
+        if not before:
+            return 0.0
+        _, _, first_back_at = min(before)
+        return max(0.0, first_back_at - now) + min(len(before) * self._step, LONGEST_BEHIND)
 
     def keep_place(self, account: str, webhook_id: str, rank: int, back_at: float) -> None:
         """Let those of a higher rank wait for this one, which is to come again at `back_at`."""
-        self._waiting.setdefault(account, {})[webhook_id] = (rank, back_at + MISSED_AFTER)
+        self._waiting.setdefault(account, {})[webhook_id] = (rank, back_at)
+
+    def took(self, seconds: float) -> None:
+        """Note how long the target took to answer."""
+        # Rather too soon than too late: who asks too soon asks once more.
+        self._step = min(max(seconds / 2, _QUICKEST), _SLOWEST)
 
     def went_well(self, account: str, webhook_id: str, now: float) -> None:
         """Note a webhook that was taken, or refused: the target works."""
@@ -63,11 +85,15 @@ class Pacing:
         self._went_well_at = now
         self.forget(account, webhook_id)
 
-    def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool) -> float:
-        """Note a failure and return the seconds until the webhook's next try; `whole`: of the target, not of one."""
+    def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool, its_own: bool = False) -> float:
+        """Note a failure and return the seconds until the webhook's next try.
+
+        `whole`: of the target, not of one, by all appearance; `its_own`: it may be of this one all the same.
+        """
         self.failures += 1
         failing = self._failing.setdefault(webhook_id, _Failing(now))
         failing.times += 1
+        failing.its_own = its_own
         while len(self._failing) > REMEMBERED:
             self._failing.popitem(last=False)
         all_wait = whole or self.failures >= SUSPECT_AFTER
@@ -86,7 +112,16 @@ class Pacing:
             return False
         return alone or self._went_well_at > failing.since
 
+    def is_suspect(self, webhook_id: str, give_up_after: float, now: float) -> bool:
+        """Tell whether a webhook has failed for so long, and may be to blame: others are to show it."""
+        failing = self._failing.get(webhook_id)
+        return failing is not None and failing.its_own and now - failing.since >= give_up_after
+
     def forget(self, account: str, webhook_id: str) -> None:
         """Let nobody wait for a webhook any more."""
         self._failing.pop(webhook_id, None)
+        self.give_place_up(account, webhook_id)
+
+    def give_place_up(self, account: str, webhook_id: str) -> None:
+        """Let nobody wait for a webhook, though it is to come again."""
         self._waiting.get(account, {}).pop(webhook_id, None)

@@ -32,7 +32,8 @@ class MirrorTarget:
     )
     in_order: bool = setting(
         default=False,
-        doc="post the webhooks of an account one at a time, in the order in which they came as far as can be",
+        doc="post the webhooks of an account one at a time, of those in hand the oldest first; else side by side, in no"
+        " order",
     )
 
 
@@ -43,7 +44,7 @@ class MirrorSettings:
     connections: int = setting(8, "webhooks posted at once", limits=Limits(1, 256))
     give_up_after: float = setting(
         3600.0,
-        "seconds for which the old handler may answer one webhook with its own failure (5xx), while others go well,"
+        "seconds for which the old handler may fail at one webhook (5xx, 408, no answer), while others go well,"
         " until that one becomes a dead letter",
     )
     targets: Mapping[str, MirrorTarget] = field(

@@ -91,11 +91,15 @@ messages = Table(
     Column("final", Boolean, nullable=False),
     Column("first_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
+    Column("gone_ms", BigInteger),
     Index("messages_by_id", "message_id"),
     Index("messages_by_recipient", "recipient"),
     Index("messages_open", "final", "first_ms"),
 )
-"""The merged state of each message to each recipient; an empty recipient is what was said of all. See `track/`."""
+"""The merged state of each message to each recipient; an empty recipient is what was said of all. See `track/`.
+
+`gone_ms` is when the provider said that it has no such message; nobody asks for it any more, until there is news of it.
+"""
 
 message_events = Table(
     "message_events",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from consumers.state.schema import message_events, messages
 from consumers.state.upsert import insert_into
@@ -109,41 +109,6 @@ def states_of(connection: Connection, ids: Sequence[str], account: str | None = 
     return [_row(row) for row in connection.execute(query.limit(_MOST_SHOWN))]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
-    """Where a walk through open messages stands."""
-
-    first_ms: int
-    account: str = ""
-    message_id: str = ""
-
-
-def open_messages(
-    connection: Connection, after: Mark, before_ms: int, account: str | None = None, limit: int = _AT_ONCE
-) -> Sequence[Mark]:
-    """Return the next messages with a state that is not final, first heard of before `before_ms`; oldest first.
-
-    A request whose messages have told of themselves is left out: they are asked about. Whether a message is open as a
-    whole is for `whole` to say.
-    """
-    table = messages.c
-    first = func.min(table.first_ms)
-    query = (
-        select(first, table.account, table.message_id)
-        .where(table.final.is_(False), table.through == "", table.first_ms >= after.first_ms)
-        .where(table.first_ms < before_ms)
-        .group_by(table.account, table.message_id)
-    )
-    query = query if account is None else query.where(table.account == account)
-    past = (
-        (first > after.first_ms)
-        | ((first == after.first_ms) & (table.account > after.account))
-        | ((first == after.first_ms) & (table.account == after.account) & (table.message_id > after.message_id))
-    )
-    query = query.having(past).order_by(first, table.account, table.message_id).limit(limit)
-    return [Mark(*row) for row in connection.execute(query)]
-
-
 def _rows_of_messages(connection: Connection, places: Iterable[Place], *, lock: bool) -> Iterator[StateRow]:
     """Yield the rows of the messages of those places, whoever their recipients are."""
     for account, ids in _ids(places):
@@ -238,6 +203,8 @@ def _columns(row: StateRow, prefix: str = "") -> Mapping[str, Any]:
         "final": told.final,
         "first_ms": row.first_ms,
         "changed_ms": row.changed_ms,
+        # Whoever has news of it knows it.
+        "gone_ms": None,
     }
 
 

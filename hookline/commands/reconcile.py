@@ -9,11 +9,13 @@ columns:
   asked        messages that the provider was asked about
   changed      of those, with news, which were published; in brackets, how many of them came to their end
   still open   they stand as they stood
-  gone         the provider knows no such message, or no more (Telnyx: 10 days, MessageMedia: 45)
-  failed       the question was refused, or its answer could not be read
+  gone         the provider knows no such message, or no more (Telnyx: 10 days, MessageMedia: 45); that is noted, and
+               these are not asked about again until there is news of them, or with --gone
+  failed       the question was refused, or got no answer that could be read
   left         not asked any more
 
-Exit status: 0 all were asked; 1 some could not be; 2 a wrong call or configuration.
+Exit status: 0 all were asked; 1 some could not be, or an account's provider knew none of them at all; 2 a wrong call
+or configuration.
 
 To try it:
   hookline reconcile --since -1d --dry-run
@@ -26,8 +28,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from consumers.track.unfinished import Span
 from hookline.commands.options import add_config, configured
-from hookline.reconciling.account import Span, Tally
+from hookline.reconciling.account import Tally
 from hookline.reconciling.run import Reconciled, Wishes, counted, reconciled
 from hookline.simulator.arguments import count, positive
 from hookline.tailing import parse_start
@@ -61,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"questions a second for each account (default: {_RATE:g})",
     )
+    parser.add_argument(
+        "--gone", action="store_true", help="ask also about messages that the provider said it does not have"
+    )
     parser.add_argument("--dry-run", action="store_true", help="count what would be asked; call nobody, write nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_config(parser)
@@ -69,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reconcile and tell what came of it."""
     config = configured(arguments)
-    span = Span(since_ms=arguments.since, before_ms=int((time.time() - arguments.least_age) * 1000))
+    before_ms = int((time.time() - arguments.least_age) * 1000)
+    span = Span(since_ms=arguments.since, before_ms=before_ms, gone=arguments.gone)
     wishes = Wishes(span=span, account=arguments.account, rate=arguments.rate)
     if arguments.dry_run:
         counts = asyncio.run(counted(config, wishes))
@@ -77,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     found = asyncio.run(reconciled(config, wishes, time.time))
     print(json.dumps(_fields(found), indent=2) if arguments.json else _table(found))
-    return 0 if found.whole else 1
+    return 0 if found.whole and not found.strange else 1
 
 
 def _since(text: str) -> int:
@@ -109,6 +116,11 @@ def _table(found: Reconciled) -> str:
         if tally.stopped is not None:
             lines.append(f"{name} was left: {tally.stopped}")
     lines += [f"{one.account} has open messages and cannot be asked: {one.reason}" for one in found.unable]
+    lines += [
+        f"{name}: the provider knew NONE of these messages; if it should, look at the account's `base_url` and"
+        " credentials, then ask again with --gone"
+        for name in found.strange
+    ]
     if any(tally.changed for tally in found.tallies.values()):
         lines.append("what changed is in the log; `hookline message ID` shows it once track has read it")
     return "\n".join(lines)

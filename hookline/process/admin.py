@@ -1,6 +1,7 @@
 """The admin address: `/healthz`, `/readyz` and `/metrics`. For the inside of a network only."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -89,9 +90,10 @@ class PagesServer:
             await _site(self._runner, self._wanted).start()
         except OSError as error:
             await self.stop()
-            raise ListenFailedError(
-                f"admin address {self._wanted}: {os.strerror(error.errno) if error.errno else error}"
-            ) from error
+            words = os.strerror(error.errno) if error.errno else str(error)
+            if error.errno == errno.EADDRINUSE:
+                words += "; a second process of one configuration takes an address of its own: --admin HOST:PORT"
+            raise ListenFailedError(f"admin address {self._wanted}: {words}") from error
 
     async def stop(self) -> None:
         """Stop listening."""

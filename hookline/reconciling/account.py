@@ -1,7 +1,8 @@
 """The messages of one account: which are open, what the provider says of them, and what of that is news.
 
 What it says becomes a raw record with `ingress` = poll and events, as everything that is polled. It goes into the log,
-and nowhere else: track merges it there like any other news. An answer that would change nothing is not stored.
+and nowhere else: track merges it there like any other news. An answer that would change nothing is not stored, and one
+about another message is none. That the provider has no such message is noted in the state, and nobody asks again.
 """
 
 import asyncio
@@ -10,22 +11,25 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
 from consumers.state.database import Database
-from consumers.track import table
+from consumers.track import table, unfinished
 from consumers.track.merging import Standing
-from consumers.track.places import Place, sighting_of, whole
-from hookline.reconciling.pace import Pace, is_about_the_question, pause_after
+from consumers.track.places import Place, Sighting, sighting_of, standings_by_message
+from consumers.track.states import StateRow
+from consumers.track.unfinished import Mark, Span
+from hookline.reconciling.pace import Pace, Patience
 from ingest.draining import Tools
 from ingest.normalizing import events_of
 from ingest.polls import webhook_of
 from providers.contract import Account
 from providers.registry import provider
-from providers.rest.errors import ApiError
+from providers.rest.errors import ApiError, UnreadableAnswerError
 from providers.roles import Lookup, Polled
 from schemas.envelope import Envelope
 from schemas.events import Event
-from schemas.times import Clock, from_clock
+from schemas.times import Clock, from_clock, to_millis
 from schemas.vocabulary import Ingress
 from schemas.webhook import Webhook
 
@@ -56,13 +60,10 @@ class Tally:
     left: int = 0
     stopped: str | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Which messages are asked about: first heard of from `since_ms` up to and without `before_ms`, Unix ms."""
-
-    since_ms: int
-    before_ms: int
+    @property
+    def knew_none(self) -> bool:
+        """Whether the provider said of every message that there is none: it may well be the wrong provider."""
+        return 0 < self.asked == self.gone
 
 
 class StoppedError(Exception):
@@ -79,6 +80,7 @@ class AccountRun:
     tools: Tools
     pace: Pace
     clock: Clock
+    patience: Patience = field(default_factory=Patience)
     tally: Tally = field(default_factory=Tally)
 
     async def run(self, span: Span) -> Tally:
@@ -97,18 +99,20 @@ class AccountRun:
     async def _reconcile(self, message_id: str) -> None:
         try:
             found = await self._ask(message_id)
+            self.patience.answered()
+            said = None if found is None else self._read(message_id, found)
         except (ApiError, TimeoutError) as error:
-            if not is_about_the_question(error):
+            if self.patience.is_over(error):
                 raise StoppedError(_words(error)) from error
             _log.warning("message_not_asked", account=self.account.name, message_id=message_id, what=_words(error))
             self.tally.asked += 1
             self.tally.failed += 1
             return
         self.tally.asked += 1
-        if found is None:
-            self.tally.gone += 1
-            return
-        await self._publish(found)
+        if said is None:
+            await self._note_gone(message_id)
+        else:
+            await self._publish(said)
 
     async def _ask(self, message_id: str) -> Sequence[Polled] | None:
         waits = 0
@@ -119,32 +123,48 @@ class AccountRun:
                     return await self.lookup.look_up(message_id)
             except (ApiError, TimeoutError) as error:
                 waits += 1
-                pause = pause_after(error, waits)
+                pause = self.patience.pause_after(error, waits)
                 if pause is None:
                     raise
                 _log.info("provider_asks_to_wait", account=self.account.name, seconds=round(pause, 1))
             await asyncio.sleep(pause)
 
-    async def _publish(self, found: Sequence[Polled]) -> None:
-        changed = ended = False
+    def _read(self, message_id: str, found: Sequence[Polled]) -> "Sequence[_Said]":
+        """Return what the answer says of the message that was asked about. Raises UnreadableAnswerError for nothing."""
+        said: list[_Said] = []
         for item in found:
             webhook = webhook_of(self.account, item, from_clock(self.clock))
             events = events_of(provider(self.account.provider), self.account, webhook, webhook.id, self.tools.metrics)
-            news = await self._news(webhook, events)
+            sightings = [one for event in events if (one := sighting_of(event, _envelope(event, webhook.id)))]
+            if any(message_id in {one.note.message_id, one.note.request_id} for one in sightings):
+                said.append(_Said(webhook, events, sightings))
+        if not said:
+            raise UnreadableAnswerError("look_up: the answer says nothing of the message that was asked about")
+        return said
+
+    async def _note_gone(self, message_id: str) -> None:
+        self.tally.gone += 1
+        at_ms = to_millis(from_clock(self.clock))
+        note = partial(unfinished.note_gone, account=self.account.name, message_id=message_id, at_ms=at_ms)
+        await self.database.run(note)
+
+    async def _publish(self, said: "Sequence[_Said]") -> None:
+        changed = ended = False
+        for one in said:
+            news = await self._news(one.sightings)
             if news:
-                await self._store(webhook, events)
+                await self._store(one.webhook, one.events)
                 changed = True
-                ended = ended or any(one.final for one in news.values())
+                ended = ended or any(standing.final for standing in news.values())
         self.tally.changed += changed
         self.tally.ended += ended
         self.tally.open += not changed
 
-    async def _news(self, webhook: Webhook, events: Sequence[Event]) -> Mapping[Place, Standing]:
+    async def _news(self, sightings: Sequence[Sighting]) -> Mapping[Place, Standing]:
         """Return what of the answer is greater than what the table says."""
         told: dict[Place, Standing] = {}
-        for event in events:
-            sighting = sighting_of(event, _envelope(event, webhook.id))
-            told |= {} if sighting is None else sighting.standings
+        for sighting in sightings:
+            told |= sighting.standings
         rows = await self.database.run(lambda connection: table.rows_of(connection, told))
         return {place: one for place, one in told.items() if place not in rows or one > rows[place].standing}
 
@@ -154,32 +174,46 @@ class AccountRun:
             raise StoppedError(f"the log did not take what was found ({outcome.value})")
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One item of an answer, as it is stored and as track sees it."""
+
+    webhook: Webhook
+    events: Sequence[Event]
+    sightings: Sequence[Sighting]
+
+
 async def open_ids(database: Database, account: str, span: Span) -> AsyncIterator[str]:
-    """Yield the ids of messages without a final state, the oldest first."""
-    mark = table.Mark(span.since_ms)
+    """Yield each id of a message without a final state once, the oldest first."""
+    mark = Mark(span.since_ms)
+    # Messages with a recipient of whom we heard later than of the page's last row: they are met again.
+    ahead: set[str] = set()
     while True:
-        page = partial(table.open_messages, after=mark, before_ms=span.before_ms, account=account, limit=_PAGE)
-        marks = await database.run(page)
+        look = partial(_page, account=account, after=mark, span=span)
+        marks, rows = await database.run(look)
         if not marks:
             return
-        ids = [one.message_id for one in marks]
-        rows = await database.run(partial(table.states_of, ids=ids, account=account))
-        still = _open_of({row.place: row.standing for row in rows})
-        for one in ids:
-            if one in still:
+        still = _open_of(rows)
+        for one in dict.fromkeys(found.message_id for found in marks):
+            if one in still and one not in ahead:
                 yield one
         mark = marks[-1]
+        ahead |= {row.place.message_id for row in rows if row.first_ms >= mark.first_ms}
 
 
-def _open_of(standings: Mapping[Place, Standing]) -> frozenset[str]:
+def _page(connection: Connection, account: str, after: Mark, span: Span) -> tuple[Sequence[Mark], Sequence[StateRow]]:
+    """Return the next open rows, and all the rows of their messages."""
+    found = unfinished.open_rows(connection, account, span, after, _PAGE)
+    return found, table.states_of(connection, list({one.message_id for one in found}), account)
+
+
+def _open_of(rows: Sequence[StateRow]) -> frozenset[str]:
     """Return the messages of which a recipient has no final state, what was said of all of them included."""
-    by_message: dict[str, dict[Place, Standing]] = {}
-    for place, one in standings.items():
-        by_message.setdefault(place.message_id, {})[place] = one
     return frozenset(
-        message_id
-        for message_id, found in by_message.items()
-        if any(not one.final and not one.through for one in whole(found).values())
+        place.message_id
+        for found in standings_by_message({row.place: row.standing for row in rows})
+        for place, one in found.items()
+        if not one.final and not one.through
     )
 
 

@@ -4,10 +4,22 @@ import asyncio
 
 from consumers.loop.tempo import Tempo
 from providers.polling import stays_refused
-from providers.rest.errors import ApiError, AuthenticationError, LimitError, RefusedError, UnreadableAnswerError
+from providers.rest.errors import (
+    ApiError,
+    AuthenticationError,
+    LimitError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnreadableAnswerError,
+)
 
 MOST_WAITS = 5
-"""Waits in a row for one message, after which the account is left for another time."""
+"""Waits in a row for one message, after which it is given up, or the account is left for another time."""
+
+MOST_FAULTS = 5
+"""Messages in a row that end with a fault, after which the account is left for another time."""
+
+_REQUEST_TIMEOUT, _AWAY = 408, 503
 
 LONGEST_WISH = 300.0
 """Seconds that a provider may ask us to wait, as far as somebody at a terminal waits for it."""
@@ -32,15 +44,38 @@ class Pace:
             await asyncio.sleep(begin - now)
 
 
-def pause_after(error: ApiError | TimeoutError, waits: int) -> float | None:
-    """Return the seconds to wait before the same question, None where it is not worth asking again now.
+class Patience:
+    """How often one account is asked again, and when it is left. Not shared between accounts.
 
-    `waits` counts those in a row, this one included.
+    A fault (no answer, 5xx) may be of this one question for ever, so it costs that question and not the account; where
+    question after question ends so, it is the provider's.
     """
-    if waits > MOST_WAITS or stops_account(error) or is_about_the_question(error):
-        return None
-    wish = error.retry_after if isinstance(error, RefusedError) else None
-    return _PAUSES.pause(waits) if wish is None else min(wish, LONGEST_WISH)
+
+    def __init__(self) -> None:
+        self._faults = 0
+
+    def pause_after(self, error: ApiError | TimeoutError, waits: int) -> float | None:
+        """Return the seconds to wait before the same question, None where it is not worth asking again now.
+
+        `waits` counts those in a row, this one included.
+        """
+        # After a question that failed so the next one has to show whose fault it was, without delay.
+        most = 0 if self._faults and is_fault(error) else MOST_WAITS
+        if waits > most or stops_account(error) or is_about_the_question(error):
+            return None
+        wish = error.retry_after if isinstance(error, RefusedError) else None
+        return _PAUSES.pause(waits) if wish is None else min(wish, LONGEST_WISH)
+
+    def answered(self) -> None:
+        """Note that a question was answered."""
+        self._faults = 0
+
+    def is_over(self, error: ApiError | TimeoutError) -> bool:
+        """Note that a question ended with an error; tell whether the account is to be left."""
+        if is_about_the_question(error):
+            return False
+        self._faults += 1
+        return not is_fault(error) or self._faults >= MOST_FAULTS
 
 
 def stops_account(error: ApiError | TimeoutError) -> bool:
@@ -53,3 +88,13 @@ def is_about_the_question(error: ApiError | TimeoutError) -> bool:
     if isinstance(error, RefusedError):
         return stays_refused(error) and not stops_account(error)
     return isinstance(error, LimitError | UnreadableAnswerError)
+
+
+def is_fault(error: ApiError | TimeoutError) -> bool:
+    """Tell whether the error may be of the question or of the provider: no whole answer came, or 5xx.
+
+    With 503 the provider speaks of itself.
+    """
+    if isinstance(error, RefusedError):
+        return error.status == _REQUEST_TIMEOUT or (error.status >= 500 and error.status != _AWAY)
+    return isinstance(error, TimeoutError | OutcomeUnknownError)

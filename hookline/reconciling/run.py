@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from consumers.state.database import Database
+from consumers.track.unfinished import Span
 from hookline.configuration.config import Config, ConfigError
 from hookline.opened_state import opened_state
 from hookline.process.startup import Unable, lookups_of
-from hookline.reconciling.account import AccountRun, Span, Tally, open_ids
+from hookline.reconciling.account import AccountRun, Tally, open_ids
 from hookline.reconciling.pace import Pace
 from hookline.spooling import at_log
 from providers.contract import Account
@@ -41,6 +42,11 @@ class Reconciled:
     def whole(self) -> bool:
         """Whether every open message was asked about."""
         return not any(one.failed or one.left for one in self.tallies.values()) and not self.unable
+
+    @property
+    def strange(self) -> Sequence[str]:
+        """The accounts whose provider said of every message that it has no such message."""
+        return sorted(name for name, tally in self.tallies.items() if tally.knew_none)
 
 
 async def counted(config: Config, wishes: Wishes) -> Mapping[str, int]:

@@ -26,7 +26,9 @@ class MessageLookup:
         path = f"{MESSAGE_PATH}{path_part('message id', message_id)}"
         try:
             answer = await self._client.calls.get("look_up", path)
-        except NotFoundError:
+        except NotFoundError as error:
+            # Its errors have no code.
+            error.raise_if_foreign(coded=False)
             return None
         return (Polled(path, answer.body),)
 

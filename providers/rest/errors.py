@@ -6,7 +6,7 @@ ApiError
 ├── NotConnectedError        nothing was sent
 ├── OutcomeUnknownError      sent, and no answer: it may have had its effect
 │   └── DeadlineError        no answer in time
-├── UnreadableAnswerError    a success whose body is not what is documented
+├── UnreadableAnswerError    a success, or a 404, whose body is not what is documented
 └── RefusedError             an answer that is no success
     ├── AuthenticationError  401, 403
     ├── NotFoundError        404
@@ -46,7 +46,7 @@ class DeadlineError(OutcomeUnknownError):
 
 
 class UnreadableAnswerError(ApiError):
-    """The provider answered with success, and not with what it documents."""
+    """The answer is not what the provider documents: a success, or a 404 that may be of any web server."""
 
 
 class RefusedError(ApiError):
@@ -74,6 +74,15 @@ class AuthenticationError(RefusedError):
 
 class NotFoundError(RefusedError):
     """There is no such thing (404)."""
+
+    def raise_if_foreign(self, *, coded: bool = True) -> None:
+        """Raise UnreadableAnswerError unless the provider says so in its own words; `coded`: those have a code.
+
+        Any web server answers 404, also one to which a wrong base URL leads: that one knows nothing of what was asked.
+        """
+        if not self.errors or (coded and self.code is None):
+            words = f"{self}, and not in the provider's words: does `base_url` lead to its API?"
+            raise UnreadableAnswerError(words) from self
 
 
 class ConflictError(RefusedError):

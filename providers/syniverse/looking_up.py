@@ -66,6 +66,7 @@ class MessageLookup:
         except NotFoundError as error:
             if bare_code(error.code) == _TOKEN_EXPIRED:
                 raise
+            error.raise_if_foreign()
             return None
         object_of(answer, "look_up")
         return answer

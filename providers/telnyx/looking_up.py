@@ -22,7 +22,8 @@ class MessageLookup:
         path = f"{MESSAGES}{limits.uuid_text('message id', message_id)}"
         try:
             answer = await self._transport.call(Call(name="look_up", method="GET", path=path, repeatable=True))
-        except NotFoundError:
+        except NotFoundError as error:
+            error.raise_if_foreign()
             return None
         return (Polled(path, answer.body),)
 

@@ -1,6 +1,6 @@
 """News of messages for the tests of track, and what table and topic say afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -97,11 +97,15 @@ async def rows_in(database: Database) -> Mapping[Place, StateRow]:
 
 
 def rows_on(log: MemoryLog) -> Mapping[Place, StateRow]:
-    """Return what the compacted topic says: the last record of each key."""
-    latest: dict[bytes | None, StoredRecord] = {}
-    for partition, records in log.records.items():
-        if partition.topic == STATES.name:
-            latest |= {record.key: record for record in records}
+    """Return what the compacted topic says."""
+    return rows_said(
+        record for partition, records in log.records.items() if partition.topic == STATES.name for record in records
+    )
+
+
+def rows_said(records: Iterable[StoredRecord]) -> Mapping[Place, StateRow]:
+    """Return what records of the compacted topic say: the last one of each key."""
+    latest = {record.key: record for record in records}
     found: dict[Place, StateRow] = {}
     for record in latest.values():
         event = read_event(record).event

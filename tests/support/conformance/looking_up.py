@@ -6,12 +6,13 @@ import pytest
 
 from providers.contract import AccountError
 from providers.registry import cloud
-from providers.rest.errors import AuthenticationError
+from providers.rest.errors import AuthenticationError, UnreadableAnswerError
 from providers.roles import Lookup, Polled
 from schemas.events import DeliveryUpdated, Event, SendRequested
 from schemas.times import from_millis
 from tests.support.conformance.base import OfProvider
 from tests.support.conformance.reading import assert_storable
+from tests.support.rest_server import Reply, rest_server
 from tests.support.simulated import NOW, SEED, account_of, api_of, polled
 
 OURS, PERSON = "+17735550100", "+15550100123"
@@ -49,6 +50,17 @@ class LookingUp(OfProvider):
             lookup = self.case.provider.lookup(account_of(made, base_url))
             if lookup is not None:
                 assert await lookup.look_up(NOBODYS) is None
+                await lookup.close()
+
+    @pytest.mark.parametrize("body", [b"<h1>404 Not Found</h1>", b'{"detail": "Not Found"}', b"", b"[]"])
+    async def test_a_404_of_any_web_server_is_an_error(self, body: bytes) -> None:
+        """A base URL that leads elsewhere must not make every message one that the provider has no more."""
+        made = cloud(self.case.provider.name, SEED)
+        async with rest_server(*[Reply(body, 404)] * 2) as server:
+            lookup = self.case.provider.lookup(account_of(made, server.url))
+            if lookup is not None:
+                with pytest.raises(UnreadableAnswerError, match="base_url"):
+                    await lookup.look_up(NOBODYS)
                 await lookup.close()
 
     async def test_a_refused_credential_is_an_error(self) -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from consumers.state.database import Database
+from tests.conftest import FakeClock
 from tests.support.consumers import Bench
 from tests.support.consumers_seen import Seen
+from tests.support.mirroring import Mirroring
+from tests.support.old_handler import old_handler
 from tests.support.postgresql import postgresql_url
 from tests.support.sending import Office, opened_office
 
@@ -53,3 +57,12 @@ async def database(state_url: str) -> AsyncIterator[Database]:
     await made.open()
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def mirroring(clock: FakeClock) -> AsyncIterator[Mirroring]:
+    """Give a mirror and its old handler."""
+    async with AsyncExitStack() as stack:
+        made = Mirroring(await stack.enter_async_context(old_handler()), clock)
+        stack.push_async_callback(made.handlers.close)
+        yield made

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from unittest import mock
 
 import pytest
@@ -17,6 +18,7 @@ from consumers.track import table
 from consumers.track.consumer import track
 from consumers.track.places import Place, sighting_of
 from consumers.track.states import StateRow
+from consumers.track.unfinished import Mark, Span, open_rows
 from schemas.events import Event
 from schemas.records import Record
 from schemas.topics import STATES
@@ -192,8 +194,7 @@ async def test_a_result_opens_the_state_of_a_message(database: Database) -> None
     """So a message whose reports never come is known, and can be asked about."""
     tracker = tracker_of(database, MemoryLog())
     await tracker.handle(told(taken()))
-    marks = await database.run(lambda connection: table.open_messages(connection, table.Mark(0), 1 << 50))
-    assert [(mark.account, mark.message_id) for mark in marks] == [("main", "m1")]
+    assert await _open(database) == [("m1", PERSON)]
 
 
 async def test_what_is_final_is_not_open(database: Database) -> None:
@@ -206,10 +207,20 @@ async def test_what_is_final_is_not_open(database: Database) -> None:
         news("unconfirmed", 5, message="m5"),
     ):
         await tracker.handle(told(event))
-    marks = await database.run(lambda connection: table.open_messages(connection, table.Mark(0), 1 << 50))
-    assert [mark.message_id for mark in marks] == ["m9", "m5"]
-    rest = await database.run(lambda connection: table.open_messages(connection, marks[0], 1 << 50))
-    assert [mark.message_id for mark in rest] == ["m5"]
+    assert await _open(database) == [("m9", PERSON), ("m5", PERSON)]
+
+
+async def _open(database: Database) -> list[tuple[str, str]]:
+    """Return messages and recipients, met in steps of one."""
+    found: list[tuple[str, str]] = []
+    mark = Mark(0)
+    while True:
+        look = partial(open_rows, account="main", span=Span(since_ms=0, before_ms=1 << 50), after=mark, limit=1)
+        marks = await database.run(look)
+        if not marks:
+            return found
+        (mark,) = marks
+        found.append((mark.message_id, mark.recipient))
 
 
 async def test_a_log_that_is_away_leaves_the_event_undone(database: Database) -> None:

@@ -229,12 +229,14 @@ async def test_not_ready_is_503_with_its_reason() -> None:
 
 
 async def test_a_taken_admin_address_is_told() -> None:
-    """With the address and the reason."""
+    """With the address, the reason, and what to do where it is another process of the same configuration."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ListenFailedError, match=f"admin address 127.0.0.1:{port}: Address already in use"):
+        with pytest.raises(
+            ListenFailedError, match=f"admin address 127.0.0.1:{port}: Address already in use; .*--admin"
+        ):
             await AdminServer(Address("127.0.0.1", port), Slow(), CollectorRegistry()).start()
 
 

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -21,31 +20,24 @@ from consumers.settings import ConsumersSettings
 from consumers.state.database import Database
 from consumers.track.consumer import Tracker, track
 from consumers.track.settings import TrackSettings
+from consumers.track.unfinished import Span
 from hookline.commands.reconcile import _table
 from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.errors import CommandError
-from hookline.reconciling import pace
-from hookline.reconciling.account import AccountRun, Span, Tally, open_ids
-from hookline.reconciling.pace import Pace
+from hookline.reconciling.account import Tally
 from hookline.reconciling.run import Reconciled, Wishes, counted, reconciled
-from ingest.draining import Tools
-from ingest.metrics import IngestMetrics
-from ingest.publisher import Publisher
 from providers.contract import Account, Provider
 from providers.registry import PROVIDERS, cloud
-from providers.rest.errors import ApiError, AuthenticationError, LimitError, ProviderFaultError, RateLimitedError
-from providers.roles import Polled
 from providers.simulation import Cloud, Misbehavior
 from schemas.envelope import event_to_record
 from schemas.events import SendRequested
 from schemas.topics import DELIVERY, WEBHOOKS
-from tests.support.consumed_log import MemoryLog
 from tests.support.consumers import QUICK
 from tests.support.front import hookline
 from tests.support.logs import read_all
 from tests.support.simulated import NOW as SIMULATED
 from tests.support.simulated import SEED, api_of
-from tests.support.tracking import NOW, news, rows_in, statuses, taken, told, tracker_of
+from tests.support.tracking import NOW, rows_in, statuses, taken
 
 ALL = Span(since_ms=0, before_ms=1 << 50)
 OURS, PERSON = "+17735550100", "+15550100123"
@@ -185,151 +177,18 @@ async def test_the_commands_tell_the_whole_way(tmp_path: Path) -> None:
         assert PERSON not in text
 
 
-@dataclass
-class Script:
-    """A lookup that answers as it is told, by message."""
-
-    answers: Mapping[str, Sequence[Any]]
-    asked: list[str] = field(default_factory=list[str])
-
-    async def look_up(self, message_id: str) -> Sequence[Polled] | None:
-        """Answer, or raise."""
-        before = self.asked.count(message_id)
-        self.asked.append(message_id)
-        answer = self.answers[message_id][before]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer  # type: ignore[no-any-return]
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-def item(message_id: str, status: str) -> Sequence[Polled]:
-    """Return Telnyx's answer about a message."""
-    message = {
-        "id": message_id,
-        "record_type": "message",
-        "direction": "outbound",
-        "to": [{"phone_number": PERSON, "status": status}],
-        "completed_at": "2026-01-01T00:10:00+00:00",
-    }
-    return (Polled(f"/messages/{message_id}", orjson.dumps({"data": message})),)
-
-
-@dataclass
-class Run:
-    """A run over scripted answers, and what was left behind."""
-
-    tally: Tally
-    asked: Sequence[str]
-    log: MemoryLog
-
-
-async def ran(tmp_path: Path, answers: Mapping[str, Sequence[Any]], *, away: bool = False) -> Run:
-    """Run over messages that were sent, in the order of the answers, with one that stands at `sent` behind each."""
-    database, log = Database(f"sqlite:///{tmp_path / 'state.db'}"), MemoryLog()
-    await database.open()
-    tracker = tracker_of(database, MemoryLog())
-    for number, message_id in enumerate(answers):
-        await tracker.handle(told(news("sent", number, message=message_id, to=PERSON)))
-    log.away = away
-    metrics = IngestMetrics(CollectorRegistry())
-    tools = Tools(log=log, publisher=Publisher(log, metrics), accounts={}, metrics=metrics)
-    script = Script(answers)
-    account = Account(name="main", provider="telnyx")
-    run = AccountRun(account, script, database, tools, Pace(1000.0), NOW.timestamp)
-    tally = await run.run(ALL)
-    await database.close()
-    return Run(tally, script.asked, log)
-
-
-FIRST, SECOND, THIRD = (UUID.format(number) for number in range(3))
-
-
-async def test_each_message_is_counted_once(tmp_path: Path) -> None:
-    """With news, without, and one that the provider has no more."""
-    found = await ran(tmp_path, {FIRST: [item(FIRST, "delivered")], SECOND: [item(SECOND, "queued")], THIRD: [None]})
-    assert found.tally == Tally(asked=3, changed=1, ended=1, open=1, gone=1)
-
-
-async def test_what_is_no_news_is_not_stored(tmp_path: Path) -> None:
-    """A lower rank than the table's changes nothing, so it would only be noise."""
-    found = await ran(tmp_path, {FIRST: [item(FIRST, "queued")]})
-    assert (found.tally, found.log.records) == (Tally(asked=1, open=1), {})
-
-
-async def test_a_question_that_is_refused_stops_no_other(tmp_path: Path) -> None:
-    """An id that is none of the provider's is one that failed."""
-    found = await ran(tmp_path, {FIRST: [LimitError("no id")], SECOND: [item(SECOND, "delivered")]})
-    assert found.tally == Tally(asked=2, changed=1, ended=1, failed=1)
-
-
-async def test_refused_credentials_stop_the_account_at_once(tmp_path: Path) -> None:
-    """Every other question would be refused too."""
-    found = await ran(tmp_path, {FIRST: [AuthenticationError(401, (), None, "look_up")], SECOND: []})
-    assert (found.asked, found.tally.left, found.tally.stopped) == ([FIRST], 2, "look_up: status 401")
-
-
-@pytest.mark.parametrize("error", [RateLimitedError(429, (), 0.0), ProviderFaultError(503, (), 0.0)])
-async def test_a_provider_that_has_enough_for_too_long_is_left(error: ApiError, tmp_path: Path) -> None:
-    """After some waits in a row the account's other messages are not asked about."""
-    found = await ran(tmp_path, {FIRST: [error] * (pace.MOST_WAITS + 1), SECOND: []})
-    assert (found.asked, found.tally.left) == ([FIRST] * (pace.MOST_WAITS + 1), 2)
-
-
-async def test_trouble_that_passes_is_none(tmp_path: Path) -> None:
-    """The same question again, after the wait."""
-    found = await ran(tmp_path, {FIRST: [ProviderFaultError(503, (), 0.0), item(FIRST, "delivered")]})
-    assert found.tally == Tally(asked=1, changed=1, ended=1)
-
-
-async def test_a_log_that_is_away_stops_the_account(tmp_path: Path) -> None:
-    """What was found is not lost: it is found again."""
-    found = await ran(tmp_path, {FIRST: [item(FIRST, "delivered")], SECOND: []}, away=True)
-    assert (found.tally.left, found.asked) == (2, [FIRST])
-    assert found.tally.stopped is not None
-    assert "log" in found.tally.stopped
-
-
-async def test_a_rate_is_kept() -> None:
-    """Calls begin no closer than the rate says."""
-    at, loop = Pace(100.0), asyncio.get_running_loop()
-    began = loop.time()
-    for _ in range(5):
-        await at.turn()
-    assert loop.time() - began >= 0.039
-
-
-async def test_a_young_message_is_left_alone(tmp_path: Path) -> None:
-    """And so is one from before the span."""
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.open()
-    tracker = tracker_of(database, MemoryLog())
-    for at in (0, 100, 200):
-        await tracker.handle(told(news("sent", at, message=f"m{at}")))
-    begin = int(NOW.timestamp() * 1000)
-    span = Span(since_ms=begin + 50_000, before_ms=begin + 150_000)
-    assert [one async for one in open_ids(database, "main", span)] == ["m100"]
-    await database.close()
-
-
-async def test_what_was_said_of_all_recipients_closes_each(tmp_path: Path) -> None:
-    """A request that was rejected is not asked about: none of its messages will ever tell of itself."""
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.open()
-    tracker = tracker_of(database, MemoryLog())
-    for event in (taken("r1"), news("rejected", 1, message="r1", to=None)):
-        await tracker.handle(told(event))
-    assert [one async for one in open_ids(database, "main", ALL)] == []
-    await database.close()
-
-
 def test_the_table_says_what_is_left_and_why() -> None:
     """One line an account, and the reason below."""
     text = _table(Reconciled({"main": Tally(asked=3, changed=2, ended=1, open=1, left=4, stopped="status 401")}))
     assert text.splitlines()[1].split() == ["main", "3", "2", "(1)", "1", "0", "0", "4"]
     assert "main was left: status 401" in text
+
+
+def test_a_run_in_which_all_are_gone_is_told() -> None:
+    """It may well be the wrong provider."""
+    found = Reconciled({"main": Tally(asked=2, gone=2), "second": Tally(asked=2, gone=1, open=1), "third": Tally()})
+    assert found.strange == ["main"]
+    assert "main: the provider knew NONE of these messages" in _table(found)
 
 
 async def test_no_state_and_no_account_are_told(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Calls:
         self.calls.append(call)
         answer = self.answers.get(call.path)
         if answer is None:
-            raise NotFoundError(404, (), None, call.name)
+            raise NotFoundError(404, (ProviderError(code="404", title="Resource not found"),), None, call.name)
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, list):

@@ -169,6 +169,7 @@ def _messages() -> None:
         Column("final", Boolean, nullable=False),
         Column("first_ms", BigInteger, nullable=False),
         Column("changed_ms", BigInteger, nullable=False),
+        Column("gone_ms", BigInteger),
         PrimaryKeyConstraint("account", "message_id", "recipient"),
     )
     op.create_index("messages_by_id", "messages", ["message_id"])

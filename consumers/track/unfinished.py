@@ -1,0 +1,57 @@
+"""The messages whose end nobody told us, and those that their provider does not have. SQL in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, literal, select, tuple_
+
+from consumers.state.schema import messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which messages are asked about: first heard of from `since_ms` up to and without `before_ms`, Unix ms.
+
+    `gone`: also those of which the provider said that it has no such message.
+    """
+
+    since_ms: int
+    before_ms: int
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """Where a walk through the open rows of an account stands: when we heard of a row first, and its place."""
+
+    first_ms: int
+    message_id: str = ""
+    recipient: str = ""
+
+
+def open_rows(connection: Connection, account: str, span: Span, after: Mark, limit: int) -> Sequence[Mark]:
+    """Return the next rows of the span without a final state, the oldest first.
+
+    A request whose messages have told of themselves is left out: they are asked about. Whether a message is open as a
+    whole is for `whole` to say.
+    """
+    row = messages.c
+    place = tuple_(row.first_ms, row.message_id, row.recipient)
+    query = (
+        select(row.first_ms, row.message_id, row.recipient)
+        .where(row.final.is_(False), row.account == account, row.through == "")
+        # The first bound is the index's.
+        .where(row.first_ms >= after.first_ms, row.first_ms < span.before_ms)
+        .where(place > tuple_(literal(after.first_ms), literal(after.message_id), literal(after.recipient)))
+        .order_by(row.first_ms, row.message_id, row.recipient)
+        .limit(limit)
+    )
+    query = query if span.gone else query.where(row.gone_ms.is_(None))
+    return [Mark(*found) for found in connection.execute(query)]
+
+
+def note_gone(connection: Connection, account: str, message_id: str, at_ms: int) -> None:
+    """Note that the provider has no such message, or has it no more, as it said at `at_ms` (Unix ms)."""
+    row = messages.c
+    this = (row.account == account) & (row.message_id == message_id)
+    connection.execute(messages.update().where(this).values(gone_ms=at_ms))
