@@ -29,11 +29,14 @@ def never_fitting(config: Config) -> Iterator[tuple[str, str, str]]:
     """Yield rule, keyword and provider's title where that provider answers the word itself, so that we never do."""
     for rule in config.consumers.auto_reply.rules:
         names = rule.accounts or tuple(config.accounts)
-        found = {config.accounts[name].provider for name in names if name in config.accounts}
+        accounts = [config.accounts[name] for name in names if name in config.accounts]
         for word in rule.keywords:
-            for name in sorted(found):
-                if normalized(word) in provider(name).answered_words:
-                    yield rule.name, word, provider(name).title
+            for title in sorted({provider(each.provider).title for each in accounts if _answers(each, word)}):
+                yield rule.name, word, title
+
+
+def _answers(account: Account, word: str) -> bool:
+    return provider(account.provider).answers(normalized(word), account.settings) is not None
 
 
 def _mute(config: Config, account: Account) -> Mute | None:

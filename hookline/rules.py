@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from consumers.auto_reply.deciding import Decision, ReplyOutcome, decide, moment_of, silences
-from consumers.auto_reply.rules import Condition, Facts, ReadyRule, RuleBook, family_of, normalized
+from consumers.auto_reply.rules import Condition, Facts, ReadyRule, RuleBook, family_of
 from consumers.segments import Segmented, segmented
 from hookline.configuration.config import Config
 from hookline.consuming.replying import special_accounts
@@ -63,7 +63,7 @@ def tried(config: Config, asked: Asked) -> Tried:
     """Return what would be decided about the message, and why."""
     book = RuleBook.of(config.consumers.auto_reply, config.consumers.consent.stop_words)
     found = provider(asked.account.provider)
-    autoresponse = _autoresponse(asked, found.answered_words)
+    autoresponse = found.answers(asked.text, asked.account.settings) if asked.ask_provider else asked.autoresponse
     event = _event(asked, autoresponse)
     ways = special_accounts(config).ways(asked.account.name)
     facts = book.facts(event, moment_of(event, asked.at))
@@ -102,14 +102,6 @@ def _names_stop(rule: ReadyRule, stop_words: frozenset[str]) -> bool:
     """Tell whether the rule names a word of opting out, which no rule takes that does not name it."""
     named = any(family_of(word, stop_words) == Autoresponse.STOP for word in rule.keywords)
     return named or Autoresponse.STOP in rule.families
-
-
-def _autoresponse(asked: Asked, answered: frozenset[str]) -> Autoresponse | None:
-    if not asked.ask_provider:
-        return asked.autoresponse
-    if normalized(asked.text) not in answered:
-        return None
-    return Autoresponse(family_of(asked.text) or Autoresponse.OTHER)
 
 
 def _event(asked: Asked, autoresponse: Autoresponse | None) -> MessageReceived:

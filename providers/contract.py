@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from providers.roles import Confirmer, Corroborator, Lookup, Poll, Setup, SetupRequest
 from schemas.errors import HooklineError
 from schemas.events import Event, InboundMessage, ProviderError, SendRequested
-from schemas.vocabulary import Consent, DeliveryStatus, FailureClass, RequestStatus
+from schemas.vocabulary import Autoresponse, Consent, DeliveryStatus, FailureClass, RequestStatus
 from schemas.webhook import HttpHeaders, Webhook
 
 Settings = Mapping[str, Any]
@@ -292,6 +292,10 @@ def _no_scope(_event: InboundMessage, _settings: Settings) -> str | None:
     return None
 
 
+def _answers_nothing(_text: str, _settings: Settings) -> Autoresponse | None:
+    return None
+
+
 def _no_client(account: Account) -> ApiClient:
     raise AccountError(f"account {account.name!r}: no client")
 
@@ -317,8 +321,9 @@ class Provider:
     `lookup` and `setup` raise AccountError where a credential is missing; None or nothing says that the account wants
     none.
     `client` makes the client whose operations `hookline call` offers. `reach` is the URL whose answer
-    proves that the provider can be reached. `answered_words` are texts in lower case that the provider answers
-    itself, so that no rule of ours may. `chooses_number` says that a text can be sent without naming our number.
+    proves that the provider can be reached. `answers` returns the family of a text that the provider answers itself, so
+    that no rule of ours may: what `normalize` says of it, as far as text and settings tell. `chooses_number` says that
+    a text can be sent without naming our number.
     `message_polls` names the polls that bring what people wrote, under the provider's ids, beside pushes of the same.
 
     `scope_of` returns the scope, as `ConsentChanged` words it, of the number of ours that a message came to: what a
@@ -345,7 +350,7 @@ class Provider:
     confirmer: Callable[[Account], Confirmer | None] = _nothing
     corroborator: Callable[[Account], Corroborator | None] = _nothing
     lookup: Callable[[Account], Lookup | None] = _nothing
-    answered_words: frozenset[str] = frozenset()
+    answers: Callable[[str, Settings], Autoresponse | None] = _answers_nothing
     chooses_number: bool = False
     message_polls: frozenset[str] = frozenset()
     scope_of: Callable[[InboundMessage, Settings], str | None] = _no_scope

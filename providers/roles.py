@@ -126,7 +126,7 @@ class Lookup(Protocol):
 
         Their events have the ids that a push of the same news has, or where the push has an id of the provider's own,
         one of message, recipient and state: to look up twice gives the same events. None says that the provider has no
-        such message, or has it no more, in its own words (`NotFoundError.raise_if_foreign`). Raises ApiError;
+        such message, or has it no more, in its own words (`NotFoundError.raise_if_foreign`). Raises ApiError, and
         LimitError for what is no id of this provider's.
         """
         ...

@@ -4,7 +4,7 @@ A command's id is made of the inbound message's id, so that a message which come
 decided about a message is noted before its command is given: see `memory.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,14 +20,16 @@ from consumers.auto_reply.rules import RuleBook, family_of
 from consumers.auto_reply.settings import AutoReplySettings
 from consumers.catalogue import AUTO_REPLY
 from consumers.commands import reply_command_id
+from consumers.consent.keywords import consent_said
 from consumers.consent.permission import Consents, Permission
+from consumers.consent.publishing import written
 from consumers.consumer import Consumer, TryLater
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import StateError
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import InboundMessage, SendRequested
 from schemas.times import Clock, from_clock, to_millis
-from schemas.vocabulary import Consent
+from schemas.vocabulary import Consent, SendPurpose
 
 _log = structlog.get_logger()
 APPEND_WAIT = 10.0
@@ -37,6 +39,7 @@ STATE_PAUSE = 5.0
 _OF_A_RULE = (ReplyOutcome.REPLY, ReplyOutcome.SILENT_RULE)
 """The outcomes that are counted by rule; the others are the same for all."""
 
+_CONFIRM = (SendPurpose.OPT_OUT_CONFIRMATION, SendPurpose.OPT_IN_CONFIRMATION)
 _UNASKED = Permission(allowed=True, consent=Consent.UNKNOWN)
 
 
@@ -58,11 +61,16 @@ class Accounts:
 NOTHING_SPECIAL = Accounts()
 
 
+def _no_scope(_event: InboundMessage) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyParts:
     """What auto-reply works with; `accounts` tells which are not like the others.
 
-    `stop_words` opt out besides the usual words: those of the book of consent.
+    `stop_words` opt out besides the usual words: those of the book of consent. `scope_of` tells in which scope of the
+    provider our number is that a message came to, None where the message does not tell.
     """
 
     settings: AutoReplySettings
@@ -73,6 +81,7 @@ class ReplyParts:
     consents: Consents
     accounts: Accounts = NOTHING_SPECIAL
     stop_words: tuple[str, ...] = ()
+    scope_of: Callable[[InboundMessage], str | None] = _no_scope
 
 
 def auto_reply(parts: ReplyParts) -> Consumer:
@@ -124,6 +133,7 @@ class _AutoReply:
         permission = _UNASKED
         if decision.outcome is ReplyOutcome.REPLY:
             permission = await self._parts.consents.may_text(event.account, event.from_ or "", event.to)
+            decision = await self._agreeing(event, decision)
         note = _note(event, now, family_of(event.text or "", self._book.stop_words))
         passes = partial(judge, self._parts.settings, note, decision, permission)
         settled = await self._parts.memory.settle(note, decision, passes)
@@ -131,6 +141,21 @@ class _AutoReply:
             # It was decided before, and perhaps not given: decided as of then, it comes out the same.
             return decision if settled.first else self._decide(event, settled.at)
         return Decision(settled.outcome, decision.rule)
+
+    async def _agreeing(self, event: InboundMessage, decision: Decision) -> Decision:
+        """Return the decision, or silence where it confirms what the book will not hold once the message is noted.
+
+        A STOP that comes late is older than the START that counts, and a START may lift no opt-out of ours.
+        """
+        found = consent_said(event.text, frozenset(), self._book.stop_words) if decision.purpose in _CONFIRM else None
+        if found is None or event.from_ is None:
+            return decision
+        said = written(event, event.from_, *found, self._parts.scope_of(event))
+        after = await self._parts.consents.may_text(event.account, event.from_, event.to, said)
+        stops = decision.purpose is SendPurpose.OPT_OUT_CONFIRMATION
+        if after.allowed is not stops:
+            return decision
+        return Decision(ReplyOutcome.OVERTAKEN if stops else ReplyOutcome.OPTED_OUT, decision.rule)
 
 
 def _note(event: InboundMessage, now: datetime, family: str | None) -> Noted:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from consumers.auto_reply.rules import Facts, ReadyRule, RuleBook
 from consumers.auto_reply.settings import AutoReplySettings
+from consumers.consent.numbers import canonical
 from schemas.events import InboundMessage
 from schemas.vocabulary import Autoresponse, Channel, Direction, SendPurpose
 
@@ -47,6 +48,7 @@ class ReplyOutcome(StrEnum):
     OUTBOUND = "outbound"
     OWN_NUMBER = "own_number"
     OPTED_OUT = "opted_out"
+    OVERTAKEN = "overtaken"
     ALREADY_CONFIRMED = "already_confirmed"
     ECHO = "echo"
     RATE_LIMITED = "rate_limited"
@@ -100,7 +102,7 @@ def silences(settings: AutoReplySettings, event: InboundMessage, now: datetime, 
         (ReplyOutcome.NOT_A_MESSAGE, event.content_type in _NOT_A_MESSAGE),
         (ReplyOutcome.NO_NUMBER, ways.needs_number and not event.to),
         (ReplyOutcome.NOT_A_PERSON, not _can_receive(event)),
-        (ReplyOutcome.OWN_NUMBER, event.from_ == event.to),
+        (ReplyOutcome.OWN_NUMBER, canonical(event.from_ or "") == canonical(event.to or "")),
         (ReplyOutcome.PROVIDER_ANSWERS, event.autoresponse is not None),
         (ReplyOutcome.LEFT_TO_POLL, ways.polled and not event.message_id),
         (ReplyOutcome.TOO_OLD, now - moment_of(event, now) > _max_age(settings)),
@@ -109,8 +111,11 @@ def silences(settings: AutoReplySettings, event: InboundMessage, now: datetime, 
 
 
 def moment_of(event: InboundMessage, now: datetime) -> datetime:
-    """Return when the message was written, as far as is known; never later than `now`."""
-    return min(event.occurred_at or event.received_at, now)
+    """Return when the message was written, as far as is known; never later than it came, or than `now`.
+
+    A provider's clock that is ahead makes no old message a new one.
+    """
+    return min(event.occurred_at or event.received_at, event.received_at, now)
 
 
 def expiry(settings: AutoReplySettings, event: InboundMessage, decision: Decision, now: datetime) -> datetime:

@@ -5,7 +5,7 @@ two machines that answer each other always come to say the same, whatever the ot
 machine that answers has then nothing to answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -16,6 +16,9 @@ from consumers.auto_reply.settings import AutoReplySettings
 from consumers.consent.permission import Permission
 from schemas.times import to_millis
 from schemas.vocabulary import Consent, SendPurpose
+
+DAY = 86400.0
+"""Seconds of the window of `daily`."""
 
 _SECOND = 1000
 
@@ -39,11 +42,12 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that was given before."""
+    """An answer that was given before; `purpose` is a word of SendPurpose where it was owed."""
 
     rule: str | None
     digest: str
     at_ms: int
+    purpose: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,8 @@ class Settled:
 
 def horizon_of(settings: AutoReplySettings) -> float:
     """Return for how many seconds the answers of a conversation matter."""
-    return max(settings.rate_window, settings.same_text_window, settings.cooldown)
+    day = DAY if settings.daily else 0.0
+    return max(settings.rate_window, settings.same_text_window, settings.cooldown, day)
 
 
 def digest_of(text: str) -> str:
@@ -88,17 +93,38 @@ def judge(
 ) -> ReplyOutcome:
     """Return REPLY where the answer may be given, else why not."""
     if decision.purpose is SendPurpose.OPT_OUT_CONFIRMATION:
-        # The law wants this one: no bound on loops may swallow it, and it comes once an opt-out.
-        confirmed = said.confirmed_ms is not None and said.confirmed_ms >= _opted_in_ms(permission, said)
-        return ReplyOutcome.ALREADY_CONFIRMED if confirmed else ReplyOutcome.REPLY
+        return _judge_confirmation(settings, note, permission, said)
     checks = (
         (ReplyOutcome.OPTED_OUT, decision.purpose is None and _is_out(permission, said)),
+        (ReplyOutcome.OPTED_OUT, decision.purpose is SendPurpose.OPT_IN_CONFIRMATION and _is_undone(note, said)),
         (ReplyOutcome.ECHO, _is_echo(note, said)),
-        (ReplyOutcome.RATE_LIMITED, _too_many(settings, note, said)),
+        (ReplyOutcome.RATE_LIMITED, _too_many(settings, note, said.answers)),
         (ReplyOutcome.COOLDOWN, decision.cools and _is_cooling(settings, note, decision, said)),
         (ReplyOutcome.SAME_TEXT, _too_often(settings, note, decision, said)),
     )
     return next((outcome for outcome, holds in checks if holds), ReplyOutcome.REPLY)
+
+
+def _judge_confirmation(
+    settings: AutoReplySettings, note: Noted, permission: Permission, said: Conversation
+) -> ReplyOutcome:
+    """Return REPLY where an opt-out may be confirmed: once, and whatever else was answered, as the law wants it.
+
+    Only confirmations bound it: a machine that says STOP and START in turns gets no more of them than of other answers.
+    """
+    confirmations = [answer for answer in said.answers if answer.purpose == SendPurpose.OPT_OUT_CONFIRMATION]
+    confirmed = said.confirmed_ms is not None and said.confirmed_ms >= _opted_in_ms(permission, said)
+    checks = (
+        (ReplyOutcome.OVERTAKEN, said.started_ms is not None and said.started_ms > note.written_ms),
+        (ReplyOutcome.ALREADY_CONFIRMED, confirmed),
+        (ReplyOutcome.RATE_LIMITED, _too_many(settings, note, confirmations)),
+    )
+    return next((outcome for outcome, holds in checks if holds), ReplyOutcome.REPLY)
+
+
+def _is_undone(note: Noted, said: Conversation) -> bool:
+    """Tell whether a STOP of this conversation is not older than the START that the message is."""
+    return said.stopped_ms is not None and said.stopped_ms >= note.written_ms
 
 
 def _is_out(permission: Permission, said: Conversation) -> bool:
@@ -118,20 +144,20 @@ def _is_echo(note: Noted, said: Conversation) -> bool:
     return bool(said.answers) and bool(note.text) and said.answers[0].digest == digest_of(note.text)
 
 
-def _too_many(settings: AutoReplySettings, note: Noted, said: Conversation) -> bool:
-    recent = _within(said, note, settings.rate_window)
-    return 0 < settings.rate <= len(recent)
+def _too_many(settings: AutoReplySettings, note: Noted, answers: Sequence[Answer]) -> bool:
+    bounds = ((settings.rate, settings.rate_window), (settings.daily, DAY))
+    return any(0 < most <= len(_within(answers, note, seconds)) for most, seconds in bounds)
 
 
 def _too_often(settings: AutoReplySettings, note: Noted, decision: Decision, said: Conversation) -> bool:
     digest = digest_of(decision.text or "")
-    same = [answer for answer in _within(said, note, settings.same_text_window) if answer.digest == digest]
+    same = [answer for answer in _within(said.answers, note, settings.same_text_window) if answer.digest == digest]
     return 0 < settings.same_text <= len(same)
 
 
 def _is_cooling(settings: AutoReplySettings, note: Noted, decision: Decision, said: Conversation) -> bool:
-    return any(answer.rule == decision.rule for answer in _within(said, note, settings.cooldown))
+    return any(answer.rule == decision.rule for answer in _within(said.answers, note, settings.cooldown))
 
 
-def _within(said: Conversation, note: Noted, seconds: float) -> list[Answer]:
-    return [answer for answer in said.answers if note.now_ms - answer.at_ms < seconds * _SECOND]
+def _within(answers: Sequence[Answer], note: Noted, seconds: float) -> list[Answer]:
+    return [answer for answer in answers if note.now_ms - answer.at_ms < seconds * _SECOND]

@@ -169,7 +169,7 @@ def _conversation(connection: Connection, note: Noted, since_ms: int) -> Convers
         replies.c.theirs == _key(note.theirs),
     )
     answers = (
-        select(replies.c.rule, replies.c.text_digest, replies.c.at_ms)
+        select(replies.c.rule, replies.c.text_digest, replies.c.at_ms, replies.c.purpose)
         .where(here, replies.c.outcome == ReplyOutcome.REPLY.value, replies.c.at_ms >= since_ms)
         .order_by(replies.c.at_ms.desc())
         .limit(_MOST_ANSWERS)
@@ -184,7 +184,7 @@ def _conversation(connection: Connection, note: Noted, since_ms: int) -> Convers
         here, replies.c.purpose == SendPurpose.OPT_OUT_CONFIRMATION.value
     )
     return Conversation(
-        answers=tuple(Answer(row.rule, row.text_digest, row.at_ms) for row in connection.execute(answers)),
+        answers=tuple(Answer(*row) for row in connection.execute(answers)),
         stopped_ms=last.get(Autoresponse.STOP.value),
         started_ms=last.get(Autoresponse.START.value),
         confirmed_ms=connection.execute(confirmed).scalar(),

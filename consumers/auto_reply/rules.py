@@ -1,7 +1,6 @@
 """The rules made ready: each condition read once, and asked of every message. Pure."""
 
 import string
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -13,9 +12,7 @@ from consumers.auto_reply.hours import OpeningHours, read_hours, zone_of
 from consumers.auto_reply.pattern import Pattern, read_pattern
 from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.auto_reply.template import Template, read_template
-from consumers.consent.keywords import normalized as folded
-from consumers.consent.keywords import opt_in_word, opt_out_word
-from providers.keywords import HELP_WORDS
+from providers.keywords import folded, help_word, opt_in_word, opt_out_word, words_of
 from schemas.events import InboundMessage
 from schemas.vocabulary import Autoresponse
 
@@ -119,7 +116,7 @@ class RuleBook:
         rules = [_ready(rule, hours) for rule in settings.rules]
         if settings.default_reply:
             rules.append(ReadyRule(name=DEFAULT_RULE, template=read_template(settings.default_reply)))
-        return cls(settings, tuple(rules), zone_of(settings.time_zone), frozenset(map(folded, stop_words)))
+        return cls(settings, tuple(rules), zone_of(settings.time_zone), words_of(stop_words))
 
     def facts(self, event: InboundMessage, written: datetime) -> Facts:
         """Return what the rules look at."""
@@ -133,17 +130,17 @@ class RuleBook:
 def normalized(text: str) -> str:
     """Return the text as keywords are compared: case, inner white space and punctuation at the end do not count.
 
-    A text longer than any keyword stays as it is: to compose a long run of combining characters takes quadratic time.
+    Nor does what nobody sees. A text longer than any keyword stays as it is.
     """
-    if len(text) > LONGEST_KEYWORD:
+    words = folded(text, LONGEST_KEYWORD)
+    if words is None:
         return text
-    words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     # A text of punctuation alone ('?') is a keyword like any other.
     return words.rstrip(_PUNCTUATION) or words
 
 
 def family_of(text: str, stop_words: AbstractSet[str] = frozenset()) -> str | None:
-    """Return the family of which the whole text is a word, by the same rules by which the book of consent reads it.
+    """Return the family of which the whole text is a word, as the book of consent reads it.
 
     `stop_words` opt out besides the usual ones.
     """
@@ -151,7 +148,7 @@ def family_of(text: str, stop_words: AbstractSet[str] = frozenset()) -> str | No
         return Autoresponse.STOP
     if opt_in_word(text):
         return Autoresponse.START
-    return Autoresponse.HELP if normalized(text).strip(_PUNCTUATION) in HELP_WORDS else None
+    return Autoresponse.HELP if help_word(text) else None
 
 
 def plain_number(number: str) -> str:

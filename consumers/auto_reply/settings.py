@@ -59,6 +59,7 @@ class AutoReplySettings:
     time_zone: str = setting("UTC", "whose clock the times in answers are told by")
     rate: int = setting(5, "answers that one conversation gets within rate_window; 0: no bound", limits=_COUNT)
     rate_window: float = setting(600.0, "seconds", limits=_WINDOW)
+    daily: int = setting(50, "answers that one conversation gets within 24 hours; 0: no bound", limits=_COUNT)
     same_text: int = setting(
         2, "times that one conversation gets the same answer within same_text_window; 0: no bound", limits=_COUNT
     )

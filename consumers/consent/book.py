@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from consumers.consent import table
 from consumers.consent.numbers import canonical
 from consumers.consent.permission import Permission
-from consumers.consent.statement import Statement, permission, statement_of
+from consumers.consent.statement import Statement, permission, statement_of, with_one_more
 from consumers.state.database import Database
 from schemas.events import ConsentChanged
 
@@ -21,12 +21,19 @@ class ConsentBook:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def may_text(self, account: str, number: str, sender: str | None) -> Permission:
-        """Tell whether `number` may be texted from our number `sender`; None stands for any of the account's."""
+    async def may_text(
+        self, account: str, number: str, sender: str | None, said: ConsentChanged | None = None
+    ) -> Permission:
+        """Tell whether `number` may be texted from our number `sender`, as Consents tells."""
+        more = None if said is None else statement_of(said)
 
         def work(connection: Connection) -> Permission:
             scope = None if sender is None else table.scope_of(connection, account, canonical(sender))
-            return permission(table.counting(connection, account, number), scope)
+            counting = table.counting(connection, account, number)
+            if more is None:
+                return permission(counting, scope)
+            # The message that says it came to our number, so it knows the number's scope.
+            return permission(with_one_more(counting, more), more.scope if scope is None else scope)
 
         return await self._database.run(work)
 

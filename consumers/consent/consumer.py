@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from broker.log import Log
 from consumers.catalogue import CONSENT
 from consumers.consent.book import ConsentBook
-from consumers.consent.keywords import consent_said, normalized
+from consumers.consent.keywords import consent_said
 from consumers.consent.publishing import corrections, written
 from consumers.consent.settings import ConsentSettings
 from consumers.consent.table import OneIdError
 from consumers.consumer import Consumer, Reject, TryLater
 from consumers.metrics import ConsentOutcome, ConsumerMetrics
 from consumers.state.database import StateError, StateValueError
+from providers.keywords import words_of
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import ConsentChanged, InboundMessage
 from schemas.records import Record
@@ -73,7 +74,7 @@ class _Consent:
         accounts: Mapping[str, AccountConsent],
         metrics: ConsumerMetrics,
     ) -> None:
-        self._more = frozenset(map(normalized, settings.stop_words))
+        self._more = words_of(settings.stop_words)
         self._log = log
         self._book = book
         self._accounts = accounts

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from schemas.events import ConsentChanged
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
@@ -22,9 +24,11 @@ class Permission:
 class Consents(Protocol):
     """The book of consents."""
 
-    async def may_text(self, account: str, number: str, sender: str | None) -> Permission:
+    async def may_text(
+        self, account: str, number: str, sender: str | None, said: ConsentChanged | None = None
+    ) -> Permission:
         """Tell whether `number` may be texted from our number `sender`; None stands for any of the account's.
 
-        Raises StateError.
+        `said` is a statement of that person that counts as if it was noted already. Raises StateError.
         """
         ...

@@ -1,6 +1,6 @@
 """What was said about a person's consent, and which of two statements counts. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from consumers.consent.numbers import canonical
@@ -93,6 +93,13 @@ def counting(statements: Iterable[Statement]) -> Statement | None:
         known = told.get(each.event_id)
         told[each.event_id] = each if known is None else same_again(known, each)
     return max(told.values(), key=lambda each: each.order, default=None)
+
+
+def with_one_more(current: Iterable[Statement], said: Statement) -> Sequence[Statement]:
+    """Return what counts for a person once `said` is noted, of what counts now, one statement for each scope."""
+    by_scope = {each.scope: each for each in current}
+    by_scope[said.scope] = max(by_scope.get(said.scope, said), said, key=lambda each: each.order)
+    return tuple(by_scope.values())
 
 
 def permission(statements: Iterable[Statement], scope: str | None) -> Permission:

@@ -8,10 +8,10 @@ from consumers.auto_reply.pattern import read_pattern
 from consumers.auto_reply.rules import LONGEST_KEYWORD
 from consumers.auto_reply.settings import AutoReplySettings, Hours, Rule
 from consumers.auto_reply.template import read_template
-from consumers.consent.keywords import LONGEST_KEYWORD as LONGEST_WORD
-from consumers.consent.keywords import normalized, opt_out_word
 from hookline.configuration.problems import Problems, name_of, suggestion
 from hookline.configuration.toml_lines import KeyPath
+from providers.keywords import LONGEST_KEYWORD as LONGEST_WORD
+from providers.keywords import help_word, opt_in_word, opt_out_word, words_of
 
 _TABLE: KeyPath = ("consumers", "auto_reply")
 # WhatsApp names people who hide their number by letters, digits, dots and the like.
@@ -33,12 +33,20 @@ def check_replies(settings: AutoReplySettings, accounts: Mapping[str, object], p
 
 
 def check_stop_words(words: Sequence[str], problems: Problems) -> None:
-    """Note words of `[consumers.consent]` that no message can be."""
+    """Note words of `[consumers.consent]` that no message can be, and those that mean something else."""
     for index, word in enumerate(words):
-        if opt_out_word(word, frozenset({normalized(word)})) is None:
+        if told := _no_stop_word(word):
             path: KeyPath = ("consumers", "consent", "stop_words", index)
-            told = f"{word!r} never fits; write words without signs around, {LONGEST_WORD} characters at most"
-            problems.add(path, f"{name_of(path)}: {told}")
+            problems.add(path, f"{name_of(path)}: {word!r} {told}")
+
+
+def _no_stop_word(word: str) -> str:
+    """Return why a word cannot opt people out, nothing where it can."""
+    if opt_out_word(word, words_of((word,))) is None:
+        return f"never fits; write words without signs around, {LONGEST_WORD} characters at most"
+    if opt_in_word(word):
+        return "opts people in, here and at the providers; it cannot opt them out too"
+    return "asks for help; whoever writes it would be silenced" if help_word(word) else ""
 
 
 def _check_hours(hours: Hours, path: KeyPath, problems: Problems) -> None:

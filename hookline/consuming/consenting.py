@@ -4,9 +4,9 @@ from functools import partial
 
 from consumers.consent.book import ConsentBook
 from consumers.consent.consumer import AccountConsent, consent
-from consumers.consent.keywords import normalized
 from hookline.consuming.parts import CrewParts, Made
 from providers.contract import Account, Settings
+from providers.keywords import START_WORDS, STOP_WORDS, words_of
 from providers.registry import provider
 from schemas.events import InboundMessage
 
@@ -24,7 +24,8 @@ def knowledge_of(account: Account) -> AccountConsent:
     found = provider(account.provider)
     return AccountConsent(
         scope_of=partial(_scope, account.provider, account.settings),
-        words=frozenset(map(normalized, found.words.consents)),
+        # The table has more: what the provider's own list says of a number, such as NONE.
+        words=words_of(found.words.consents) & (STOP_WORDS | START_WORDS),
     )
 
 

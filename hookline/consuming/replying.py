@@ -1,6 +1,7 @@
 """Wires auto-reply."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from consumers.auto_reply.consumer import Accounts, ReplyParts, auto_reply
 from consumers.auto_reply.guarding import horizon_of
@@ -10,6 +11,7 @@ from hookline.configuration.config import Config
 from hookline.consuming.parts import CrewParts, Made
 from providers.contract import Account
 from providers.registry import provider
+from schemas.events import InboundMessage
 
 
 def make(parts: CrewParts) -> Made:
@@ -25,6 +27,7 @@ def make(parts: CrewParts) -> Made:
             consents=ConsentBook(parts.database),
             accounts=special_accounts(parts.config),
             stop_words=parts.config.consumers.consent.stop_words,
+            scope_of=partial(_scope, parts.config.accounts),
         )
     )
     return Made(consumer, needs_state=True)
@@ -37,6 +40,11 @@ def special_accounts(config: Config) -> Accounts:
         choosing_number=frozenset(each.name for each in accounts if provider(each.provider).chooses_number),
         polled=frozenset(each.name for each in accounts if _polls_messages(each)),
     )
+
+
+def _scope(accounts: Mapping[str, Account], event: InboundMessage) -> str | None:
+    account = accounts.get(event.account)
+    return None if account is None else provider(account.provider).scope_of(event, account.settings)
 
 
 def _polls_messages(account: Account) -> bool:

@@ -5,7 +5,7 @@ from providers.messagemedia.access import base_url_of, client
 from providers.messagemedia.api.authorization import Authentication
 from providers.messagemedia.client import DEFAULT_BASE_URL
 from providers.messagemedia.confirming import confirmer
-from providers.messagemedia.consent import ANSWERED_WORDS, CONSENTS, scope_of_message
+from providers.messagemedia.consent import CONSENTS, answers, scope_of_message
 from providers.messagemedia.failures import FAILURES
 from providers.messagemedia.looking_up import lookup
 from providers.messagemedia.normalize import normalize
@@ -111,7 +111,7 @@ PROVIDER = Provider(
     polls=polls,
     lookup=lookup,
     confirmer=confirmer,
-    answered_words=ANSWERED_WORDS,
+    answers=answers,
     chooses_number=True,
     message_polls=frozenset({"replies"}),
 )

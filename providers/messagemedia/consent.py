@@ -6,7 +6,7 @@ Source: README of this folder, "Opt-out".
 from collections.abc import Mapping
 
 from providers.contract import Settings
-from providers.keywords import START_WORDS, STOP_WORDS
+from providers.keywords import START_WORDS, STOP_WORDS, opt_in_word, opt_out_word
 from schemas.events import InboundMessage
 from schemas.vocabulary import Autoresponse, Consent
 
@@ -23,29 +23,28 @@ CONSENTS: Mapping[str, Consent] = {
 }
 """The provider's event, the two states of a number on its blacklist, and the words that people write."""
 
-ANSWERED_WORDS = STOP_WORDS
-"""Texts that no rule of ours may answer: the platform blocks the writer, and whoever wants out wants no answer."""
-
 SCOPE = "account"
 """What an opt-out holds for: the platform keeps one blacklist an account."""
-
-LONGEST_KEYWORD = 64
-"""Characters; a longer text is no keyword, though the platform may still take it for an opt-out."""
-
-_PUNCTUATION = ".,;:!?\"'\u2026"
 
 
 def keyword_of(text: str | None) -> str | None:
     """Return the opt-out or opt-in word that the whole text is, as `CONSENTS` spells it; None for any other text."""
-    if text is None or len(text) > LONGEST_KEYWORD:
-        return None
-    words = " ".join(text.casefold().split()).strip(_PUNCTUATION).strip()
-    return words.upper() if words in STOP_WORDS or words in START_WORDS else None
+    word = opt_out_word(text) or opt_in_word(text)
+    return word.upper() if word else None
 
 
 def autoresponse_of(consent: Consent | None) -> Autoresponse | None:
-    """Return STOP where a message opts its writer out: the platform acts on that. START and HELP are left to us."""
+    """Return STOP where a message opts its writer out: no rule of ours may answer it. START and HELP are left to us.
+
+    The platform blocks the writer, and whoever wants out wants no answer.
+    """
     return Autoresponse.STOP if consent is Consent.OPTED_OUT else None
+
+
+def answers(text: str, settings: Settings) -> Autoresponse | None:
+    """Return the family of a text that the platform sees to, as the normalizer has it."""
+    del settings  # It is the same for all accounts.
+    return autoresponse_of(CONSENTS.get(keyword_of(text) or ""))
 
 
 def scope_of_message(event: InboundMessage, settings: Settings) -> str | None:

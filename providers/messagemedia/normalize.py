@@ -7,10 +7,10 @@ from typing import Any
 
 from providers.contract import NO_SETTINGS, Settings
 from providers.fields import number, text
+from providers.keywords import LONGEST_KEYWORD
 from providers.messagemedia.consent import (
     CONSENTS,
     LISTED,
-    LONGEST_KEYWORD,
     NOT_LISTED,
     SCOPE,
     autoresponse_of,

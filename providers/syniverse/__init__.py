@@ -8,7 +8,7 @@ from providers.syniverse.access import base_url_of, client
 from providers.syniverse.api.tokens import DEFAULT_TOKEN_PATH
 from providers.syniverse.client import DEFAULT_BASE_URL
 from providers.syniverse.confirming import confirmer
-from providers.syniverse.consent import CONSENTS, MANAGERS, USER, scope_of_message
+from providers.syniverse.consent import CONSENTS, MANAGERS, USER, answers, scope_of_message
 from providers.syniverse.failures import FAILURES
 from providers.syniverse.looking_up import lookup
 from providers.syniverse.normalize import normalize
@@ -135,6 +135,7 @@ PROVIDER = Provider(
     verifier=verifier,
     normalize=normalize,
     content=content,
+    answers=answers,
     scope_of=scope_of_message,
     words=Words(statuses=STATUSES, failures=FAILURES, consents=CONSENTS, requests=REQUESTS),
     sender=sender,

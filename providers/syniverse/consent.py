@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from providers.contract import Settings
-from providers.keywords import CARRIER_STOP_WORDS, START_WORDS, STOP_WORDS
+from providers.keywords import CARRIER_STOP_WORDS, START_WORDS, STOP_WORDS, opt_in_word, opt_out_word
 from schemas.events import InboundMessage
 from schemas.vocabulary import Autoresponse, Consent, ConsentSource
 
@@ -38,9 +38,6 @@ UNSOLICITED = "SCG_UNSOLICITED_OPT_OUT"
 MANAGERS = (USER, SCG, UNSOLICITED)
 """Who keeps the consents of a sender id: the values of `consent_managed_by`, the first being the default."""
 
-# Somebody who writes `STOP.` or `"STOP"` wants out.
-_PUNCTUATION = ".,;:!?\"'\u2018\u2019\u201c\u201d\u2026"
-_LONGEST_TEXT = 64
 # The words that Syniverse acts on and answers itself. Nobody has told that it knows those of the law.
 _ANSWERED: Mapping[str, frozenset[str]] = {
     SCG: frozenset(word.upper() for word in CARRIER_STOP_WORDS | START_WORDS),
@@ -62,10 +59,8 @@ class Statement:
 
 
 def statement_of(text: str | None) -> Statement | None:
-    """Return what a message says of consent: the whole text is one of the words, whatever its case and quotes."""
-    if text is None or len(text) > _LONGEST_TEXT:
-        return None
-    word = " ".join(text.upper().split()).strip(_PUNCTUATION).strip()
+    """Return what a message says of consent: the whole text is one of the words."""
+    word = (opt_out_word(text) or opt_in_word(text) or "").upper()
     consent = KEYWORDS.get(word)
     return Statement(word, consent) if consent is not None else None
 
@@ -74,6 +69,11 @@ def autoresponse_of(statement: Statement | None, manager: object) -> Autorespons
     """Return the family of the word where Syniverse answers it itself, by who keeps the consents."""
     answered = _ANSWERED.get(manager.upper(), frozenset[str]()) if isinstance(manager, str) else frozenset[str]()
     return statement.family if statement is not None and statement.keyword in answered else None
+
+
+def answers(text: str, settings: Settings) -> Autoresponse | None:
+    """Return the family of a text that Syniverse answers itself, as the normalizer has it."""
+    return autoresponse_of(statement_of(text), settings.get("consent_managed_by"))
 
 
 def scope_of(sender_id: str | None) -> str:

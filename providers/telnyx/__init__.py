@@ -9,7 +9,7 @@ from providers.telnyx.failures import FAILURES
 from providers.telnyx.looking_up import lookup
 from providers.telnyx.normalize import normalize
 from providers.telnyx.numbers import BULK_UPDATES
-from providers.telnyx.optout import ANSWERED_WORDS, CONSENTS
+from providers.telnyx.optout import CONSENTS, answers
 from providers.telnyx.policy import POLICY
 from providers.telnyx.polls import POLLS, polls
 from providers.telnyx.repeats import content
@@ -63,7 +63,7 @@ PROVIDER = Provider(
     polls=polls,
     lookup=lookup,
     reach=base_url_of,
-    answered_words=ANSWERED_WORDS,
+    answers=answers,
     portal_steps=(
         "Sign in to https://portal.telnyx.com.",
         "Account, Keys & Credentials, Public Key: copy the key; it belongs into TELNYX_PUBLIC_KEY.",

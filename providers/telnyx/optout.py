@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from providers.fields import Json, text, word
-from providers.keywords import CARRIER_STOP_WORDS, START_WORDS
+from providers.contract import Settings
+from providers.fields import EMPTY, Json, text, word
+from providers.keywords import CARRIER_STOP_WORDS, START_WORDS, bare, keyword_of
 from schemas.vocabulary import Autoresponse, Consent
 
 _KEYWORDS: Mapping[str, Autoresponse] = {
@@ -12,10 +13,8 @@ _KEYWORDS: Mapping[str, Autoresponse] = {
     **dict.fromkeys(sorted(START_WORDS), Autoresponse.START),
     "help": Autoresponse.HELP,
 }
-_PUNCTUATION = ".,;:!?\"'\u2026"
 # What is longer is no keyword but a message that Telnyx took for one, and has no place in a record of consent.
 _LONGEST_KEYWORD = 40
-ANSWERED_WORDS = frozenset(_KEYWORDS)
 _BY_TYPE: Mapping[str, Autoresponse] = {
     "stop": Autoresponse.STOP,
     "start": Autoresponse.START,
@@ -49,23 +48,20 @@ def autoresponse_of(payload: Json, written: str | None) -> Autoresponse | None:
     if said is not None:
         return _BY_TYPE.get(said, Autoresponse.OTHER)
     # How Telnyx treats punctuation is not documented; somebody who writes `STOP.` wants out.
-    return _KEYWORDS.get(_plain(written).rstrip(_PUNCTUATION).rstrip())
+    return _KEYWORDS.get(keyword_of(written) or "")
+
+
+def answers(written: str, settings: Settings) -> Autoresponse | None:
+    """Return the family of a text that Telnyx answers itself, as far as its documentation tells."""
+    del settings  # Custom keywords are in its portal, out of our sight.
+    return autoresponse_of(EMPTY, written)
 
 
 def statement_of(payload: Json, written: str | None) -> Statement | None:
     """Return what a message says about consent, None where it says nothing."""
-    said = word(payload, "autoresponse_type")
-    plain = _plain(written)
-    if said is None and autoresponse_of(payload, written) is Autoresponse.START and plain not in _KEYWORDS:
-        # Telnyx did not take `start?` for a START: the guess that is right about STOP must not undo an opt-out.
-        return None
     consent = _BY_FAMILY.get(autoresponse_of(payload, written) or Autoresponse.OTHER)
     if consent is None:
         return None
-    keyword = plain.rstrip(_PUNCTUATION).rstrip().upper()
+    keyword = bare(written).upper()
     fits = 0 < len(keyword) <= _LONGEST_KEYWORD
     return Statement(consent=consent, word=text(payload, "autoresponse_type"), keyword=keyword if fits else None)
-
-
-def _plain(written: str | None) -> str:
-    return " ".join((written or "").casefold().split())

@@ -12,6 +12,7 @@ from consumers.consent.permission import Permission
 from consumers.consumer import Consumer
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import StateError
+from schemas.events import ConsentChanged
 from schemas.times import Clock, from_millis
 from schemas.vocabulary import Consent
 
@@ -24,12 +25,17 @@ class WrittenConsents:
     asked: list[tuple[str, str, str | None]] = field(default_factory=list[tuple[str, str, str | None]])
     away: bool = False
 
-    async def may_text(self, account: str, number: str, sender: str | None) -> Permission:
-        """Tell what the test wrote."""
+    async def may_text(
+        self, account: str, number: str, sender: str | None, said: ConsentChanged | None = None
+    ) -> Permission:
+        """Tell what the test wrote, or what is said after that."""
         if self.away:
             raise StateError("away")
         self.asked.append((account, number, sender))
-        return self.said.get(number, Permission(allowed=True, consent=Consent.UNKNOWN))
+        found = self.said.get(number, Permission(allowed=True, consent=Consent.UNKNOWN))
+        if said is None or (found.since is not None and found.since > (said.occurred_at or said.received_at)):
+            return found
+        return Permission(allowed=said.consent != Consent.OPTED_OUT, consent=said.consent)
 
     def opt_out(self, number: str, since: datetime) -> None:
         """Note that a person wants no more texts."""

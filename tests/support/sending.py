@@ -14,9 +14,10 @@ from consumers.state.database import Database, StateError
 from consumers.state.ledger import Ledger
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, read_event
-from schemas.events import SendCompleted
+from schemas.events import ConsentChanged, SendCompleted
 from schemas.times import Clock
 from schemas.topics import RESULTS
+from schemas.vocabulary import Consent
 from tests.support.consumers import Bench, FakeSender, Phone
 
 CALL = 15.0
@@ -67,13 +68,15 @@ class FakeConsents:
     asked: list[tuple[str, str, str | None]] = field(default_factory=list[tuple[str, str, str | None]])
     broken: bool = False
 
-    async def may_text(self, account: str, number: str, sender: str | None) -> Permission:
+    async def may_text(
+        self, account: str, number: str, sender: str | None, said: ConsentChanged | None = None
+    ) -> Permission:
         """Answer from the set."""
         await asyncio.sleep(0)
         if self.broken:
             raise StateError("away")
         self.asked.append((account, number, sender))
-        allowed = number not in self.opted_out
+        allowed = number not in self.opted_out and (said is None or said.consent != Consent.OPTED_OUT)
         return Permission(allowed=allowed, consent="unknown" if allowed else "opted_out")
 
 

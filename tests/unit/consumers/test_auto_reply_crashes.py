@@ -13,7 +13,7 @@ from consumers.auto_reply.settings import AutoReplySettings, Rule
 from consumers.consent.permission import Permission
 from consumers.state.database import Database
 from schemas.envelope import read_event
-from schemas.events import SendRequested
+from schemas.events import ConsentChanged, SendRequested
 from schemas.topics import COMMANDS
 from tests.support.consumers import PERSON, Bench, delivered, inbound
 from tests.support.replying import WrittenConsents
@@ -44,6 +44,10 @@ class Steps:
             raise CrashError
 
 
+# Whoever is confirmed something is asked about once more: whether the book will say the same.
+STEPS = {"hello": 6, "stop": 8}
+
+
 @dataclass
 class CrashingConsents:
     """A book that is asked between two steps."""
@@ -51,10 +55,12 @@ class CrashingConsents:
     steps: Steps
     book: WrittenConsents
 
-    async def may_text(self, account: str, number: str, sender: str | None) -> Permission:
+    async def may_text(
+        self, account: str, number: str, sender: str | None, said: ConsentChanged | None = None
+    ) -> Permission:
         """Ask."""
         self.steps.take()
-        found = await self.book.may_text(account, number, sender)
+        found = await self.book.may_text(account, number, sender, said)
         self.steps.take()
         return found
 
@@ -105,8 +111,9 @@ async def _handle(bench: Bench, database: Database, book: WrittenConsents, text:
     return steps.taken
 
 
-@pytest.mark.parametrize("crash_at", range(1, 7))
-@pytest.mark.parametrize("text", ["hello", "stop"])
+@pytest.mark.parametrize(
+    ("text", "crash_at"), [(text, step) for text, steps in STEPS.items() for step in range(1, steps + 1)]
+)
 async def test_a_crash_at_any_step_leaves_one_command(
     bench: Bench, database: Database, text: str, crash_at: int
 ) -> None:
@@ -119,6 +126,6 @@ async def test_a_crash_at_any_step_leaves_one_command(
         book.opt_out(PERSON, inbound().received_at)
     bench.now += 60
     for _ in range(2):
-        assert await _handle(bench, database, book, text, 0) == 6
+        assert await _handle(bench, database, book, text, 0) == STEPS[text]
     found = [read_event(record).event for record in bench.log.on(COMMANDS.name)]
     assert len({(event.id, event.text, event.expires_at) for event in found if isinstance(event, SendRequested)}) == 1

@@ -24,6 +24,7 @@ IN = Permission(allowed=True, consent=Consent.OPTED_IN, since=NOW - timedelta(mi
 ANSWER = Decision(ReplyOutcome.REPLY, "hours", "Open 9 to 17.")
 GREETING = Decision(ReplyOutcome.REPLY, "default", "Hello.", cools=True)
 CONFIRMATION = Decision(ReplyOutcome.REPLY, "bye", "No more.", SendPurpose.OPT_OUT_CONFIRMATION)
+WELCOME = Decision(ReplyOutcome.REPLY, "welcome", "Welcome back.", SendPurpose.OPT_IN_CONFIRMATION)
 HELP = Decision(ReplyOutcome.REPLY, "help", "We are Acme.", SendPurpose.HELP)
 
 
@@ -58,6 +59,11 @@ def before(seconds: float, text: str = "Something else.", rule: str = "other") -
     return Answer(rule, digest_of(text), NOW_MS - int(seconds * 1000))
 
 
+def confirmed_before(seconds: float) -> Answer:
+    """Return the confirmation of an opt-out of so long ago."""
+    return replace(before(seconds, "No more.", "bye"), purpose=SendPurpose.OPT_OUT_CONFIRMATION)
+
+
 def test_the_first_answer_of_a_conversation_is_given() -> None:
     """Nothing known is permission."""
     assert judged() is ReplyOutcome.REPLY
@@ -80,8 +86,14 @@ def test_a_stop_of_this_conversation_counts_before_the_book_has_it() -> None:
 def test_help_is_answered_whatever_the_consent() -> None:
     """So is START, whose consent the book may not have yet."""
     assert judged(HELP, permission=OUT, stopped_ms=NOW_MS) is ReplyOutcome.REPLY
-    welcome = replace(HELP, purpose=SendPurpose.OPT_IN_CONFIRMATION)
-    assert judged(welcome, permission=OUT, stopped_ms=NOW_MS) is ReplyOutcome.REPLY
+    assert judged(WELCOME, permission=OUT, stopped_ms=NOW_MS - 1) is ReplyOutcome.REPLY
+
+
+def test_what_a_later_word_of_the_conversation_undid_is_not_confirmed() -> None:
+    """A message may come late; of one moment the opt-out counts, as in the book of consent."""
+    assert judged(WELCOME, stopped_ms=NOW_MS) is ReplyOutcome.OPTED_OUT
+    assert judged(CONFIRMATION, started_ms=NOW_MS + 1) is ReplyOutcome.OVERTAKEN
+    assert judged(CONFIRMATION, started_ms=NOW_MS) is ReplyOutcome.REPLY
 
 
 def test_an_opt_out_is_confirmed_once() -> None:
@@ -98,6 +110,24 @@ def test_an_opt_out_is_confirmed_once() -> None:
 def test_no_bound_on_loops_swallows_a_confirmation() -> None:
     """A person may opt out after any number of answers."""
     assert judged(CONFIRMATION, *[before(n, "No more.") for n in range(9)], text="No more.") is ReplyOutcome.REPLY
+
+
+def test_a_machine_that_says_stop_and_start_in_turns_falls_silent() -> None:
+    """Confirmations are bounded by confirmations, as answers are by answers: within a while, and a day."""
+    recent = [confirmed_before(seconds) for seconds in range(1, 6)]
+    assert judged(CONFIRMATION, *recent[1:]) is ReplyOutcome.REPLY
+    assert judged(CONFIRMATION, *recent) is ReplyOutcome.RATE_LIMITED
+    day = [confirmed_before(3600 * hours) for hours in range(1, 24)]
+    assert judged(CONFIRMATION, *day, settings=replace(SETTINGS, daily=23)) is ReplyOutcome.RATE_LIMITED
+    assert judged(CONFIRMATION, *recent, *day, settings=replace(SETTINGS, rate=0, daily=0)) is ReplyOutcome.REPLY
+
+
+def test_a_conversation_has_so_many_answers_a_day() -> None:
+    """Also where each is another text, so that nothing else would end a loop."""
+    day = [before(1700 * n, f"Your ticket is {n}.") for n in range(1, 51)]
+    assert judged(ANSWER, *day) is ReplyOutcome.RATE_LIMITED
+    assert judged(ANSWER, *day[1:], before(86_401)) is ReplyOutcome.REPLY
+    assert judged(ANSWER, *day, settings=replace(SETTINGS, daily=0)) is ReplyOutcome.REPLY
 
 
 def test_a_text_that_is_our_own_last_answer_is_an_echo() -> None:
@@ -136,9 +166,11 @@ def test_what_fits_whatever_is_written_cools_down() -> None:
 
 def test_what_is_kept_in_sight_is_the_longest_window() -> None:
     """No answer that counts is left out."""
-    assert horizon_of(replace(SETTINGS, rate_window=5000)) == 5000
-    assert horizon_of(replace(SETTINGS, cooldown=7000)) == 7000
-    assert horizon_of(SETTINGS) == 3600
+    nothing_daily = replace(SETTINGS, daily=0)
+    assert horizon_of(replace(nothing_daily, rate_window=5000)) == 5000
+    assert horizon_of(replace(nothing_daily, cooldown=7000)) == 7000
+    assert horizon_of(nothing_daily) == 3600
+    assert horizon_of(SETTINGS) == 86_400
 
 
 moments_ms = st.none() | st.integers(0, 2 * NOW_MS)
@@ -155,7 +187,7 @@ conversations = st.builds(
     started_ms=moments_ms,
     confirmed_ms=moments_ms,
 )
-candidates = st.sampled_from([ANSWER, GREETING, CONFIRMATION, HELP])
+candidates = st.sampled_from([ANSWER, GREETING, CONFIRMATION, WELCOME, HELP])
 
 
 @given(candidates, st.sampled_from([UNKNOWN, OUT, IN]), conversations)

@@ -197,7 +197,7 @@ def test_an_answer_that_comes_out_empty_is_silence() -> None:
 def test_the_answer_is_a_template() -> None:
     """Times are told by the clock of the settings."""
     settings = replace(by(Rule(name="r", reply="{from} at {occurred_at:%H:%M}")), time_zone="Europe/Zurich")
-    assert decided(settings, inbound(occurred_at=OPEN), OPEN).text == f"{PERSON} at 10:00"
+    assert decided(settings, inbound(occurred_at=OPEN, received_at=OPEN), OPEN).text == f"{PERSON} at 10:00"
 
 
 def test_a_message_without_an_id_is_left_to_the_poll_that_brings_it_again() -> None:
@@ -230,10 +230,16 @@ def test_a_message_to_no_number_is_answered_where_the_provider_chooses_one() -> 
         ({"from_": "+1555000000x"}, ReplyOutcome.NOT_A_PERSON),
         ({"from_": "", "channel": "whatsapp"}, ReplyOutcome.NOT_A_PERSON),
         ({"from_": MAIN}, ReplyOutcome.OWN_NUMBER),
+        ({"from_": MAIN.removeprefix("+")}, ReplyOutcome.OWN_NUMBER),
+        ({"to": PERSON.removeprefix("+")}, ReplyOutcome.OWN_NUMBER),
         ({"autoresponse": "stop"}, ReplyOutcome.PROVIDER_ANSWERS),
         ({"autoresponse": "a-word-of-tomorrow"}, ReplyOutcome.PROVIDER_ANSWERS),
         ({"occurred_at": NOW - timedelta(seconds=901)}, ReplyOutcome.TOO_OLD),
         ({"occurred_at": None, "received_at": NOW - timedelta(seconds=901)}, ReplyOutcome.TOO_OLD),
+        (
+            {"occurred_at": NOW + timedelta(hours=11), "received_at": NOW - timedelta(seconds=901)},
+            ReplyOutcome.TOO_OLD,
+        ),
     ],
 )
 def test_what_is_never_answered(fields: dict[str, Any], outcome: ReplyOutcome) -> None:

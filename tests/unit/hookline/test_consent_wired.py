@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.consent.book import ConsentBook
 from consumers.consent.consumer import consent
+from consumers.consent.keywords import consent_said
 from consumers.consent.settings import ConsentSettings
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
@@ -81,6 +82,13 @@ async def test_a_word_that_the_normalizer_leaves_opts_out_all_the_same(name: str
     assert message.from_ is not None
     await read(case, book, replace(message, text=word.title()))
     assert not (await book.may_text("main", message.from_, message.to)).allowed
+
+
+@pytest.mark.parametrize("word", ["NONE", "BLACKLIST"])
+def test_a_stop_word_that_is_a_state_of_the_providers_list_opts_out(word: str) -> None:
+    """What Syniverse's records say of a number is no text that its normalizer reads."""
+    case = CASES["syniverse"]
+    assert consent_said(word, knowledge_of(case.account()).words, frozenset({word.lower()})) == ("opted_out", word)
 
 
 @pytest.mark.parametrize("case", OURS, ids=lambda case: case.provider.name)

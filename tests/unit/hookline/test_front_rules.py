@@ -242,6 +242,14 @@ def test_a_stop_word_that_never_fits_is_told_with_its_line(tmp_path: Path, word:
         load_config(path, {})
 
 
+@pytest.mark.parametrize(("word", "why"), [("Start", "opts people in"), ("\uff49nfo", "asks for help")])
+def test_a_stop_word_of_another_family_is_told_with_its_line(tmp_path: Path, word: str, why: str) -> None:
+    """One word cannot mean two things: the providers' normalizers would read it the other way."""
+    path = Desk(tmp_path).write("[consumers.consent]", f'stop_words = ["ARRET", "{word}"]')
+    with pytest.raises(ConfigError, match=rf":2: consumers\.consent\.stop_words\[1\]: '{word}' {why}"):
+        load_config(path, {})
+
+
 def test_a_rule_for_a_stop_word_of_ours_fires_behind_one_for_everything(tmp_path: Path) -> None:
     """So there is nothing to warn of."""
     rules = ('name = "all"', 'reply = "Hello."', "[[consumers.auto_reply.rules]]", 'name = "out"')

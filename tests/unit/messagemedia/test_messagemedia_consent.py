@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from providers.messagemedia.consent import ANSWERED_WORDS, CONSENTS, keyword_of
+from providers.messagemedia.consent import CONSENTS, answers, keyword_of
 from providers.messagemedia.normalize import normalize
 from schemas.events import ConsentChanged, Event, MessageReceived, MessageReplied, WebhookUnrecognized
 from tests.support.messagemedia_webhooks import assert_round_trip, events_of, fixture_value, polled
@@ -50,7 +50,19 @@ def test_opt_out_without_a_number_is_a_message_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["STOP", "stop", " Stop! ", "Stopall", "stop  ALL", "unsubscribe\n", "END", "Opt out", '"STOP"']
+    "text",
+    [
+        "STOP",
+        "stop",
+        " Stop! ",
+        "Stopall",
+        "stop  ALL",
+        "unsubscribe\n",
+        "END",
+        "Opt out",
+        '"STOP"',
+        "\uff33\uff34\uff2f\uff30",
+    ],
 )
 def test_stop_words_in_a_reply(text: str) -> None:
     """STOP can come as a reply too; it opts out, and no rule of ours answers it."""
@@ -62,7 +74,7 @@ def test_stop_words_in_a_reply(text: str) -> None:
     assert consent.keyword == keyword_of(text)
 
 
-@pytest.mark.parametrize("text", ["START", "unstop."])
+@pytest.mark.parametrize("text", ["START", " Unstop\n"])
 def test_start_words_in_a_reply(text: str) -> None:
     """They opt in; who answers them is not documented, so a rule of ours may."""
     message, consent = said(text)
@@ -72,7 +84,9 @@ def test_start_words_in_a_reply(text: str) -> None:
     assert consent.consent == "opted_in"
 
 
-@pytest.mark.parametrize("text", ["please stop by", "stop it", "HELP", "yes", "", "s" * 70, "STOP" * 30])
+@pytest.mark.parametrize(
+    "text", ["please stop by", "stop it", "HELP", "yes", "", "s" * 70, "STOP" * 30, "START.", "start?"]
+)
 def test_other_texts_say_nothing_about_consent(text: str) -> None:
     """The word has to be the whole text."""
     assert len(said(text)) == 1
@@ -126,7 +140,9 @@ def test_a_pushed_body_never_speaks_for_the_blacklist() -> None:
     assert isinstance(event, WebhookUnrecognized)
 
 
-def test_answered_words_are_those_that_opt_out() -> None:
-    """In lower case, as rules are compared."""
-    assert "stop" in ANSWERED_WORDS
-    assert all(word == word.lower() and CONSENTS[word.upper()] == "opted_out" for word in ANSWERED_WORDS)
+@pytest.mark.parametrize("text", ["STOP", '"Stop".', "\uff33\uff34\uff2f\uff30", "START", "HELP", "hello"])
+def test_what_the_platform_answers_is_told_beforehand_as_the_normalizer_tells_it(text: str) -> None:
+    """`hookline rules test` and the running consumer say the same."""
+    message = said(text)[0]
+    assert isinstance(message, MessageReplied)
+    assert answers(text, {}) == message.autoresponse

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from providers.syniverse.consent import answers
 from schemas.events import (
     ConsentChanged,
     Cost,
@@ -269,7 +270,7 @@ def test_words_that_opt_in(word: str) -> None:
     assert (event.consent, event.scope, event.keyword) == ("opted_in", "sender:s", word.strip().upper())
 
 
-@pytest.mark.parametrize("text", ["please stop", "STOP it", "help", "", "stop " * 2000, None, 7])
+@pytest.mark.parametrize("text", ["please stop", "STOP it", "help", "START.", "start?", "", "stop " * 2000, None, 7])
 def test_texts_that_say_nothing_of_consent(text: object) -> None:
     """A word within a sentence is none."""
     body = envelope("mo_message_received", message_id="m", from_address="+1", message_body=text)
@@ -295,6 +296,7 @@ def test_who_answers_the_word(manager: str | None, word: str, family: str | None
     body = envelope("mo_message_received", message_id="m", from_address="+1", message_body=word)
     settings = {} if manager is None else {"consent_managed_by": manager}
     assert one(events_of(written(body), settings), MessageReceived).autoresponse == family
+    assert answers(word, settings) == family
 
 
 def test_consent_needs_a_number() -> None:

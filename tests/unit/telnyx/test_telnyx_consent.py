@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from providers.telnyx import PROVIDER
 from providers.telnyx.normalize import normalize
+from providers.telnyx.optout import answers
 from schemas.events import ConsentChanged, Event, MessageReceived, WebhookUnrecognized
 from schemas.times import format_time
 from schemas.vocabulary import Ingress
@@ -110,6 +111,7 @@ def test_nobody_opts_out() -> None:
         ("start", None, "opted_in"),
         ("UNSTOP", None, "opted_in"),
         ("start?", None, None),
+        ("\uff33\uff34\uff2f\uff30", None, "opted_out"),
         ("start?", "START", "opted_in"),
         ("leave me alone", "STOP", "opted_out"),
         ("STOP", "HELP", None),
@@ -120,6 +122,14 @@ def test_telnyx_decides_and_doubt_opts_out(text: str, said: str | None, consent:
     """What Telnyx says about a message counts; our guess from the text opts in for the exact word alone."""
     found = [event.consent for event in of_text(text, autoresponse_type=said) if isinstance(event, ConsentChanged)]
     assert found == ([] if consent is None else [consent])
+
+
+@pytest.mark.parametrize("text", ["STOP", "\u201cStop\u201d", "start", "start?", "HELP!", "info", "hello"])
+def test_what_telnyx_answers_is_told_beforehand_as_the_normalizer_tells_it(text: str) -> None:
+    """`hookline rules test` and the running consumer say the same of a message without `autoresponse_type`."""
+    message = of_text(text, autoresponse_type=None)[0]
+    assert isinstance(message, MessageReceived)
+    assert answers(text, {}) == message.autoresponse
 
 
 def test_a_long_text_is_no_keyword() -> None:
