@@ -56,10 +56,18 @@ Extra = Mapping[str, str] | Callable[[Node], Mapping[str, str]] | None
 """More server properties: those of `KafkaCluster`."""
 
 
+# Records of the tests are older than topics keep them: the broker looks for such ones half a minute after its start.
+_KEPT = {"log.retention.check.interval.ms": "86400000", "log.initial.task.delay.ms": "86400000"}
+
+
+def _own(extra: Extra, node: Node) -> Mapping[str, str]:
+    return extra(node) if callable(extra) else extra or {}
+
+
 def _started(nodes: int, ports: Sequence[int] | None = None, extra: Extra = None) -> KafkaCluster:
     """Start a cluster in a new folder that goes, with its nodes, when the tests end."""
     folder = Path(tempfile.mkdtemp(prefix="hookline-kafka-"))
-    cluster = KafkaCluster(folder, nodes, ports, extra=extra)
+    cluster = KafkaCluster(folder, nodes, ports, extra=lambda node: {**_KEPT, **_own(extra, node)})
     atexit.register(_end, cluster, folder)
     cluster.start()
     return cluster
