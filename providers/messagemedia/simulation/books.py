@@ -1,15 +1,17 @@
-"""What the cloud remembers: reports and replies until they are confirmed, and who opted out."""
+"""What the cloud remembers: messages, reports and replies until they are confirmed, and who opted out."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from providers.messagemedia.simulation.bodies import Fields, Reply, Report
+from providers.messagemedia.simulation.bodies import Fields, Reply, Report, Sent
 
 CONFIRMED_AFTER = 0.2
 """Seconds after which a confirmation takes effect: the provider promises that items "will be marked"."""
 _KEPT = 45 * 86_400.0
 _LIMIT = 100_000
 _AT_ONCE = 100
+_MESSAGES = 10_000
 
 
 class Queue:
@@ -63,9 +65,23 @@ class Queue:
             del self._past[next(iter(self._past))]
 
 
+@dataclass(slots=True)
+class Kept:
+    """A message: as the API shows it, and its statuses with their times."""
+
+    fields: Fields
+    statuses: list[tuple[float, str]]
+
+    def status(self, now: float) -> str:
+        """Return the latest status."""
+        return [word for at, word in self.statuses if at <= now][-1]
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The two queues, and the blacklist in the order in which numbers came on it."""
+    """The latest 10,000 messages, the two queues, and the blacklist in the order in which numbers came on it."""
+
+    messages: OrderedDict[str, Kept] = field(default_factory=OrderedDict[str, Kept])
 
     reports: Queue = field(default_factory=Queue)
     replies: Queue = field(default_factory=Queue)
@@ -76,6 +92,18 @@ class Books:
         """Both queues."""
         return self.reports, self.replies
 
+    def keep(self, message_id: str, kept: Kept) -> None:
+        """Remember a message, and forget the oldest where there are too many."""
+        self.messages[message_id] = kept
+        if len(self.messages) > _MESSAGES:
+            self.messages.popitem(last=False)
+
+    def note(self, report: Report, now: float) -> None:
+        """Remember what a report says of its message, which is queued from now on where it is new."""
+        if report.sent.id not in self.messages:
+            self.keep(report.sent.id, Kept(_shown(report.sent), [(now, "queued")]))
+        self.messages[report.sent.id].statuses.append((report.at, report.status))
+
     def report(self, report: Report) -> None:
         """Queue a report."""
         self.reports.add(report.id, report.polled(), report.at)
@@ -83,3 +111,15 @@ class Books:
     def reply(self, reply: Reply) -> None:
         """Queue a reply."""
         self.replies.add(reply.id, reply.polled(), reply.at)
+
+
+def _shown(sent: Sent) -> Fields:
+    return {
+        "format": sent.format,
+        "message_id": sent.id,
+        "destination_number": sent.to,
+        "content": sent.text,
+        "source_number": sent.source,
+        "metadata": dict(sent.metadata),
+        "callback_url": sent.callback_url,
+    }

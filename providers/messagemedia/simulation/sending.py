@@ -1,9 +1,7 @@
 """Messages that a customer sends through the cloud: what is refused, what becomes of them."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,36 +9,22 @@ from providers.api_calls import Call, json_answer
 from providers.fiction import Fiction
 from providers.fields import Json
 from providers.messagemedia.simulation.bodies import Report, Sent
-from providers.messagemedia.simulation.books import Books
+from providers.messagemedia.simulation.books import Books, Kept
 from providers.messagemedia.simulation.refusals import NOT_FOUND, UNPARSABLE, error
 from providers.messagemedia.simulation.telling import callback
 from providers.simulation import ApiAnswer
 
 _MOST = 100
-_REMEMBERED = 10_000
 _NUMBER = re.compile(r"\+[0-9]{8,15}", re.ASCII)
 _WAY = (("enroute", "101", 0.1), ("submitted", "200", 0.3), ("delivered", "220", 0.6))
 _BLOCKED = (("rejected", "302", 0.1),)
 
 
-@dataclass(slots=True)
-class _Kept:
-    """A message: as the customer gave it, and its statuses with their times."""
-
-    fields: dict[str, Any]
-    statuses: list[tuple[float, str]]
-
-    def status(self, now: float) -> str:
-        """Return the latest status."""
-        return [word for at, word in self.statuses if at <= now][-1]
-
-
 class Messages:
-    """Takes messages, tells of them, and cancels those that are scheduled. It remembers the latest 10,000."""
+    """Takes messages, tells of them, and cancels those that are scheduled."""
 
     def __init__(self, fiction: Fiction, books: Books) -> None:
         self._fiction, self._books = fiction, books
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def send(self, call: Call) -> ApiAnswer:
         """Answer `POST /v1/messages`: all of them, or none."""
@@ -65,14 +49,14 @@ class Messages:
 
     def get(self, call: Call, message_id: str) -> ApiAnswer:
         """Answer `GET /v1/messages/{id}`."""
-        kept = self._kept.get(message_id)
+        kept = self._books.messages.get(message_id)
         if kept is None:
             return error(404, NOT_FOUND)
         return json_answer(200, {**kept.fields, "status": kept.status(call.now)})
 
     def cancel(self, call: Call, message_id: str) -> ApiAnswer:
         """Answer `PUT /v1/messages/{id}`, which knows one word."""
-        kept = self._kept.get(message_id)
+        kept = self._books.messages.get(message_id)
         if kept is None:
             return error(404, NOT_FOUND)
         if call.fields().get("status") != "cancelled":
@@ -82,7 +66,7 @@ class Messages:
         kept.statuses = [*kept.statuses[:1], (call.now, "cancelled")]
         return json_answer(200, {**kept.fields, "status": "cancelled"})
 
-    def _take(self, given: Json, now: float) -> tuple[_Kept, Sequence[Report]]:
+    def _take(self, given: Json, now: float) -> tuple[Kept, Sequence[Report]]:
         message_id = self._fiction.uuid()
         fields: dict[str, Any] = {"format": "SMS", **given, "message_id": message_id}
         sent = Sent(
@@ -95,16 +79,14 @@ class Messages:
             format=fields["format"],
         )
         kept, reports = self._life(fields, sent, now)
-        self._kept[message_id] = kept
-        if len(self._kept) > _REMEMBERED:
-            self._kept.popitem(last=False)
+        self._books.keep(message_id, kept)
         return kept, reports
 
-    def _life(self, fields: dict[str, Any], sent: Sent, now: float) -> tuple[_Kept, Sequence[Report]]:
+    def _life(self, fields: dict[str, Any], sent: Sent, now: float) -> tuple[Kept, Sequence[Report]]:
         """Return what becomes of a message. One that is scheduled is not reported: it may be cancelled yet."""
         scheduled = _moment(fields.get("scheduled"))
         if scheduled is not None and scheduled > now:
-            return _Kept(fields, [(now, "scheduled"), (scheduled, "submitted")]), ()
+            return Kept(fields, [(now, "scheduled"), (scheduled, "submitted")]), ()
         way = _BLOCKED if sent.to in self._books.blacklist else _WAY
         reports = [
             Report(id=self._fiction.uuid(), sent=sent, status=status, code=code, at=now + after)
@@ -113,7 +95,7 @@ class Messages:
         if fields.get("delivery_report") is True:
             for report in reports:
                 self._books.report(report)
-        return _Kept(fields, [(now, "queued"), *((report.at, report.status) for report in reports)]), reports
+        return Kept(fields, [(now, "queued"), *((report.at, report.status) for report in reports)]), reports
 
 
 def _problems(given: Sequence[Any]) -> Iterator[str]:

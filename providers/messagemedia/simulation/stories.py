@@ -47,7 +47,7 @@ Story = Sequence[Outgoing]
 
 @dataclass(slots=True)
 class Teller:
-    """Makes the parts of a story and writes into the cloud's books what has to be confirmed."""
+    """Makes the parts of a story and writes into the cloud's books what it tells of, and what has to be confirmed."""
 
     fiction: Fiction
     clock: Callable[[], float]
@@ -66,6 +66,7 @@ class Teller:
         """Return a report, which is in the queue from its time on."""
         report = Report(id=self.fiction.uuid(), sent=sent, status=status, code=code, at=self.clock() + after)
         self.books.report(report)
+        self.books.note(report, self.clock())
         return report
 
     def reply(self, text: str, sent: Sent | None = None, **more: Any) -> Reply:

@@ -161,6 +161,15 @@ def test_what_was_told_waits_until_it_is_confirmed() -> None:
     assert (made.confirmed(), made.strays()) == (len(ids), 0)
 
 
+def test_a_message_that_reports_were_told_of_is_there() -> None:
+    """Whoever asks about it is not told that there is none."""
+    made = MessageMediaCloud(SEED)
+    told(made, len(STORIES))
+    said = {item["message_id"]: item["status"] for item in waiting(made, "delivery_reports")}
+    found = {one: value_of(ask(made, "GET", f"/v1/messages/{one}"))["status"] for one in said}
+    assert found == said
+
+
 def test_confirming_twice_does_no_harm_and_strangers_are_counted() -> None:
     """An id that was confirmed long ago is no stray; one that never was is."""
     made = MessageMediaCloud(SEED)
