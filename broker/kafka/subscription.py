@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError
 
 from broker.kafka.alone import SETTLE_SECONDS, Alone
@@ -49,8 +48,9 @@ def _new_consumer(connection: Connection, group: str, alone: Alone | None) -> AI
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         # By range a member has the same numbers of every topic, so that a topic's partition and its retry topic's go
-        # together. Members of a version before that know round robin alone, and while they are there that is used.
-        partition_assignment_strategy=(RangePartitionAssignor, RoundRobinPartitionAssignor),
+        # together. No second strategy: aiokafka asks to join once for each, and each asking is a rebalance, so that
+        # members that join at once throw each other out of one after the other (perform_group_join, 0.14).
+        partition_assignment_strategy=(RangePartitionAssignor,),
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         session_timeout_ms=session,
