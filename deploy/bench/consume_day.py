@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from aiohttp import web
 
 from broker.kafka import KafkaLog
+from broker.log import LogUnavailableError
 from broker.settings import BrokerSettings, KafkaSettings
 from deploy.faults.receiver import HOOKLINE, summed
 from deploy.faults.wire import get
@@ -42,6 +43,7 @@ _STATUSES = (DeliveryStatus.QUEUED, DeliveryStatus.SENT, DeliveryStatus.DELIVERE
 _CHUNK = 4_000
 _APPEND_WAIT = 60.0
 _START_SECONDS = 60.0
+_REST = 5.0
 _LOOK_EVERY = 1.0
 _STALLED_AFTER = 120.0
 _IN_TROUBLE = 60.0
@@ -132,12 +134,25 @@ async def fill(servers: str, count: int) -> None:
         for record in records(count):
             chunk.append(record)
             if len(chunk) == _CHUNK:
-                await log.append_many(chunk, _APPEND_WAIT)
+                await _append(log, chunk)
                 chunk.clear()
         if chunk:
-            await log.append_many(chunk, _APPEND_WAIT)
+            await _append(log, chunk)
     finally:
         await log.stop()
+
+
+async def _append(log: KafkaLog, chunk: Sequence[Record]) -> None:
+    """Append a chunk, a second time where a machine with few cores kept the broker from answering.
+
+    What the first time stored all the same is there twice then, as after any crash of a producer.
+    """
+    try:
+        await log.append_many(chunk, _APPEND_WAIT)
+    except LogUnavailableError:
+        await asyncio.sleep(_REST)
+        await log.settled(_START_SECONDS)
+        await log.append_many(chunk, _APPEND_WAIT)
 
 
 @asynccontextmanager
