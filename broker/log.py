@@ -106,15 +106,17 @@ class AnotherHolderError(AnotherMemberError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sole:
-    """What makes a member the only one of its group: something that it has and that others do not see.
+class Holder:
+    """What a member has beside the log, and without which its group's offsets tell half of what was done: a ledger.
 
-    `holder` names it, and stands beside each committed offset. A group whose offsets another holder committed is joined
-    by an heir of that one alone.
+    `name` stands beside each committed offset, from before the first record is given away. A group whose offsets bear
+    another name is joined by an heir of that one alone. With `alone` nobody else in the group can see it: the member is the
+    only one.
     """
 
-    holder: str
+    name: str
     heir_of: str = ""
+    alone: bool = True
 
 
 Revoked = Callable[[frozenset[Partition]], Awaitable[None]]
@@ -217,13 +219,13 @@ class Log(Protocol):
         ...
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, holder: Holder | None = None
     ) -> Subscription:
         """Join the group. Raises LogUnavailableError.
 
-        A `sole` member is the only one of its group: where another is there this raises AnotherMemberError, where
-        another holder has committed AnotherHolderError; and so does
-        `poll` of a member that lost its place to another. On the embedded log every member is: the others stand by.
+        With a `holder` this raises AnotherHolderError where another one has committed. One that is to be alone is the
+        only member of its group: where another is there this raises AnotherMemberError, and so does `poll` of a member
+        that lost its place to another. On the embedded log every member is: the others stand by.
         """
         ...
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from numbers import Real
 
-from broker.log import Sole
+from broker.log import Holder
 from schemas.envelope import Delivered
 from schemas.topics import Topic
 
@@ -52,14 +52,14 @@ def _checked_seconds(seconds: object) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class OneHost:
-    """Why a consumer has to be the only member of its group: what it works with is on one host.
+class Holding:
+    """What a consumer works with beside the log, and without which it must not go on with its group.
 
-    `sole` tells the log what that is, and is asked for when the group is joined. `beside` and `elsewhere` tell an
+    `holder` tells the log what that is, and is asked for when the group is joined. `beside` and `elsewhere` tell an
     operator why it stays out and what to do: where another member is there, and where another has read the group.
     """
 
-    sole: Callable[[], Sole]
+    holder: Callable[[], Holder]
     beside: str
     elsewhere: str
 
@@ -70,7 +70,7 @@ class Consumer:
 
     `concurrency` is how many events it works on at once, `deadline` the seconds that one try may take, `attempts` how
     many tries an event gets in place, `keeps_order` whether later events of a key wait for one that is retried later;
-    each is the configuration's where it is None. With `one_host` its group may have one member alone.
+    each is the configuration's where it is None. With `holding` it does not join every group.
     A wish to be called again after `puts_off_after` seconds or more sends the event to the retry topic, for no round of
     tries, so that what stands behind it can be read meanwhile; where that is None it waits in place.
     `finish` is what is still to be done when nothing more is handled, for as long as the process has time.
@@ -84,6 +84,6 @@ class Consumer:
     deadline: float | None = None
     attempts: int | None = None
     keeps_order: bool | None = None
-    one_host: OneHost | None = None
+    holding: Holding | None = None
     puts_off_after: float | None = None
     finish: Callable[[], Awaitable[None]] | None = None

@@ -27,8 +27,8 @@ class ConsumersSettings:
     )
     successor_of: str = setting(
         "",
-        "the name of an SQLite state that is lost, in whose place this one is on Kafka: what the other had in hand may "
-        "be sent twice, see docs/state.md",
+        "the name of the state in whose place this one is on Kafka, because that one is lost or was moved: what it had "
+        "in hand may be sent twice, see docs/state.md",
     )
     concurrency: int = setting(16, "events worked on at once; events of one key never are")
     attempts: int = setting(5, "tries of one event in place, before it is retried later or goes to the dead letters")

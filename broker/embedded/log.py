@@ -18,6 +18,7 @@ from broker.embedded.subscription import EmbeddedSubscription
 from broker.embedded.writer import Writer
 from broker.log import (
     Bounds,
+    Holder,
     LogError,
     LogState,
     LogUnavailableError,
@@ -25,7 +26,6 @@ from broker.log import (
     PlannedTopic,
     Position,
     Revoked,
-    Sole,
     TopicSpec,
 )
 from broker.settings import BrokerSettings
@@ -134,10 +134,10 @@ class EmbeddedLog:
         return await self.append(records, wait)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, holder: Holder | None = None
     ) -> EmbeddedSubscription:
         """Join the group, whose partitions one member has at a time in any case. Raises LogUnavailableError."""
-        del sole
+        del holder
         desk = Desk(self._writer, self._reader, self._changes, self._settings.session_timeout)
         member = EmbeddedSubscription(desk, group, topics, on_revoked)
         await member.start()

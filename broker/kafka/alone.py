@@ -9,9 +9,6 @@ again by itself.
 Who has been away for longer than its session (a process that was stopped, a machine that slept) may have lost its place
 and not know it yet: until a heartbeat was answered it is not certain, and begins nothing.
 
-What the one before had done may stand after the committed offset, and only what it held knows of that: a ledger. So the
-name of the holder is committed with each offset, and a member with another one stays out even where nobody is.
-
 Whoever has joined reads nothing for a while. A member that is thrown out has then not begun, unless the other's request
 to join took longer to come to Kafka after its look than that: a stall of the network between two requests.
 """
@@ -22,7 +19,7 @@ from time import monotonic
 from typing import Any
 
 from broker.kafka.lookup import Lookup
-from broker.log import AnotherHolderError, AnotherMemberError, LogUnavailableError, Sole
+from broker.log import AnotherMemberError, LogUnavailableError
 
 SETTLE_SECONDS = 6.0
 """How long a member that has joined reads nothing.
@@ -39,7 +36,6 @@ class Alone:
     def __init__(self, lookup: Lookup, group: str) -> None:
         self._lookup = lookup
         self._group = group
-        self._sole = Sole("")
         self._beat_at = 0.0
         self._ours = set[str]()
 
@@ -48,29 +44,16 @@ class Alone:
         """The `group.instance.id`, the same on every host."""
         return f"{self._group}.sole"
 
-    @property
-    def holder(self) -> str:
-        """What is committed beside each offset."""
-        return self._sole.holder
-
     def certain(self, session: float) -> bool:
         """Whether Kafka has known the member within the `session` seconds after which it gives its place away."""
         return monotonic() - self._beat_at < session
-
-    def take(self, sole: Sole) -> None:
-        """Take what the next member has."""
-        self._sole = sole
 
     def seen(self) -> None:
         """Note that Kafka has given the member its place just now."""
         self._beat_at = monotonic()
 
     async def check(self) -> None:
-        """Raise AnotherMemberError where one is there that is not ours, AnotherHolderError, LogUnavailableError."""
-        strange = await self._lookup.committed_by(self._group) - {self._sole.holder, self._sole.heir_of}
-        if strange:
-            theirs = ", ".join(sorted(strange))
-            raise AnotherHolderError(f"group {self._group} was read with {theirs}, and this is {self._sole.holder}")
+        """Raise AnotherMemberError where a member is there that is not ours, LogUnavailableError."""
         others = [each.host for each in await self._lookup.members(self._group) if each.id not in self._ours]
         if others:
             raise AnotherMemberError(f"group {self._group} has a member already, on {', '.join(sorted(set(others)))}")

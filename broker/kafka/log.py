@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from broker.kafka.alone import Alone
 from broker.kafka.connection import Connection, Names, connect_with
 from broker.kafka.lookup import Lookup
+from broker.kafka.marking import Mark
 from broker.kafka.publisher import Publisher
 from broker.kafka.subscription import KafkaSubscription
 from broker.kafka.topics import Topics
 from broker.log import (
     Bounds,
+    Holder,
     LogState,
     LogUnavailableError,
     Partition,
     PlannedTopic,
     Position,
     Revoked,
-    Sole,
     TopicChange,
     TopicSpec,
 )
@@ -94,7 +95,7 @@ class KafkaLog:
         return await self._publisher.append(records, wait, many=True) if records else []
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, holder: Holder | None = None
     ) -> KafkaSubscription:
         """Begin to join the group; the partitions come while the member polls."""
         lookup, connection = self._open()
@@ -102,10 +103,11 @@ class KafkaLog:
             if not await lookup.partitions(topic):
                 raise LogUnavailableError(f"Kafka has no topic {topic} (hookline topics apply makes it)")
         self._members = {member for member in self._members if not member.closed}
-        alone = self._alone.setdefault(group, Alone(lookup, self._names.outer(group))) if sole else None
-        if alone is not None and sole is not None:
-            alone.take(sole)
-        member = KafkaSubscription(connection, self._names, group, topics, on_revoked, alone)
+        outer, alone, mark = self._names.outer(group), None, None
+        if holder is not None:
+            mark = Mark(lookup, outer, [self._names.outer(topic) for topic in topics], holder)
+            alone = self._alone.setdefault(group, Alone(lookup, outer)) if holder.alone else None
+        member = KafkaSubscription(connection, self._names, group, topics, on_revoked, alone, mark)
         self._members.add(member)
         await member.start()
         return member

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,12 +127,12 @@ class Lookup:
 
         return await self.admin.ask(f"offsets of group {group}", fetched, LOOKUP_SECONDS)
 
-    async def committed_by(self, outer: str) -> frozenset[str]:
-        """Return what stands beside the committed offsets of Kafka's group `outer`, where anything does."""
+    async def committed_by(self, outer: str, topics: Collection[str]) -> frozenset[str]:
+        """Return what stands beside the offsets that Kafka's group `outer` committed for the topics, if anything."""
 
         async def fetched(admin: AIOKafkaAdminClient) -> frozenset[str]:
             found = await admin.list_consumer_group_offsets(outer)
-            return frozenset(each.metadata for each in found.values() if each.metadata)
+            return frozenset(each.metadata for at, each in found.items() if at.topic in topics and each.metadata)
 
         return await self.admin.ask(f"offsets of group {outer}", fetched, LOOKUP_SECONDS)
 

@@ -16,6 +16,7 @@ from broker.kafka.connection import Connection, Names
 from broker.kafka.ending import end_consumer
 from broker.kafka.errors import UNWELL, plainly, words
 from broker.kafka.lookup import FETCH_BYTES, PARTITION_FETCH_BYTES
+from broker.kafka.marking import Mark
 from broker.kafka.records import stored_record
 from broker.log import AnotherMemberError, FencedError, LogError, LogUnavailableError, Partition, Revoked
 from schemas.records import StoredRecord
@@ -97,8 +98,11 @@ class KafkaSubscription:
         topics: Sequence[str],
         on_revoked: Revoked | None,
         alone: Alone | None = None,
+        mark: Mark | None = None,
     ) -> None:
         """Take what is needed to join; `start` joins."""
+        self._mark = mark
+        self._unmarked = False
         self._alone = alone
         self._taken_at = 0.0
         self._thrown_out: AnotherMemberError | None = None
@@ -125,6 +129,8 @@ class KafkaSubscription:
 
     async def start(self) -> None:
         """Connect and begin to join. Raises LogUnavailableError, AnotherMemberError."""
+        if self._mark is not None:
+            await self._mark.check()
         if self._alone is not None:
             await self._alone.check()
         consumer = _new_consumer(self._connection, self._names.outer(self._group), self._alone)
@@ -157,7 +163,10 @@ class KafkaSubscription:
             await self._start_again(wait)
         consumer = self._consumer
         try:
-            found = await self._fetch(consumer, max_records, wait) if self._is_settled() else await self._rest(wait)
+            settled = self._is_settled()
+            found = await self._fetch(consumer, max_records, wait) if settled else await self._rest(wait)
+            if settled and self._unmarked:
+                await self._write_mark(consumer, found)
             if not found:
                 self._check_life(consumer)
         except UNWELL as error:
@@ -227,6 +236,7 @@ class KafkaSubscription:
         """Note the partitions of the new generation."""
         self._assigned = frozenset(Partition(self._names.inner(at.topic), at.partition) for at in assigned)
         self._since = self._taken_at = asyncio.get_running_loop().time()
+        self._unmarked = self._mark is not None and bool(assigned)
         if self._alone is not None and self._consumer is not None:
             self._alone.joined(self._consumer)
             self._alone.seen()
@@ -321,11 +331,24 @@ class KafkaSubscription:
         ending.add_done_callback(self._endings.discard)
 
     async def _commit(self, consumer: Any, offsets: dict[TopicPartition, int]) -> None:
-        holder = "" if self._alone is None else self._alone.holder
+        name = "" if self._mark is None else self._mark.name
         try:
-            await consumer.commit({at: (offset, holder) for at, offset in offsets.items()})
+            await consumer.commit({at: (offset, name) for at, offset in offsets.items()})
         except (CommitFailedError, IllegalStateError) as error:
             raise FencedError(f"group {self._group}: this member has lost its partitions") from error
+
+    async def _write_mark(self, consumer: Any, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Commit the places at which this member begins, for the name beside them, before it gives any record away."""
+        mark, assigned = self._mark, [self._at(each) for each in self.assignment]
+        if mark is None or consumer is None:
+            return
+        async with asyncio.timeout(COMMIT_SECONDS):
+            places = await mark.places(consumer, assigned, found)
+            # With a rebalance in between the next assignment is marked.
+            with contextlib.suppress(FencedError):
+                if places:
+                    await self._commit(consumer, places)
+                    self._unmarked = False
 
     def _at(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._names.outer(partition.topic), partition.number)

@@ -188,9 +188,9 @@ class ConsumeLoop:
 
     def _kept_out(self, error: AnotherMemberError) -> None:
         """Say that another member is there, or was, and what to do; `run` looks again from time to time."""
-        elsewhere, one_host = isinstance(error, AnotherHolderError), self._consumer.one_host
+        elsewhere, holding = isinstance(error, AnotherHolderError), self._consumer.holding
         reason = Rebuild.ANOTHER_STATE if elsewhere else Rebuild.ANOTHER_MEMBER
-        advice = one_host and (one_host.elsewhere if elsewhere else one_host.beside)
+        advice = holding and (holding.elsewhere if elsewhere else holding.beside)
         self._reason, self._detail = reason, f"{error}; {advice}"
         self._parts.metrics.rebuilds[reason].inc()
         _log.error("consumer_down", consumer=self._consumer.name, reason=reason, seen=str(error), advice=advice)

@@ -72,14 +72,14 @@ class Session:
         return Standing(position=progress.position, read=progress.read, oldest=progress.oldest, paused=paused)
 
     async def _join(self) -> None:
-        one_host = self._parts.consumer.one_host
+        holding = self._parts.consumer.holding
         try:
             async with asyncio.timeout(self._tempo.log_wait):
                 self._subscription = await self._parts.log.subscribe(
                     self._parts.consumer.name,
                     self._routes.topics,
                     self._on_revoked,
-                    sole=None if one_host is None else one_host.sole(),
+                    holder=None if holding is None else holding.holder(),
                 )
         except TimeoutError as error:
             raise LogUnavailableError("joining the group took too long") from error

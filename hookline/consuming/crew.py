@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from broker.log import Log, Sole
-from consumers.consumer import Consumer, OneHost
+from broker.log import Holder, Log
+from consumers.consumer import Consumer, Holding
 from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.state.database import Database
@@ -44,19 +44,19 @@ BESIDE = (
 """Why a consumer that works with an SQLite state has to be alone in its group, and what to do where it is not."""
 
 ELSEWHERE = (
-    "its group was read with another SQLite state, and only that one knows what stands behind the committed offsets:"
-    " run it where that file is. If the file is lost, `successor_of` in `[consumers]` with its name lets this state go"
-    " on; what the other had in hand may then be sent twice (docs/state.md)"
+    "its group was read with another state, and only that one knows what stands behind the committed offsets: run it"
+    " with that one. If that is lost, or this one takes its place, `successor_of` in `[consumers]` with its name lets"
+    " this one go on; what the other had in hand may then be sent twice (docs/state.md)"
 )
 """Why it does not go on where a member with another state has been, and what to do."""
 
 
 def guarded(made: Made, state: Database, successor_of: str) -> Consumer:
-    """Return the consumer, alone in its group where it works with a state that other hosts cannot see."""
-    if not made.needs_state or state.shared:
+    """Return the consumer, bound to its state; alone in its group where other hosts cannot see that one."""
+    if not made.needs_state:
         return made.consumer
-    one_host = OneHost(lambda: Sole(state.name, successor_of), BESIDE, ELSEWHERE)
-    return replace(made.consumer, one_host=one_host)
+    holding = Holding(lambda: Holder(state.name, successor_of, alone=not state.shared), BESIDE, ELSEWHERE)
+    return replace(made.consumer, holding=holding)
 
 
 class Crew:

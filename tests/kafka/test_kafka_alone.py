@@ -14,9 +14,9 @@ from broker.log import (
     AnotherHolderError,
     AnotherMemberError,
     FencedError,
+    Holder,
     LogUnavailableError,
     Partition,
-    Sole,
     TopicSpec,
 )
 from schemas.records import Record, StoredRecord
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kafka
 
 TOPIC, GROUP = "commands", "send"
 LONG = 20.0
-HERE = Sole("state-here")
+HERE = Holder("state-here")
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ async def thrown_out(member: KafkaSubscription) -> list[StoredRecord]:
 async def test_a_second_sender_stays_out_until_the_first_has_left(factory: KafkaFactory) -> None:
     """It is told where the other is; the first never notices, and the second takes over as soon as it left."""
     one, two = await factory.open(), await factory.open()
-    member = await one.subscribe(GROUP, [TOPIC], sole=HERE)
+    member = await one.subscribe(GROUP, [TOPIC], holder=HERE)
     assert (await first_record(member)).value == b"v"
     for _ in range(2):
         with pytest.raises(AnotherMemberError, match=r"send has a member already, on 127\.0\.0\.1"):
-            await two.subscribe(GROUP, [TOPIC], sole=HERE)
+            await two.subscribe(GROUP, [TOPIC], holder=HERE)
     await member.commit({Partition(TOPIC, 0): 0})
     await member.close()
-    successor = await two.subscribe(GROUP, [TOPIC], sole=HERE)
+    successor = await two.subscribe(GROUP, [TOPIC], holder=HERE)
     assert (await first_record(successor)).value == b"v"
 
 
@@ -83,7 +83,7 @@ async def test_a_member_that_shares_keeps_a_sole_one_out(factory: KafkaFactory) 
     one, two = await factory.open(), await factory.open()
     await first_record(await one.subscribe(GROUP, [TOPIC]))
     with pytest.raises(AnotherMemberError):
-        await two.subscribe(GROUP, [TOPIC], sole=HERE)
+        await two.subscribe(GROUP, [TOPIC], holder=HERE)
 
 
 async def test_of_two_that_look_at_the_same_moment_one_remains(
@@ -96,11 +96,11 @@ async def test_of_two_that_look_at_the_same_moment_one_remains(
         return None
 
     monkeypatch.setattr(Alone, "check", nobody)
-    first = await one.subscribe(GROUP, [TOPIC], sole=HERE)
+    first = await one.subscribe(GROUP, [TOPIC], holder=HERE)
     async with asyncio.timeout(LONG):
         while not first.assignment:
             await first.poll(10, 0.1)
-    second = await two.subscribe(GROUP, [TOPIC], sole=HERE)
+    second = await two.subscribe(GROUP, [TOPIC], holder=HERE)
     async with asyncio.timeout(LONG):
         while not second.assignment:
             await second.poll(10, 0.1)
@@ -111,7 +111,7 @@ async def test_of_two_that_look_at_the_same_moment_one_remains(
         await first.commit({Partition(TOPIC, 0): 1})
     await first.close()
     with pytest.raises(AnotherMemberError):
-        await one.subscribe(GROUP, [TOPIC], sole=HERE)
+        await one.subscribe(GROUP, [TOPIC], holder=HERE)
     await second.commit({Partition(TOPIC, 0): 1})
     assert await second.poll(10, 3.0) == []
     assert second.assignment == {Partition(TOPIC, 0)}
@@ -122,14 +122,14 @@ async def test_who_looked_too_early_looks_again_before_it_joins(
 ) -> None:
     """Connecting may take seconds, in which another has joined and begun: that one keeps its place."""
     one, two = await factory.open(), await factory.open()
-    first = await one.subscribe(GROUP, [TOPIC], sole=HERE)
+    first = await one.subscribe(GROUP, [TOPIC], holder=HERE)
     assert (await first_record(first)).value == b"v"
 
     async def nobody(_rule: Alone) -> None:
         return None
 
     monkeypatch.setattr(Alone, "check", nobody)
-    second = await two.subscribe(GROUP, [TOPIC], sole=HERE)
+    second = await two.subscribe(GROUP, [TOPIC], holder=HERE)
     monkeypatch.undo()
     assert await thrown_out(second) == []
     await first.commit({Partition(TOPIC, 0): 1})
@@ -142,24 +142,24 @@ async def test_a_sender_that_lost_its_connection_is_not_kept_out_by_itself(
 ) -> None:
     """What it left behind in the group is its own."""
     log: KafkaLog = await factory.open()
-    member = await log.subscribe(GROUP, [TOPIC], sole=HERE)
+    member = await log.subscribe(GROUP, [TOPIC], holder=HERE)
     await first_record(member)
     monkeypatch.setattr(Alone, "leave", staticmethod(lambda _consumer: None))
     await member.close()
     monkeypatch.undo()
-    again = await log.subscribe(GROUP, [TOPIC], sole=HERE)
+    again = await log.subscribe(GROUP, [TOPIC], holder=HERE)
     assert (await first_record(again)).value == b"v"
 
 
-@pytest.mark.parametrize("sole", [None, HERE])
-async def test_a_session_that_the_broker_does_not_take_is_told(factory: KafkaFactory, sole: Sole | None) -> None:
+@pytest.mark.parametrize("holder", [None, HERE])
+async def test_a_session_that_the_broker_does_not_take_is_told(factory: KafkaFactory, holder: Holder | None) -> None:
     """A second is less than Kafka takes unless it is told otherwise; the member says so, and reads nothing."""
     kafka = replace(factory.settings.kafka, session_timeout=1.0)
     log = KafkaLog(replace(factory.settings, kafka=kafka))
     await log.start()
     try:
         await log.settled(5.0)
-        member = await log.subscribe(GROUP, [TOPIC], sole=sole)
+        member = await log.subscribe(GROUP, [TOPIC], holder=holder)
         with pytest.raises(LogUnavailableError, match="Session"):
             await first_record(member)
     finally:
@@ -167,16 +167,33 @@ async def test_a_session_that_the_broker_does_not_take_is_told(factory: KafkaFac
 
 
 async def test_who_has_another_state_does_not_go_on_where_one_was(factory: KafkaFactory) -> None:
-    """Nobody is there any more: what was done behind the committed offset only the first one's ledger knows."""
+    """Also where that one ended before its first commit: only its ledger knows what it has done behind it."""
     one, two = await factory.open(), await factory.open()
-    member = await one.subscribe(GROUP, [TOPIC], sole=HERE)
-    await first_record(member)
-    await member.commit({Partition(TOPIC, 0): 0})
+    here, there, third = (replace(HERE, name=f"state-{word}", alone=False) for word in ("here", "there", "third"))
+    member = await one.subscribe(GROUP, [TOPIC], holder=here)
+    assert (await first_record(member)).value == b"v"
     await member.close()
     with pytest.raises(AnotherHolderError, match=r"send was read with state-here, and this is state-there"):
-        await two.subscribe(GROUP, [TOPIC], sole=Sole("state-there"))
-    heir = await two.subscribe(GROUP, [TOPIC], sole=Sole("state-there", heir_of="state-here"))
+        await two.subscribe(GROUP, [TOPIC], holder=there)
+    heir = await two.subscribe(GROUP, [TOPIC], holder=replace(there, heir_of="state-here"))
     assert (await first_record(heir)).value == b"v"
+    await heir.close()
+    # The heir's name stands everywhere now: whoever comes after it need not know of those before.
+    with pytest.raises(AnotherHolderError, match="was read with state-there, and"):
+        await one.subscribe(GROUP, [TOPIC], holder=replace(third, heir_of="state-here"))
+    last = await one.subscribe(GROUP, [TOPIC], holder=replace(third, heir_of="state-there"))
+    assert (await first_record(last)).value == b"v"
+    await last.close()
+
+
+async def test_a_file_does_not_go_on_where_a_server_was(factory: KafkaFactory) -> None:
+    """A state that hosts share has a name too."""
+    log = await factory.open()
+    member = await log.subscribe(GROUP, [TOPIC], holder=replace(HERE, name="state-shared", alone=False))
+    assert (await first_record(member)).value == b"v"
+    await member.close()
+    with pytest.raises(AnotherHolderError):
+        await log.subscribe(GROUP, [TOPIC], holder=HERE)
 
 
 async def test_a_member_that_slept_for_longer_than_its_session_is_not_certain_of_its_place(
@@ -184,7 +201,7 @@ async def test_a_member_that_slept_for_longer_than_its_session_is_not_certain_of
 ) -> None:
     """Not before Kafka has answered a heartbeat; one that shares its group has nothing to be certain of."""
     log = await factory.open()
-    member = await log.subscribe(GROUP, [TOPIC], sole=HERE)
+    member = await log.subscribe(GROUP, [TOPIC], holder=HERE)
     async with asyncio.timeout(LONG):
         while not member.assignment:
             await member.poll(10, 0.1)

@@ -9,6 +9,7 @@ from broker.log import (
     AnotherMemberError,
     Bounds,
     FencedError,
+    Holder,
     LogState,
     LogUnavailableError,
     Partition,
@@ -16,7 +17,6 @@ from broker.log import (
     Position,
     RecordRefusedError,
     Revoked,
-    Sole,
     TopicChange,
     TopicSpec,
 )
@@ -113,14 +113,14 @@ class MemoryLog:
         return Position(partition, len(stored) - 1)
 
     async def subscribe(
-        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, sole: Sole | None = None
+        self, group: str, topics: Sequence[str], on_revoked: Revoked | None = None, *, holder: Holder | None = None
     ) -> "MemorySubscription":
         """Join; the first member of all reads everything until it is told otherwise."""
         await asyncio.sleep(0)
         self.check()
-        if sole and self.occupied:
+        if holder and holder.alone and self.occupied:
             raise AnotherMemberError("another is there")
-        if sole and self.holder not in {"", sole.holder, sole.heir_of}:
+        if holder and self.holder not in {"", holder.name, holder.heir_of}:
             raise AnotherHolderError("another has read it")
         assigned = {Partition(topic, number) for topic in topics for number in range(self.count)}
         member = MemorySubscription(self, group, frozenset(assigned), on_revoked)

@@ -4,13 +4,13 @@ import asyncio
 
 import structlog
 
-from broker.log import Sole
-from consumers.consumer import Consumer, OneHost
+from broker.log import Holder
+from consumers.consumer import Consumer, Holding
 from schemas.topics import INBOUND
 from tests.support.consumers import Bench, inbound, until
 from tests.support.consumers_seen import Seen
 
-ONE_HOST = OneHost(lambda: Sole("state-here"), "name a PostgreSQL", "run it there")
+ONE_HOST = Holding(lambda: Holder("state-here"), "name a PostgreSQL", "run it there")
 
 
 async def test_a_second_sender_is_down_and_told_why_and_what_to_do(bench: Bench, seen: Seen) -> None:
@@ -18,7 +18,7 @@ async def test_a_second_sender_is_down_and_told_why_and_what_to_do(bench: Bench,
     bench.fill(inbound(0))
     bench.log.occupied = True
     with structlog.testing.capture_logs() as lines:
-        loop = bench.run(Consumer("group", (INBOUND,), seen, has_effects=True, one_host=ONE_HOST))
+        loop = bench.run(Consumer("group", (INBOUND,), seen, has_effects=True, holding=ONE_HOST))
         await until(lambda: len([line for line in lines if line["event"] == "consumer_down"]) > 1)
     health = loop.health()
     assert (health.running, health.reason) == (False, "another_member")
@@ -42,7 +42,7 @@ async def test_where_another_state_was_a_consumer_is_down_and_told_what_to_do(be
     """Though nobody is there now."""
     bench.fill(inbound(0))
     bench.log.holder = "state-there"
-    loop = bench.run(Consumer("group", (INBOUND,), seen, has_effects=True, one_host=ONE_HOST))
+    loop = bench.run(Consumer("group", (INBOUND,), seen, has_effects=True, holding=ONE_HOST))
     await until(lambda: loop.health().detail is not None)
     health = loop.health()
     assert (health.running, health.reason, health.detail) == (
@@ -56,7 +56,7 @@ async def test_where_another_state_was_a_consumer_is_down_and_told_what_to_do(be
 
 async def test_a_member_that_may_have_lost_its_place_begins_nothing(bench: Bench, seen: Seen) -> None:
     """What it has read before it slept may be in another's hands by now."""
-    loop = bench.run(Consumer("group", (INBOUND,), seen, has_effects=True, one_host=ONE_HOST))
+    loop = bench.run(Consumer("group", (INBOUND,), seen, has_effects=True, holding=ONE_HOST))
     await until(lambda: loop.health().running)
     (member,) = bench.log.members
     member.certain = False

@@ -21,8 +21,9 @@ async def nothing(_delivered: Delivered) -> None:
 def test_a_state_of_one_host_makes_its_consumers_sole(url: str, *, needs_state: bool) -> None:
     """Each of them, whichever it is; who needs no state, or shares it, may have as many members as it likes."""
     consumer = Consumer("track", (RESULTS,), nothing, has_effects=False)
-    found = guarded(Made(consumer, needs_state=needs_state), Database(url), "").one_host
-    assert (found is not None) == (needs_state and url.startswith("sqlite"))
+    found = guarded(Made(consumer, needs_state=needs_state), Database(url), "").holding
+    alone = found is not None and found.holder().alone
+    assert ((found is not None), alone) == (needs_state, needs_state and url.startswith("sqlite"))
 
 
 async def test_what_tells_a_state_from_others_is_its_name(tmp_path: Path) -> None:
@@ -30,13 +31,11 @@ async def test_what_tells_a_state_from_others_is_its_name(tmp_path: Path) -> Non
     names = set[str]()
     for _ in range(2):
         state = Database(f"sqlite:///{tmp_path / 'state.db'}")
-        one_host = guarded(
-            Made(Consumer("track", (RESULTS,), nothing, has_effects=False), needs_state=True), state, "x"
-        )
+        holding = guarded(Made(Consumer("track", (RESULTS,), nothing, has_effects=False), needs_state=True), state, "x")
         await state.open()
-        assert one_host.one_host is not None
-        sole = one_host.one_host.sole()
-        names.add(sole.holder)
-        assert (sole.heir_of, sole.holder.startswith("state-")) == ("x", True)
+        assert holding.holding is not None
+        holder = holding.holding.holder()
+        names.add(holder.name)
+        assert (holder.heir_of, holder.name.startswith("state-")) == ("x", True)
         await state.close()
     assert len(names) == 1

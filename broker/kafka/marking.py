@@ -1,0 +1,52 @@
+"""The name that stands beside the committed offsets of a group whose members work with a state beside the log.
+
+What was done may stand behind a committed offset, because keys are worked on side by side, and only the state knows of
+it: a ledger. With another one it would be done twice. So the name is committed with each offset, and once for all
+partitions of a member before it gives its first record away: a crash before its first commit leaves the name too. Who
+has another name stays out, unless it is told that it comes after that one.
+"""
+
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
+
+from broker.kafka.lookup import Lookup
+from broker.log import AnotherHolderError, Holder
+
+
+class Mark:
+    """The name of one member of Kafka's group `outer`, which reads `topics`, as Kafka calls them."""
+
+    def __init__(self, lookup: Lookup, outer: str, topics: Collection[str], holder: Holder) -> None:
+        self._lookup = lookup
+        self._outer = outer
+        self._topics = frozenset(topics)
+        self._holder = holder
+
+    @property
+    def name(self) -> str:
+        """What is committed beside each offset."""
+        return self._holder.name
+
+    async def check(self) -> None:
+        """Raise AnotherHolderError where another name stands beside an offset, LogUnavailableError."""
+        strange = await self._lookup.committed_by(self._outer, self._topics) - {self._holder.name, self._holder.heir_of}
+        if strange:
+            theirs = ", ".join(sorted(strange))
+            raise AnotherHolderError(f"group {self._outer} was read with {theirs}, and this is {self._holder.name}")
+
+    @staticmethod
+    async def places(
+        consumer: Any, assigned: Collection[TopicPartition], found: Mapping[TopicPartition, Sequence[Any]]
+    ) -> dict[TopicPartition, int]:
+        """Return where the member begins, with the records that it `found` first; none where it has lost a place."""
+        places: dict[TopicPartition, int] = {}
+        with contextlib.suppress(IllegalStateError):
+            for at in assigned:
+                # Behind a fetch the position is after what was found.
+                places[at] = found[at][0].offset if found.get(at) else await consumer.position(at)
+            return places
+        return {}
