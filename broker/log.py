@@ -110,8 +110,8 @@ class Holder:
     """What a member has beside the log, and without which its group's offsets tell half of what was done: a ledger.
 
     `name` stands beside each committed offset, from before the first record is given away. A group whose offsets bear
-    another name is joined by an heir of that one alone. With `alone` nobody else in the group can see it: the member is the
-    only one.
+    another name is joined by an heir of that one alone. With `alone` nobody else in the group can see it: the member is
+    the only one.
     """
 
     name: str
