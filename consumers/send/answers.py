@@ -29,6 +29,10 @@ class Answers:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], tuple[SendRequested, Ending | Over]] = OrderedDict()
 
+    def __bool__(self) -> bool:
+        """Tell whether there is anything that the ledger does not know yet."""
+        return bool(self._kept)
+
     def keep(self, command: SendRequested, answer: Ending | Over) -> None:
         """Keep what was learnt last of a command."""
         self._kept[command.account, command.id] = command, answer

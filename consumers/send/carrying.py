@@ -84,6 +84,11 @@ class Carrier:
         """Tell whether the command has ended, and only the ledger does not know: it needs no place then."""
         return isinstance(self._answers.of(command), Ending)
 
+    @property
+    def has_rest(self) -> bool:
+        """Whether there is anything that the ledger was not told."""
+        return bool(self._answers)
+
     async def note_soon(self) -> None:
         """Note what the ledger was not told, after a pause: a moment ago it could not be."""
         await asyncio.sleep(NOTE_PAUSE)

@@ -98,6 +98,10 @@ class _Send:
             _log.error("ledger_failed", command_id=command.id, error=str(error))
             self._note_soon()
             raise TryLater(LEDGER_PAUSE, "state_unavailable") from error
+        except asyncio.CancelledError:
+            # Cut off, by a rebalance for one, maybe while the state was to be told what came of the call.
+            self._note_soon()
+            raise
         envelope = delivered.envelope
         record = event_to_record(result, webhook_id=envelope.webhook_id, traceparent=envelope.traceparent)
         await self._log.append([record], APPEND_WAIT)
@@ -113,7 +117,7 @@ class _Send:
 
     def _note_soon(self) -> None:
         """Note what was learnt as soon as the state takes it: the command may come to another member of the group."""
-        if self._noting is None or self._noting.done():
+        if self._carrier.has_rest and (self._noting is None or self._noting.done()):
             self._noting = asyncio.create_task(self._carrier.note_soon(), name="answers for the ledger")
 
     async def _result(self, command: SendRequested) -> SendCompleted:

@@ -107,6 +107,32 @@ async def test_an_answer_is_noted_though_another_member_has_the_command(
     assert (away.refused, office.phone.sent) == (3, 1)
 
 
+async def test_an_answer_is_noted_though_its_handler_was_cut_off(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rebalance takes the partition while the state hangs; whoever has the command next finds the result."""
+    office.phone.remembers, office.sender = False, FakeSender(office.phone, idempotent=False)
+    pause_between_notes(0.0, monkeypatch)
+    complete, hanging = office.ledger.complete, asyncio.Event()
+
+    async def hang(*_parts: Any) -> None:
+        hanging.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(office.ledger, "complete", hang)
+    handler = asyncio.ensure_future(office.consumer().handle(delivered(command())))
+    await hanging.wait()
+    monkeypatch.setattr(office.ledger, "complete", complete)
+    handler.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await handler
+    await until(lambda: office.bench.count("sends_total", outcome="sent") == 1)
+    office.bench.now += 100
+    await office.carry_out(delivered(command()))
+    assert [(each.outcome, each.message_id) for each in office.results] == [("sent", "sent-command-0")]
+    assert (office.phone.sent, len(office.phone.calls)) == (1, 1)
+
+
 async def test_a_process_that_ends_waits_for_its_state(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one answers with the result and makes no call, though the provider knows no ids."""
     office.phone.remembers, office.sender = False, FakeSender(office.phone, idempotent=False)
