@@ -13,7 +13,18 @@ from consumers.consumer import TryLater
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
 from consumers.send.answers import Answers, Over
-from consumers.send.ending import OPTED_OUT, Answered, Doubt, Ending, ending_of, failed, is_free, unknown, way_out
+from consumers.send.ending import (
+    OPTED_OUT,
+    Answered,
+    Doubt,
+    Ending,
+    ending_of,
+    failed,
+    is_free,
+    unknown,
+    way_out,
+    wish_of,
+)
 from consumers.send.gate import Gate, bounded
 from consumers.send.settings import InDoubt, SendSettings
 from consumers.state.database import StateError, StateValueError
@@ -32,9 +43,6 @@ BUSY_PAUSE = 5.0
 NOTE_PAUSE = 0.25
 MOST_TOLD = 20
 LEAST_PAUSE = 1.0
-UNTOLD_PAUSE = 5.0
-"""Seconds after which a provider is asked again that had too many calls and does not say when to come again."""
-
 CALL_MARGIN = 10.0
 """Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
@@ -236,8 +244,8 @@ class Carrier:
             return Ending(
                 outcome=SendOutcome.SENT, reason=receipt.reason or "found_afterwards", message_id=receipt.message_id
             )
-        if receipt.retry_after is not None:
-            office.gate.pause(receipt.retry_after)
+        if (wish := wish_of(receipt)) is not None:
+            office.gate.pause(wish)
         if self._clock() - claim.doubtful_at > LOOK_UP_FOR:
             return unknown("look_up_failed")
         await self._note_over(command, Over(claim, effectless=True, called=False))
@@ -258,8 +266,8 @@ class Carrier:
         """Call the provider and return how the command ended. Raises TryLater where it is to be tried again."""
         await self._begin(command, claim, office, way)
         receipt = await self._call(office.sender, command.id, claim.body)
-        if receipt.retry_after is not None:
-            office.gate.pause(receipt.retry_after)
+        if (wish := wish_of(receipt)) is not None:
+            office.gate.pause(wish)
         if receipt.status is SendStatus.UNKNOWN and isinstance(office.sender, LooksUp):
             # The claim stands until the provider can be asked what it has: that tells, not this.
             raise self._postponed(self._alone(office), "call_in_doubt")
@@ -318,11 +326,9 @@ class Carrier:
         """Note that the call is over, and whether it certainly had no effect; return when the next one may be made."""
         effectless = call.receipt.status is SendStatus.RETRY
         await self._note_over(command, Over(claim, effectless=effectless, called=not call.free))
-        wish = call.receipt.retry_after
-        if call.free:
-            pause = UNTOLD_PAUSE if wish is None else max(bounded(wish), LEAST_PAUSE)
-        else:
-            pause = _PAUSES.pause(claim.calls) if wish is None else bounded(wish)
+        wish = wish_of(call.receipt)
+        least = LEAST_PAUSE if call.free else 0.0
+        pause = _PAUSES.pause(claim.calls) if wish is None else max(bounded(wish), least)
         return self._postponed(pause, call.receipt.reason or "provider_asks_to_wait")
 
     async def _note_over(self, command: SendRequested, over: Over) -> None:

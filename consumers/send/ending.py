@@ -14,6 +14,9 @@ RESEND_WITHIN = 20 * 3600.0
 ASKED_FOR = 3 * 86_400.0
 """Seconds of a command's age in which a provider's wish to wait uses up no try; its topic keeps it for 7 days."""
 
+UNTOLD_PAUSE = 5.0
+"""Seconds after which a provider is asked again that had too many calls and does not say when to come again."""
+
 OPTED_OUT = "opted_out"
 _TOO_MANY = 429
 
@@ -110,8 +113,14 @@ def is_free(receipt: SendReceipt, age: float) -> bool:
 
     So it is where the provider was reached and asks to wait: it has sent nothing, and will send when we are slower.
     """
-    asks = receipt.retry_after is not None or receipt.http_status == _TOO_MANY
-    return receipt.status is SendStatus.RETRY and asks and age < ASKED_FOR
+    return receipt.status is SendStatus.RETRY and wish_of(receipt) is not None and age < ASKED_FOR
+
+
+def wish_of(receipt: SendReceipt) -> float | None:
+    """Return for how many seconds the provider wants no call of the account, None where it asks for no pause."""
+    if receipt.retry_after is None and receipt.status is SendStatus.RETRY and receipt.http_status == _TOO_MANY:
+        return UNTOLD_PAUSE
+    return receipt.retry_after
 
 
 def ending_of(call: Answered) -> Ending | None:

@@ -116,6 +116,17 @@ async def test_a_provider_that_asks_to_wait_stops_the_whole_account(office: Offi
     assert [await pause_of(consumer, number) for number in (0, 1)] == [(0.0, "")] * 2
 
 
+async def test_too_many_calls_without_a_word_of_when_stop_the_whole_account_too(office: Office) -> None:
+    """One command learns it for all: the others make no call of their own before a pause of ours is over."""
+    office.sender.answers = [SendReceipt(status=SendStatus.RETRY, http_status=429, reason="rate_limited")]
+    consumer = office.consumer()
+    assert await pause_of(consumer, 0) == (5.0, "rate_limited")
+    assert [await pause_of(consumer, number) for number in (1, 2)] == [(5.0, "account_paused")] * 2
+    assert len(office.phone.calls) == 1
+    office.bench.now += 5
+    assert [await pause_of(consumer, number) for number in (0, 1)] == [(0.0, "")] * 2
+
+
 async def test_an_account_that_has_to_wait_stops_no_other(office: Office) -> None:
     """Its pause is its own."""
     other = FakeSender(Phone())
