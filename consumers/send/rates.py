@@ -60,8 +60,11 @@ class Rate:
         self._next = max(self._next, now + self._gap)
 
     def give_up(self, who: str) -> None:
-        """Keep no turn for that one any more."""
-        self._turns.pop(who, None)
+        """Keep no turn for that one any more; where it was the last one, whoever comes next goes in its place."""
+        turn = self._turns.pop(who, None)
+        if turn is not None and turn + self._gap >= self._next:
+            last = next(reversed(self._turns.values()), self._gone)
+            self._next = max(last, self._gone) + self._gap
 
     def idle(self, now: float) -> bool:
         """Tell whether nobody has to wait, so that it need not be remembered."""

@@ -10,14 +10,20 @@ from consumers.send.rates import MISSED, MOST_SENDERS, MOST_TURNS, Rate, Rates
 
 @given(
     per_second=st.floats(0.1, 50.0),
-    moves=st.lists(st.tuples(st.integers(0, 9), st.floats(0.0, 5.0), st.floats(-5.0, 50.0)), min_size=1, max_size=60),
+    moves=st.lists(
+        st.tuples(st.integers(0, 9), st.floats(0.0, 5.0), st.floats(-5.0, 50.0), st.booleans()),
+        min_size=1,
+        max_size=60,
+    ),
 )
-def test_no_two_go_closer_than_the_rate(per_second: float, moves: list[tuple[int, float, float]]) -> None:
-    """Whoever asks whenever, however late it comes for its turn and however soon it is of no use any more."""
+def test_no_two_go_closer_than_the_rate(per_second: float, moves: list[tuple[int, float, float, bool]]) -> None:
+    """Whoever asks whenever, or gives up, however late it comes for its turn and however soon it is of no use."""
     rate, now, gone = Rate(per_second), 0.0, list[float]()
-    for who, step, use in moves:
+    for who, step, use, gives_up in moves:
         now += step
-        if rate.wait(str(who), now, now + use) == 0:
+        if gives_up:
+            rate.give_up(str(who))
+        elif rate.wait(str(who), now, now + use) == 0:
             rate.take(str(who), now)
             gone.append(now)
     assert all(later - earlier >= 1 / per_second * 0.999 for earlier, later in pairwise(gone))
@@ -37,6 +43,20 @@ def test_who_would_come_too_late_takes_no_turn() -> None:
     rate.take("first", 0.0)
     assert [rate.wait(str(number), 0.0, 1.2) for number in range(5)] == [0.5, 1.0, 1.2, 1.2, 1.2]
     assert rate.wait("new", 0.0, 60.0) == 1.5
+
+
+def test_nobody_waits_behind_turns_that_were_given_up() -> None:
+    """Their commands ended without a call, by an opt-out for one; the turns of others stay as they were told."""
+    rate = Rate(1.0)
+    rate.take("first", 0.0)
+    for number in range(5000):
+        rate.wait(str(number), 0.0)
+    for number in range(1, 5000):
+        rate.give_up(str(number))
+    assert [rate.wait(who, 0.5) for who in ("0", "new")] == [0.5, 1.5]
+    rate.give_up("new")
+    rate.give_up("0")
+    assert rate.wait("newer", 0.5) == 0.5
 
 
 def test_an_idle_rate_saves_nothing_up() -> None:
