@@ -98,7 +98,7 @@ class Tries:
                 self._metrics.seconds.observe(asyncio.get_running_loop().time() - started)
 
     async def _call(self, delivered: Delivered) -> Failure | None:
-        handling = Handling(self._consumer.name, delivered.envelope.id, self._threads)
+        handling = Handling(self._consumer.name, delivered.envelope.id, self._threads, lambda: self._waiting.certain)
         task = asyncio.create_task(self._handled(delivered, handling), name=f"handler of {self._consumer.name}")
         try:
             await _ended(task, self._deadline)

@@ -28,9 +28,14 @@ class Waiting:
         self.changed = asyncio.Event()
         self.member: Subscription | None = None
 
+    @property
+    def certain(self) -> bool:
+        """Whether nobody can have taken the member's place."""
+        return self.member is None or self.member.certain
+
     async def certainty(self, closing: asyncio.Event) -> bool:
         """Wait until nobody can have taken the member's place; return False where the record is to be left first."""
-        while self.member is not None and not self.member.certain:
+        while not self.certain:
             if not await _unless(closing, _LOOK_AGAIN):
                 return False
         return not closing.is_set()

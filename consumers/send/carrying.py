@@ -10,6 +10,7 @@ from prometheus_client import Counter
 from consumers.commands import result_id
 from consumers.consent.permission import Consents
 from consumers.consumer import TryLater
+from consumers.loop.handling import is_certain
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
 from consumers.send.answers import Answers, Over
@@ -281,7 +282,10 @@ class Carrier:
         return ending
 
     async def _begin(self, command: SendRequested, claim: Claim, office: Office, way: DoubtOutcome | None) -> None:
-        """Return when the call may begin. Raises TryLater where the claim has become too old, or the rate too full."""
+        """Return when the call may begin.
+
+        Raises TryLater where the claim has become too old, the rate too full, or the group may have lost this member.
+        """
         try:
             if way is None:
                 await office.gate.begin(command)
@@ -291,6 +295,9 @@ class Carrier:
             if age > most and not office.sender.idempotent:
                 # Another member would take the call for over while it is under way.
                 raise self._postponed(1.0, "claim_too_old")
+            if not is_certain():
+                # The process slept while the command waited for its place: another may be at it.
+                raise self._postponed(1.0, "place_in_doubt")
         except TryLater:
             await self._note_over(command, Over(claim, effectless=True, called=False))
             raise

@@ -37,9 +37,11 @@ class HeldSender(FakeSender):
     def __init__(self, phone: Phone) -> None:
         super().__init__(phone)
         self.go = asyncio.Event()
+        self.begun = 0
 
     async def send(self, command_id: str, body: bytes) -> SendReceipt:
         """Wait, then send."""
+        self.begun += 1
         await self.go.wait()
         return await super().send(command_id, body)
 
@@ -91,6 +93,31 @@ async def test_a_claim_that_took_too_long_is_made_anew(office: Office, monkeypat
     assert office.phone.calls == []
     await office.carry_out(delivered(command()))
     assert [(each.outcome, each.reason) for each in office.results] == [("sent", None)]
+
+
+async def test_a_member_that_slept_while_commands_waited_for_a_place_begins_none_of_their_calls(
+    office: Office,
+) -> None:
+    """Another may have its partitions by now: they go on once Kafka has answered, and nothing is in doubt by it."""
+    office.sender = slow = HeldSender(office.phone)
+    office.settings = replace(office.settings, calls_at_once=1)
+    office.bench.fill(command(0), command(1, to="+15550000001"))
+    loop = office.bench.run(office.consumer())
+    await until(lambda: slow.begun == 1 and handlers() == 2)
+    (member,) = office.bench.log.members
+    member.certain = False
+    slow.go.set()
+    await until(lambda: loop.health().reason == "place_in_doubt")
+    assert slow.begun == 1
+    member.certain = True
+    await until(lambda: len(office.results) == 2)
+    assert [(each.outcome, each.reason) for each in office.results] == [("sent", None)] * 2
+    await office.bench.stop()
+
+
+def handlers() -> int:
+    """Return how many handlers of send run."""
+    return sum(task.get_name() == "handler of send" for task in asyncio.all_tasks())
 
 
 @pytest.mark.parametrize("others", [True, False])
