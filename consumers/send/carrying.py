@@ -120,10 +120,13 @@ class Carrier:
             _log.error("answers_not_noted", commands=ids, count=len(rest), advice=advice)
 
     async def _note(self, command: SendRequested, answer: Ending | Over) -> None:
+        if self._answers.of(command) is not answer:
+            # Its handler came first, or has learnt more.
+            return
         try:
             if isinstance(answer, Ending):
                 await self._complete(command, answer)
-            elif self._answers.of(command) is answer:
+            else:
                 await self._note_over(command, answer)
         except StateValueError:
             # Whoever carries the command out meets it too, and it ends with the dead letters.

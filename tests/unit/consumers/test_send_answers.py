@@ -133,6 +133,33 @@ async def test_an_answer_is_noted_though_its_handler_was_cut_off(
     assert (office.phone.sent, len(office.phone.calls)) == (1, 1)
 
 
+async def test_an_answer_that_its_handler_notes_first_is_counted_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the answers of others before it are noted, the command comes again and is done."""
+    pause_between_notes(60.0, monkeypatch)
+    away, consumer = Away(office, 2, monkeypatch), office.consumer()
+    for number in range(2):
+        with pytest.raises(TryLater):
+            await consumer.handle(delivered(command(number)))
+    complete, begun, go = office.ledger.complete, asyncio.Event(), asyncio.Event()
+
+    async def slow(noted: Any, result: Any) -> Any:
+        if noted.id == "command-0":
+            begun.set()
+            await go.wait()
+        return await complete(noted, result)
+
+    monkeypatch.setattr(office.ledger, "complete", slow)
+    assert consumer.finish is not None
+    finishing = asyncio.ensure_future(consumer.finish())
+    await begun.wait()
+    await consumer.handle(delivered(command(1)))
+    go.set()
+    await finishing
+    assert (away.refused, office.bench.count("sends_total", outcome="sent")) == (2, 2)
+
+
 async def test_a_process_that_ends_waits_for_its_state(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one answers with the result and makes no call, though the provider knows no ids."""
     office.phone.remembers, office.sender = False, FakeSender(office.phone, idempotent=False)
