@@ -14,8 +14,8 @@ to join took longer to come to Kafka after its look than that: a stall of the ne
 """
 
 import asyncio
+import time
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 from broker.kafka.lookup import Lookup
@@ -28,6 +28,13 @@ By then one whose place it took has heartbeated, and stopped; and whoever looked
 """
 
 _LOOK_AGAIN = 0.5
+# Linux tells the time that a sleeping machine has slept by a clock of its own.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def passed() -> float:
+    """Return seconds from some moment on, those of a sleep of the machine too where the system tells them."""
+    return time.clock_gettime(_CLOCK)
 
 
 class Alone:
@@ -46,11 +53,11 @@ class Alone:
 
     def certain(self, session: float) -> bool:
         """Whether Kafka has known the member within the `session` seconds after which it gives its place away."""
-        return monotonic() - self._beat_at < session
+        return passed() - self._beat_at < session
 
     def seen(self) -> None:
         """Note that Kafka has given the member its place just now."""
-        self._beat_at = monotonic()
+        self._beat_at = passed()
 
     async def check(self) -> None:
         """Raise AnotherMemberError where a member is there that is not ours, LogUnavailableError."""
@@ -85,7 +92,7 @@ class Alone:
             return bool(await join(subscription))
 
         async def do_heartbeat() -> bool:
-            asked = monotonic()
+            asked = passed()
             known = bool(await beat())
             if known:
                 self._beat_at = asked

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from time import monotonic
 
 import pytest
 
 from broker.kafka import KafkaLog
-from broker.kafka.alone import Alone
+from broker.kafka.alone import Alone, passed
 from broker.kafka.subscription import KafkaSubscription
 from broker.log import (
     AnotherHolderError,
@@ -206,9 +205,9 @@ async def test_a_member_that_slept_for_longer_than_its_session_is_not_certain_of
         while not member.assignment:
             await member.poll(10, 0.1)
         assert certain(member)
-        asleep = monotonic() + 60
+        asleep = passed() + 60
         with monkeypatch.context() as patch:
-            patch.setattr("broker.kafka.alone.monotonic", lambda: asleep)
+            patch.setattr("broker.kafka.alone.passed", lambda: asleep)
             looks = [certain(member)]
             while not looks[-1]:
                 await member.poll(10, 0.1)
