@@ -42,10 +42,6 @@ class Settler:
         self._turns = Turns()
         self.last_progress: float | None = None
 
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._tries.close()
-
     async def none_left(self) -> None:
         """Wait until no handler can be called any more, then raise HandlersStuckError.
 

@@ -12,7 +12,11 @@ MOST_LEFT = 32
 
 
 class Threads:
-    """The threads of one consumer: as many more than it has handlers at once as may be left running."""
+    """The threads of one consumer: as many more than it has handlers at once as may be left running.
+
+    Nobody closes them. What is at work when the consumer ends may have more to hand in, such as the one token that a
+    server gave it; they end with the process.
+    """
 
     def __init__(self, consumer: str, concurrency: int) -> None:
         self._pool = ThreadPoolExecutor(concurrency + MOST_LEFT, thread_name_prefix=f"handlers of {consumer}")
@@ -34,7 +38,3 @@ class Threads:
             self._left.add(future)
             future.add_done_callback(self._left.discard)
         return bool(found)
-
-    def close(self) -> None:
-        """Begin nothing new, and wait for nobody."""
-        self._pool.shutdown(wait=False, cancel_futures=True)

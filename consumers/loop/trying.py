@@ -53,10 +53,6 @@ class Tries:
         """Whether no handler is called any more."""
         return self._used_up.is_set()
 
-    def close(self) -> None:
-        """Begin nothing more in threads."""
-        self._threads.close()
-
     async def none_left(self) -> None:
         """Wait until no handler is called any more, then raise HandlersStuckError."""
         await self._used_up.wait()

@@ -65,6 +65,30 @@ async def test_too_many_threads_that_hang_stop_the_consumer(hanging: Hanging) ->
     assert bench.log.done("group") == len(bench.log.on(RETRY)) == hanging.calls
 
 
+async def test_what_is_at_work_at_the_end_may_hand_in_more(hanging: Hanging) -> None:
+    """A server has given something that must be kept, say, when the consumer has ended already."""
+    asked, told = asyncio.Event(), asyncio.Event()
+    running: list[asyncio.Task[str]] = []
+
+    async def keep() -> str:
+        asked.set()
+        await told.wait()
+        return await asyncio.to_thread(str, 7)
+
+    async def handle(_event: Delivered) -> None:
+        running.append(asyncio.create_task(keep()))
+        await asked.wait()
+
+    del hanging
+    bench = Bench()
+    bench.fill(inbound(0))
+    bench.start(handle)
+    await until(asked.is_set)
+    await bench.stop()
+    told.set()
+    assert await running[0] == "7"
+
+
 async def test_an_event_that_went_well_may_leave_a_thread_behind(hanging: Hanging, seen: Seen) -> None:
     """What a handler does not wait for is its own affair."""
 
@@ -93,4 +117,3 @@ async def test_a_thread_that_ends_counts_no_more() -> None:
     go.set()
     await asyncio.wrap_future(future)
     await until(lambda: threads.left == 0)
-    threads.close()
