@@ -142,11 +142,11 @@ class Settler:
         return None
 
     def _would_hang_anew(self, failure: Failure) -> bool:
-        """Tell whether a record that waits in its place has brought the consumer to its end, and would the next one.
+        """Tell whether a record that waits in its place brings the consumer to its end, and would the next one.
 
         Nothing but the process remembers the rounds in one place.
         """
-        return self._keeps_order and self._tries.used_up and failure.runs_on
+        return self._keeps_order and self._tries.full and failure.runs_on
 
     def _turn(self, record: StoredRecord) -> Turn | None:
         """Return whose turn a record needs; with order given up a key has none."""
