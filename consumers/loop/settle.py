@@ -131,7 +131,8 @@ class Settler:
                 continue
             rounds += 1
             delay = self._delay(record, failure, rounds)
-            if delay is None or self._would_hang_anew(failure):
+            # What brings the consumer to its end a second time would do so to each process that comes.
+            if delay is None or (self._tries.full and failure.runs_on):
                 return await self._aside.bury(record, failure, closing)
             if not self._keeps_order:
                 return await self._aside.later(
@@ -140,13 +141,6 @@ class Settler:
             self._metrics.retries[RetryKind.LATER].inc()
             wait = delay
         return None
-
-    def _would_hang_anew(self, failure: Failure) -> bool:
-        """Tell whether a record that waits in its place brings the consumer to its end, and would the next one.
-
-        Nothing but the process remembers the rounds in one place.
-        """
-        return self._keeps_order and self._tries.full and failure.runs_on
 
     def _turn(self, record: StoredRecord) -> Turn | None:
         """Return whose turn a record needs; with order given up a key has none."""
