@@ -193,7 +193,7 @@ class _Loops:
         self._dead = counter("dead_letters", "Records given to the dead letters, by reason", "consumer", "reason")
         self._rebuilds = counter("rebuilds", "Clients given up and built anew, by reason", "consumer", "reason")
         self._stuck = counter(
-            "stuck_handlers", "Handlers that went on, or whose threads did, though they were cancelled", "consumer"
+            "stuck_handlers", "Handlers, or threads of theirs, that went on though their time was over", "consumer"
         )
         self._lag = gauge(
             "lag", "Records not done, asked every 15 s of the partitions read here", "consumer", "topic", "partition"

@@ -37,7 +37,8 @@ class _Containing:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Future[Any]:
         context = options.get("context")
-        handling = HANDLING.get() if context is None else context.get(HANDLING)
+        # A handler may give its task another context; whoever is no handler may give one of a handler.
+        handling = HANDLING.get() or (context.get(HANDLING) if context is not None else None)
         if handling is None or not isinstance(coro, Coroutine):
             return self._make(loop, coro, **options)
         task = self._make(loop, _contained(coro, handling), **options)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from consumers.loop.handling import HANDLING
@@ -15,7 +17,9 @@ class ApartPool(ThreadPoolExecutor):
         handling = HANDLING.get()
         if handling is None:
             return super().submit(fn, *args, **kwargs)
-        future = handling.threads.call(lambda: fn(*args, **kwargs))
+        # `run_in_executor` leaves the context behind, `to_thread` does not: what the thread hands back to the loop must
+        # be known as the handler's too.
+        future = handling.threads.call(partial(copy_context().run, fn, *args, **kwargs))
         handling.running.add(future)
         future.add_done_callback(handling.running.discard)
         return future

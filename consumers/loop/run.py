@@ -92,7 +92,6 @@ class ConsumeLoop:
             lasted = asyncio.get_running_loop().time() - started > self._tempo.longest_pause
             failures = 1 if lasted else failures + 1
             await self._pause(self._tempo.pause(failures))
-        self._settler.close()
         await self._finish()
         self._reason, self._detail = "stopped", None
 

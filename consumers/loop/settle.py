@@ -42,10 +42,6 @@ class Settler:
         self._turns = Turns()
         self.last_progress: float | None = None
 
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._tries.close()
-
     async def none_left(self) -> None:
         """Wait until no handler can be called any more, then raise HandlersStuckError.
 
@@ -135,7 +131,8 @@ class Settler:
                 continue
             rounds += 1
             delay = self._delay(record, failure, rounds)
-            if delay is None or self._would_hang_anew(failure):
+            # What brings the consumer to its end a second time would do so to each process that comes.
+            if delay is None or (self._tries.full and failure.runs_on):
                 return await self._aside.bury(record, failure, closing)
             if not self._keeps_order:
                 return await self._aside.later(
@@ -144,13 +141,6 @@ class Settler:
             self._metrics.retries[RetryKind.LATER].inc()
             wait = delay
         return None
-
-    def _would_hang_anew(self, failure: Failure) -> bool:
-        """Tell whether a record that waits in its place has brought the consumer to its end, and would the next one.
-
-        Nothing but the process remembers the rounds in one place.
-        """
-        return self._keeps_order and self._tries.used_up and failure.runs_on
 
     def _turn(self, record: StoredRecord) -> Turn | None:
         """Return whose turn a record needs; with order given up a key has none."""

@@ -11,7 +11,7 @@ class ConsumerStopError(Exception):
 
 
 class HandlersStuckError(ConsumerStopError):
-    """As many handlers as may run neither ended at their deadline nor let themselves be cancelled."""
+    """As many handlers as may run, or too many threads of theirs, did not end in time, and nobody can cancel them."""
 
     reason = "handlers_stuck"
     advice = (

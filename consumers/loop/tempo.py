@@ -11,14 +11,18 @@ class Tempo:
     """How long things may take, in seconds, and how much may pile up.
 
     `handler_deadline` is generous: it is there for a handler that hangs, not for a slow one; `cancel_wait` is what a
-    cancelled handler gets to end. `finish_wait` is what a drain or a revoked partition leaves to work in hand,
-    `leave_wait` what the last commit and the leaving may take. `waiting` bounds what one retry partition has in hand,
-    `window` what may lie done behind what is not. Every `look_every` seconds the log is asked how far it is ahead, and
-    a client that gives nothing for `stalled_after` seconds though there is something is given up.
+    cancelled handler gets to end. A thread that outlives its try has `thread_wait`, and the deadline once more where
+    that is longer, before it counts as one that hangs.
+
+    `finish_wait` is what a drain or a revoked partition leaves to work in hand, `leave_wait` what the last commit and
+    the leaving may take. `waiting` bounds what one retry partition has in hand, `window` what may lie done behind what
+    is not. Every `look_every` seconds the log is asked how far it is ahead, and a client that gives nothing for
+    `stalled_after` seconds though there is something is given up.
     """
 
     handler_deadline: float = 120.0
     cancel_wait: float = 0.5
+    thread_wait: float = 30.0
     first_pause: float = 0.25
     longest_pause: float = 30.0
     longest_postponement: float = 300.0

@@ -1,6 +1,7 @@
 """Calls of the handler: so many at once, each with its deadline, and again in place after a pause."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,25 +16,29 @@ from consumers.loop.parts import LoopParts
 from consumers.loop.settings import LONGEST_DELAY
 from consumers.loop.slots import Slots
 from consumers.loop.stops import HandlersStuckError
-from consumers.loop.threads import MOST_LEFT, Threads
+from consumers.loop.threads import Threads
 from consumers.loop.waiting import Waiting
 from consumers.metrics import RetryKind
 from schemas.envelope import Delivered
 
 _log = structlog.get_logger()
+_LOOK_AGAIN = 0.1
+_LOOK_EVERY = 1.0
 
 
 class Tries:
     """The tries of one consumer in place; at most `concurrency` handlers run at once.
 
     A handler that does not end when it is cancelled is left to itself, and its record counts as failed. When as many
-    are left as may run at once no other is called, because nothing but a new process ends them.
+    are left as may run at once no other is called, because nothing but a new process ends them. So it is with threads
+    of handlers, but they get time: a server that is slow for a moment lets them go.
     """
 
     def __init__(self, parts: LoopParts, waiting: Waiting) -> None:
         self._consumer = parts.consumer
         self._attempts = parts.attempts
         self._deadline = parts.deadline
+        self._thread_wait = parts.tempo.thread_wait
         self._concurrency = parts.concurrency
         self._slots = Slots(parts.concurrency)
         self._metrics = parts.metrics
@@ -53,14 +58,19 @@ class Tries:
         """Whether no handler is called any more."""
         return self._used_up.is_set()
 
-    def close(self) -> None:
-        """Begin nothing more in threads."""
-        self._threads.close()
+    @property
+    def full(self) -> bool:
+        """Whether no handler is called now."""
+        return self.used_up or self._threads.crowded
 
     async def none_left(self) -> None:
-        """Wait until no handler is called any more, then raise HandlersStuckError."""
-        await self._used_up.wait()
-        raise HandlersStuckError(f"{self.left} handlers run on though they were cancelled")
+        """Look after the threads until no handler is called any more, then raise HandlersStuckError."""
+        while not self.used_up:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self._deadline, _LOOK_EVERY)):
+                    await self._used_up.wait()
+            self._look()
+        raise HandlersStuckError(f"{self.left} handlers, or threads of theirs, run on though their time is over")
 
     async def round(
         self, delivered: Delivered, closing: asyncio.Event, puts_off_after: float | None = None
@@ -88,17 +98,39 @@ class Tries:
         return None
 
     async def _try(self, delivered: Delivered, closing: asyncio.Event) -> Failure | None:
+        handling = Handling(self._consumer.name, delivered.envelope.id, self._threads, lambda: self._waiting.certain)
         async with self._slots:
-            if not await self._waiting.certainty(closing) or self.used_up:
+            if not await self._may_begin(delivered, closing):
                 return CLOSING
             started = asyncio.get_running_loop().time()
             try:
-                return await self._call(delivered)
+                failure = await self._call(delivered, handling)
             finally:
                 self._metrics.seconds.observe(asyncio.get_running_loop().time() - started)
+        if failure is None or failure.ends_round:
+            return failure
+        return await self._alone(delivered, handling, failure, started + self._deadline, closing)
 
-    async def _call(self, delivered: Delivered) -> Failure | None:
-        handling = Handling(self._consumer.name, delivered.envelope.id, self._threads, lambda: self._waiting.certain)
+    async def _may_begin(self, delivered: Delivered, closing: asyncio.Event) -> bool:
+        while self._threads.crowded and not self.used_up:
+            if not await self._waiting.pause(delivered.record, "threads_hang", _LOOK_AGAIN, closing):
+                return False
+        return await self._waiting.certainty(closing) and not self.used_up
+
+    async def _alone(
+        self, delivered: Delivered, handling: Handling, failure: Failure, until: float, closing: asyncio.Event
+    ) -> Failure:
+        """Let the threads of a try end, in the time that the whole try has; who outlives it has made it fail."""
+        if not await self._waiting.ended(handling.running, until, closing):
+            return CLOSING
+        if not self._threads.leave(tuple(handling.running), asyncio.get_running_loop().time()):
+            return failure
+        self._stuck(delivered.envelope.id)
+        if not failure.counts:
+            failure = self._failed(delivered, Trouble.DEADLINE, TimeoutError("a thread outlived the deadline"))
+        return replace(failure, runs_on=True)
+
+    async def _call(self, delivered: Delivered, handling: Handling) -> Failure | None:
         task = asyncio.create_task(self._handled(delivered, handling), name=f"handler of {self._consumer.name}")
         try:
             await _ended(task, self._deadline)
@@ -110,11 +142,9 @@ class Tries:
                 self._keep(task)
                 await asyncio.wait({task}, timeout=self._tempo.cancel_wait)
         failure = self._seen(delivered, task, late=late)
-        if failure is None or not failure.counts:
+        if failure is None or task.done():
             return failure
-        if task.done() and not self._threads.leave(tuple(handling.running)):
-            return failure
-        self._stuck(delivered)
+        self._stuck(delivered.envelope.id)
         return replace(failure, runs_on=True)
 
     def _seen(self, delivered: Delivered, task: asyncio.Task[BaseException | None], *, late: bool) -> Failure | None:
@@ -167,11 +197,18 @@ class Tries:
         _log.warning(str(trouble), **fields)
         return failure_of(trouble, error)
 
-    def _stuck(self, delivered: Delivered) -> None:
-        self._metrics.stuck.inc()
-        fields = {"consumer": self._consumer.name, "event_id": delivered.envelope.id, "running_on": self.left}
-        _log.error("handler_stuck", **fields)
-        if len(self._left) >= self._concurrency or self._threads.left >= MOST_LEFT:
+    def _stuck(self, event_id: str | None, count: int = 1) -> None:
+        self._metrics.stuck.inc(count)
+        _log.error("handler_stuck", consumer=self._consumer.name, event_id=event_id, running_on=self.left)
+        if len(self._left) >= self._concurrency:
+            self._used_up.set()
+
+    def _look(self) -> None:
+        """Find threads that nobody waits for any more, and those that have run on for too long."""
+        now = asyncio.get_running_loop().time()
+        if found := self._threads.look(now, self._deadline):
+            self._stuck(None, found)
+        if self._threads.hang(now, max(self._deadline, self._thread_wait)):
             self._used_up.set()
 
     def _keep(self, task: asyncio.Task[BaseException | None]) -> None:

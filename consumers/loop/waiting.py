@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from broker.log import Subscription
 from schemas.records import StoredRecord
@@ -54,6 +54,13 @@ class Waiting:
     def wishes(self, topics: Iterable[Topic]) -> int:
         """Return how many records of these topics wait in place because their handler wishes so."""
         return sum(self._wishes[topic.name] for topic in topics)
+
+    async def ended(self, at_work: Collection[object], until: float, closing: asyncio.Event) -> bool:
+        """Wait while anything is at work, until then by the loop's time; False where the record is to be left first."""
+        while at_work and (left := until - asyncio.get_running_loop().time()) > 0:
+            if not await _unless(closing, min(left, _LOOK_AGAIN)):
+                return False
+        return True
 
     async def pause(
         self, record: StoredRecord, reason: str, seconds: float, closing: asyncio.Event, *, wished: bool = False

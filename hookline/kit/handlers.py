@@ -20,15 +20,19 @@ class ConsumerError(HooklineError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One function of a consumer. `takes_context` says that it wants the context beside the event."""
+    """One function of a consumer. `takes_context` says that it wants the context, be it `by_name`, beside the event."""
 
     name: str
     function: Callable[..., Handled]
     takes_context: bool
+    by_name: bool = False
 
     async def __call__(self, event: Event, context: Context) -> None:
         """Call the function. Raises what it raises."""
-        await (self.function(event, context) if self.takes_context else self.function(event))
+        if self.by_name:
+            await self.function(event, context=context)
+        else:
+            await (self.function(event, context) if self.takes_context else self.function(event))
 
 
 def handler_of(function: Callable[..., Handled]) -> Handler:
@@ -36,7 +40,10 @@ def handler_of(function: Callable[..., Handled]) -> Handler:
     name = getattr(function, "__qualname__", repr(function))
     if not inspect.iscoroutinefunction(function):
         raise ConsumerError(f"{name} is not an async function: write `async def`")
-    return Handler(name, function, takes_context=_takes_context(name, function))
+    signature = inspect.signature(function)
+    if _takes_by_name(signature):
+        return Handler(name, function, takes_context=True, by_name=True)
+    return Handler(name, function, takes_context=_takes_context(name, signature))
 
 
 def kinds_of(wanted: object) -> tuple[type[Event], ...]:
@@ -59,8 +66,13 @@ def _is_event(wanted: object) -> TypeGuard[type[Event]]:
     return isinstance(wanted, type) and issubclass(wanted, Event)
 
 
-def _takes_context(name: str, function: Callable[..., Handled]) -> bool:
-    signature = inspect.signature(function)
+def _takes_by_name(signature: inspect.Signature) -> bool:
+    """Tell whether the context has its place behind a `*`."""
+    found = signature.parameters.get("context")
+    return found is not None and found.kind is found.KEYWORD_ONLY and _fits(signature, 1, context=None)
+
+
+def _takes_context(name: str, signature: inspect.Signature) -> bool:
     fits = [count for count in (1, 2) if _fits(signature, count)]
     if not fits:
         raise ConsumerError(f"{name}{signature} cannot be called: a handler takes (event) or (event, context)")
@@ -68,9 +80,9 @@ def _takes_context(name: str, function: Callable[..., Handled]) -> bool:
     return fits[0] == 2 or (2 in fits and list(signature.parameters)[1:2] == ["context"])
 
 
-def _fits(signature: inspect.Signature, count: int) -> bool:
+def _fits(signature: inspect.Signature, count: int, **named: object) -> bool:
     try:
-        signature.bind(*range(count))
+        signature.bind(*range(count), **named)
     except TypeError:
         return False
     return True

@@ -20,6 +20,7 @@ from broker.settings import BrokerSettings
 from consumers import consumer as loop
 from consumers.consumer import Reject
 from consumers.loop.origin import Origin, origin_of
+from consumers.loop.pool import ApartPool
 from consumers.loop.run import ConsumeLoop
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.loop.tempo import Tempo
@@ -97,9 +98,13 @@ class Outcome:
 def run_consumer(consumer: Consumer, events: Iterable[Event], *, replay: bool = False) -> Outcome:
     """Run the consumer on the events and return what became of them. For tests that are no coroutines.
 
-    With `replay` they come as somebody's replay brings them. Raises TimeoutError where a handler takes no end.
+    With `replay` they come as somebody's replay brings them. Raises TimeoutError where a handler takes no end. Nobody
+    waits for a thread that hangs, until Python itself ends.
     """
-    return asyncio.run(run_consumer_async(consumer, events, replay=replay))
+    with asyncio.Runner() as runner:
+        # As in production, where handlers have threads of their own.
+        runner.get_loop().set_default_executor(ApartPool())
+        return runner.run(run_consumer_async(consumer, events, replay=replay))
 
 
 async def run_consumer_async(consumer: Consumer, events: Iterable[Event], *, replay: bool = False) -> Outcome:
@@ -152,6 +157,7 @@ def _observed(consumer: loop.Consumer, notes: _Notes) -> loop.Consumer:
     async def handle(delivered: Delivered) -> None:
         try:
             await consumer.handle(delivered)
+            _raise_if_cut_off()
         except BaseException as error:
             notes.failed.append((origin_of(delivered.record), Failed(delivered.event, error)))
             raise
@@ -159,6 +165,13 @@ def _observed(consumer: loop.Consumer, notes: _Notes) -> loop.Consumer:
 
     # One after another, so that a run is the same each time; and a long wish is over at once, as no test waits for it.
     return replace(consumer, handle=handle, concurrency=1, puts_off_after=None)
+
+
+def _raise_if_cut_off() -> None:
+    """Raise TimeoutError where the handler's task was cancelled, at its deadline: to the loop that is no success."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise TimeoutError("the handler went on though it was cancelled")
 
 
 async def _run(log: Log, consumer: loop.Consumer, clock: Clock) -> None:

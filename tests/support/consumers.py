@@ -35,6 +35,7 @@ QUICK = Tempo(
     commit_every=0.0,
     keep_alive=0.02,
     cancel_wait=0.05,
+    thread_wait=0.05,
     look_every=0.02,
     look_wait=1.0,
 )

@@ -4,11 +4,13 @@ import asyncio
 import gc
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from typing import Any
 
 import pytest
 import structlog
 
+from consumers.loop.pool import ApartPool
 from schemas.envelope import Delivered
 from tests.support.consumers import Bench, inbound, until
 from tests.support.consumers_seen import DLQ, Seen
@@ -43,7 +45,25 @@ def within_limits(work: Coroutine[Any, Any, None]) -> Awaitable[None]:
     return asyncio.wait_for(work, 5)
 
 
-@pytest.mark.parametrize("start", [as_a_task, in_a_group, within_limits, asyncio.gather, in_a_task_of_a_task])
+async def in_another_context(work: Coroutine[Any, Any, None]) -> None:
+    """Run the work as a task that knows nothing of its handler."""
+    await asyncio.create_task(work, context=Context())
+
+
+async def by_way_of_a_thread(work: Coroutine[Any, Any, None]) -> None:
+    """Let a thread hand the work to the loop."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ApartPool(1))
+    await loop.run_in_executor(None, lambda: asyncio.run_coroutine_threadsafe(work, loop).result(5))
+
+
+STARTS = [
+    *(as_a_task, in_a_group, within_limits, asyncio.gather, in_a_task_of_a_task),
+    *(in_another_context, by_way_of_a_thread),
+]
+
+
+@pytest.mark.parametrize("start", STARTS)
 async def test_an_exit_in_a_task_of_the_handler_is_a_failed_try(bench: Bench, seen: Seen, start: Start) -> None:
     """The process goes on, the event is a dead letter like any other, and its key goes on too."""
 

@@ -119,9 +119,10 @@ async def test_one_event_does_not_stop_every_process_for_ever(stuck: Stubborn, s
     await bench.stop()
 
 
-async def test_a_round_that_nothing_would_remember_is_the_last_one(stuck: Stubborn) -> None:
-    """An event that waits in its place, its key behind it, has more delays left, and the process has no handler."""
-    bench = Bench(tempo=STUCK, concurrency=1, retry=RetrySettings(delays=(0.01,) * 9))
+@pytest.mark.parametrize("order", ["kept", "given_up"])
+async def test_a_round_that_stops_a_second_process_is_the_last_one(stuck: Stubborn, order: str) -> None:
+    """The event has more delays left, and each process that it gets would have no handler."""
+    bench = Bench(tempo=STUCK, concurrency=1, retry=RetrySettings(delays=(0.01,) * 9, order=order))
     bench.fill(inbound(0))
     await stopped(bench, stuck)
     await stopped(bench, stuck)

@@ -2,15 +2,16 @@
 
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from consumers.catalogue import CONSUMERS
-from hookline import ConsentChanged, Consumer, Context, DeliveryUpdated, Event, InboundMessage, MessageReceived
+from hookline import ConsentChanged, Consumer, Context, DeliveryUpdated, Event, InboundMessage, MessageReceived, Reject
 from hookline.kit.handlers import ConsumerError, handler_of, topics_of
 from schemas.events import EVENT_CLASSES, MessageReplied
 from schemas.topics import CONSENT, DELIVERY, INBOUND, TOPIC_OF
+from tests.support.consumers import inbound
 
 
 async def nothing(event: Event) -> None:
@@ -127,7 +128,13 @@ async def _perhaps(event: Event, context: Context | None = None) -> None:
 
 
 async def _named(event: Event, *, context: Context | None = None) -> None:
-    del event, context
+    del event
+    if context is not None:
+        raise Reject("has it")
+
+
+async def _only_named(event: Event, *, context: Context) -> None:
+    await _named(event, context=context)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +144,21 @@ async def _named(event: Event, *, context: Context | None = None) -> None:
         (with_context, True),
         (_optional, False),
         (_perhaps, True),
-        (_named, False),
+        (_named, True),
+        (_only_named, True),
         (functools.partial(_three, more=1), True),
     ],
 )
 def test_the_context_goes_to_whoever_has_a_place_for_it(function: Any, takes: bool) -> None:
     """A second parameter with a default is the function's own, unless it is called `context`."""
     assert handler_of(function).takes_context is takes
+
+
+@pytest.mark.parametrize("function", [_named, _only_named])
+async def test_a_context_that_is_taken_by_its_name_is_given(function: Any) -> None:
+    """Behind a `*`, with a default or without."""
+    with pytest.raises(Reject):
+        await handler_of(function)(inbound(0), cast("Context", object()))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "ä", "-a", "x" * 65, None, 3])

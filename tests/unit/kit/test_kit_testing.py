@@ -1,5 +1,8 @@
 """What other teams get for their tests: events, signed requests, a consumer run on a list."""
 
+import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +175,36 @@ def test_what_never_succeeds_is_a_dead_letter_with_its_reason() -> None:
     assert "RuntimeError: broken" in letter.reason
     assert outcome.rejected == ()
     assert len(outcome.retried) >= 1
+
+
+def test_what_returns_when_it_is_cancelled_did_not_go_well() -> None:
+    """The deadline cut it off, whatever it says then."""
+    crm = Consumer("crm", deadline=0.01, attempts=1)
+
+    @crm.on(MessageReceived)
+    async def handle(_event: MessageReceived) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    outcome = run_consumer(crm, messages(1))
+    assert not outcome.handled
+    assert [type(failed.error) for failed in outcome.retried] == [TimeoutError] * 3
+    assert [letter.reason.split(":")[0] for letter in outcome.dead_letters] == ["deadline"]
+
+
+def test_a_thread_that_hangs_does_not_hold_up_the_run() -> None:
+    """What becomes of its event is what would in production."""
+    crm, go = Consumer("crm", deadline=0.01, attempts=1), threading.Event()
+
+    @crm.on(MessageReceived)
+    async def handle(_event: MessageReceived) -> None:
+        await asyncio.to_thread(go.wait)
+
+    try:
+        outcome = run_consumer(crm, messages(1))
+    finally:
+        go.set()
+    assert [letter.reason.split(":")[0] for letter in outcome.dead_letters] == ["deadline"]
 
 
 def test_what_is_rejected_is_a_dead_letter_too() -> None:
