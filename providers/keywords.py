@@ -32,17 +32,23 @@ _UNSEEN = re.compile(
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
-# Punctuation, symbols (emoji among them), blanks and control characters; not the marks that are a part of a letter.
+# Punctuation, symbols (emoji among them), blanks and control characters, and what is drawn around a sign (keycaps); not
+# the marks that are a part of a letter.
 _AROUND = frozenset("PSZC")
+_ENCLOSING = "Me"
+_HYPHEN = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
 
 
 def folded(text: str, longest: int = LONGEST_KEYWORD) -> str | None:
     """Return a text as texts are compared: letter case, width, blanks and what nobody sees do not count.
 
-    None for one of more than `longest` characters: to compose a long run of combining characters takes quadratic time.
+    Nor do circles around letters, and the kind of a hyphen. None for a text of more than `longest` characters: to
+    compose a long run of combining characters takes quadratic time.
     """
     words = _seen(text)
-    return None if len(words) > longest else " ".join(unicodedata.normalize("NFKC", words).casefold().split())
+    if len(words) > longest:
+        return None
+    return " ".join(unicodedata.normalize("NFKC", words).casefold().translate(_HYPHEN).split())
 
 
 def bare(text: str | None) -> str:
@@ -90,8 +96,17 @@ def _seen(text: str) -> str:
 def _inside(text: str) -> str:
     """Return a text from its first to its last letter or digit, with the marks of the last one."""
     first, last = 0, len(text)
-    while first < last and unicodedata.category(text[first])[0] in _AROUND:
+    while first < last and _is_around(text[first]):
         first += 1
-    while last > first and unicodedata.category(text[last - 1])[0] in _AROUND:
+    while last > first and _is_around(text[last - 1]):
         last -= 1
     return text[first:last]
+
+
+def _is_around(char: str) -> bool:
+    kind = unicodedata.category(char)
+    if kind == "So":
+        # A letter in a circle or a square is a symbol too, and yet a letter of the word.
+        plain = unicodedata.normalize("NFKC", char)
+        return not (len(plain) == 1 and plain.isascii() and plain.isalpha())
+    return kind[0] in _AROUND or kind == _ENCLOSING

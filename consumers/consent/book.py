@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from consumers.consent import table
 from consumers.consent.numbers import canonical
 from consumers.consent.permission import Permission
-from consumers.consent.statement import Statement, permission, statement_of, with_one_more
+from consumers.consent.statement import EVERYWHERE, Statement, permission, statement_of, with_one_more
 from consumers.state.database import Database
 from schemas.events import ConsentChanged
 
@@ -32,8 +32,9 @@ class ConsentBook:
             counting = table.counting(connection, account, number)
             if more is None:
                 return permission(counting, scope)
-            # The message that says it came to our number, so it knows the number's scope.
-            return permission(with_one_more(counting, more), more.scope if scope is None else scope)
+            # The message that says it came to our number and knows its scope, also where that was another before.
+            knows = scope is None or more.scope != EVERYWHERE
+            return permission(with_one_more(counting, more), more.scope if knows else scope)
 
         return await self._database.run(work)
 

@@ -9,6 +9,7 @@ Everything here may be done twice, so replays are read as well.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from broker.log import Log
@@ -21,12 +22,12 @@ from consumers.consent.table import OneIdError
 from consumers.consumer import Consumer, Reject, TryLater
 from consumers.metrics import ConsentOutcome, ConsumerMetrics
 from consumers.state.database import StateError, StateValueError
-from providers.keywords import words_of
+from providers.keywords import START_WORDS, words_of
 from schemas.envelope import Delivered, event_to_record
 from schemas.events import ConsentChanged, InboundMessage
 from schemas.records import Record
 from schemas.times import to_millis
-from schemas.vocabulary import Direction
+from schemas.vocabulary import Autoresponse, Direction
 
 APPEND_WAIT = 10.0
 """Seconds that a record may take to be stored."""
@@ -37,6 +38,7 @@ STATE_PAUSE = 5.0
 REMEMBERED = 10_000
 """Numbers of ours whose scope is remembered, so that not each message writes it."""
 
+_TELLING = frozenset({None, Autoresponse.STOP, Autoresponse.START})
 TOLD_EVERY_MS = 60_000
 """Milliseconds after which the same scope of a number is noted once more, with the later time."""
 
@@ -113,7 +115,7 @@ class _Consent:
         scope = None if account is None else account.scope_of(event)
         if scope is not None and event.to:
             await self._note_scope(event, event.to, scope)
-        said = consent_said(event.text, frozenset() if account is None else account.words, self._more)
+        said = consent_said(event.text, _told_already(event, account), self._more)
         if said is None or not event.from_:
             return
         statement = written(event, event.from_, *said, scope)
@@ -136,3 +138,14 @@ class _Consent:
     async def _append(self, *records: Record) -> None:
         if records:
             await self._log.append(records, APPEND_WAIT)
+
+
+def _told_already(event: InboundMessage, account: AccountConsent | None) -> AbstractSet[str]:
+    """Return the words of which the normalizer has made a statement.
+
+    It has made none of a message that the provider took for something else. A STOP is one all the same; a START that
+    the provider did not take for one undoes nothing.
+    """
+    if account is None:
+        return frozenset()
+    return account.words if event.autoresponse in _TELLING else account.words & START_WORDS

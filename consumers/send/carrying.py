@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Counter
 
 from consumers.commands import result_id
-from consumers.consent.permission import Consents
+from consumers.consent.permission import Consents, Permission
 from consumers.consumer import TryLater
 from consumers.loop.handling import is_certain
 from consumers.loop.tempo import Tempo
@@ -47,7 +47,7 @@ LEAST_PAUSE = 1.0
 CALL_MARGIN = 10.0
 """Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
-_OWED = frozenset(SendPurpose)
+_OWED = frozenset({SendPurpose.OPT_OUT_CONFIRMATION, SendPurpose.HELP})
 _FOUND = {SendOutcome.SENT: DoubtOutcome.FOUND, SendOutcome.UNKNOWN: DoubtOutcome.SKIPPED}
 _PAUSES = Tempo(first_pause=1.0, longest_pause=LONGEST_PAUSE)
 _log = structlog.get_logger()
@@ -197,7 +197,9 @@ class Carrier:
         if consents is None or command.purpose in _OWED:
             return None
         permission = await consents.may_text(command.account, command.to, command.from_)
-        return None if permission.allowed else failed(FailureClass.OPT_OUT, OPTED_OUT)
+        if permission.allowed or _is_older(permission, command):
+            return None
+        return failed(FailureClass.OPT_OUT, OPTED_OUT)
 
     async def _claim(self, command: SendRequested, body: bytes, office: Office | None) -> Claim:
         return await self._ledger.claim(command, body, self._clock(), self._alone(office))
@@ -384,3 +386,9 @@ class Carrier:
             failure_class=ending.failure_class,
             errors=ending.errors,
         )
+
+
+def _is_older(permission: Permission, command: SendRequested) -> bool:
+    """Tell whether the opt-out is older than the opt-in that the command confirms: the book may not have that one."""
+    confirms = command.purpose == SendPurpose.OPT_IN_CONFIRMATION
+    return confirms and permission.since is not None and permission.since < command.received_at

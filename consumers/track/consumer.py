@@ -91,6 +91,10 @@ class Tracker:
         told = table.together(rows, joined)
         return await self._database.run(partial(table.merge, told=told, join=joined))
 
+    async def forget(self, places: Collection[Place]) -> None:
+        """Delete the rows of these places, and publish nothing. Raises StateError."""
+        await self._database.run(partial(table.forget, places=places))
+
     async def publish_places(self, places: Collection[Place]) -> None:
         """Write the rows of these places to the topic, as they are now. Raises StateError, LogError."""
         await self.publish(await self._database.run(partial(table.rows_of, places=places)))

@@ -1,16 +1,18 @@
 """The table out of the topics: states from the compacted topic, and lives from what was told.
 
 Both only merge, so nothing goes back, and both can be run beside track itself and again at any time. What a tombstone
-took is not brought back, neither while the log has not compacted it away nor when the tombstone itself is gone.
+took is not brought back, neither while the log has not compacted it away nor when the tombstone itself is gone, nor
+where it is written meanwhile.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from broker.log import Log
+from broker.log import Log, Partition
 from consumers.track.consumer import Tracker
 from consumers.track.places import Place, Sighting, sighting_of
-from consumers.track.states import StateRow, key_of, row_of
+from consumers.track.states import StateRow, key_of, place_of, row_of
 from schemas.codec import CodecError
 from schemas.envelope import Delivered, read_event
 from schemas.events import StateChanged
@@ -40,6 +42,7 @@ async def rebuild_states(log: Log, tracker: Tracker, tell: Callable[[Rebuilt], N
     StateError.
     """
     rebuilt = Rebuilt()
+    ends = {partition: (await log.bounds(partition)).end for partition in await log.partitions(STATES.name)}
     taken = await _tombstones(log)
     behind = set[Place]()
     async for batch in _batches(log, STATES, taken.before):
@@ -51,8 +54,10 @@ async def rebuild_states(log: Log, tracker: Tracker, tell: Callable[[Rebuilt], N
         behind -= last.keys()
         behind |= {place for place, row in last.items() if row != now[place]}
         if len(behind) > _MOST_BEHIND:
+            behind -= await _forgotten(log, tracker, ends)
             await _publish(tracker, behind, rebuilt)
         tell(rebuilt)
+    behind -= await _forgotten(log, tracker, ends)
     await _publish(tracker, behind, rebuilt)
     return rebuilt
 
@@ -76,6 +81,20 @@ async def rebuild_lives(log: Log, tracker: Tracker, tell: Callable[[Rebuilt], No
             rebuilt.changed += len((await tracker.note_known(found)).changed)
             tell(rebuilt)
     return rebuilt
+
+
+async def _forgotten(log: Log, tracker: Tracker, ends: Mapping[Partition, int]) -> AbstractSet[Place]:
+    """Delete what was merged of those who were erased since, which is what the topic tells from `ends` on.
+
+    Whoever is erased after this look has their rows deleted by that, as the tombstones are written first.
+    """
+    bare = set[bytes]()
+    for partition, end in ends.items():
+        async for record in log.read(partition, end, (await log.bounds(partition)).end):
+            (bare.add if record.value is None else bare.discard)(record.key or b"")
+    places = frozenset(place for key in bare if (place := place_of(key)) is not None)
+    await tracker.forget(places)
+    return places
 
 
 async def _publish(tracker: Tracker, behind: set[Place], rebuilt: Rebuilt) -> None:

@@ -72,6 +72,13 @@ def key_of(place: Place) -> bytes:
     return f"{place.account}|{place.message_id}|{place.recipient}".encode("utf-8", "replace")
 
 
+def place_of(key: bytes) -> Place | None:
+    """Return the place that a key is of, None for what is no such key."""
+    account, first, rest = key.decode("utf-8", "replace").partition("|")
+    message_id, last, recipient = rest.rpartition("|")
+    return Place(account, message_id, recipient) if first and last else None
+
+
 def tombstone_of(row: StateRow) -> Record:
     """Return the record that takes the place out of the compacted topic."""
     return replace(record_of(row), value=None, headers=())

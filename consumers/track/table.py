@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from consumers.state.schema import message_events, messages
 from consumers.state.upsert import insert_into
@@ -79,6 +79,14 @@ def merge(
     return {**found, **better}, frozenset(better) | made
 
 
+def forget(connection: Connection, places: Iterable[Place]) -> None:
+    """Delete the rows of those places."""
+    where = [messages.c[name] == bindparam(f"{_KEY}{name}") for name in _PLACE]
+    keys = [{f"{_KEY}{name}": getattr(place, name) for name in _PLACE} for place in places]
+    if keys:
+        connection.execute(delete(messages).where(*where), keys)
+
+
 def _make(connection: Connection, told: Mapping[Place, StateRow], places: Iterable[Place]) -> frozenset[Place]:
     """Make the rows of those places that are not there, and return the places."""
     missing = sorted(places)
@@ -127,6 +135,7 @@ _COLUMNS = (
 """What `_row` takes, in its order."""
 
 _EVENT_COLUMNS = tuple(each.name for each in fields(EventNote))
+_PLACE = tuple(each.name for each in fields(Place))
 _KEY = "key_"
 _UPDATE = (
     messages.update()

@@ -42,7 +42,8 @@ Numbers are E.164. All are read and checked before the first is published.
 """
 _REBUILD = """\
 Note every statement that the topic of consent keeps, for a state that was lost. What is there stays; it may be run at
-any time and beside the consumer. Exit status 1 where a record could not be read.
+any time and beside the consumer. Who is erased while it works may come back: run that erase once more when it has
+ended. Exit status 1 where a record could not be read.
 """
 
 

@@ -104,8 +104,9 @@ class Eraser:
 
         In this order: what is left by a crash between the two is found again by its rows. Then all of it is done once
         more, until nothing is found: what came meanwhile has lost its record, or its rows, and no consumer that works
-        has it in hand any more.
+        has it in hand any more. What a run that was cut off has overtaken, and not told again, is told first.
         """
+        await self._tell_lost(plan.topics)
         rows = Tally[str]()
         topics = plan.topics
         for _ in range(_PASSES):
@@ -143,10 +144,15 @@ class Eraser:
             return None
         state = await self._look(plan.now)
         topics = await keys_of(self._log, self._person, state or _NOTHING, plan.topics.ends)
-        if self._person.keeps_opt_out:
-            lost = await self._statements(topics.lost)
-            await _append(self._log, [statement_record(each, self._owner(each.account)) for each in lost])
+        await self._tell_lost(topics)
         return topics
+
+    async def _tell_lost(self, topics: OnTopics | None) -> None:
+        """Tell those opt-outs once more that are kept and that the topic has no record of."""
+        if self._log is None or topics is None or not self._person.keeps_opt_out:
+            return
+        lost = await self._statements(topics.lost)
+        await _append(self._log, [statement_record(each, self._owner(each.account)) for each in lost])
 
     async def _statements(self, lost: Mapping[bytes, Statement | None]) -> Sequence[Statement]:
         """Return what counts of lost opt-outs, by the state or by the topic."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from consumers.consent.permission import Consents, Permission
@@ -62,11 +63,12 @@ class AskedSender(FakeSender):
 
 @dataclass
 class FakeConsents:
-    """A book of consents in which some numbers stand as opted out; `broken` answers nothing."""
+    """A book of consents in which some numbers stand as opted out `since` then; `broken` answers nothing."""
 
     opted_out: set[str] = field(default_factory=set[str])
     asked: list[tuple[str, str, str | None]] = field(default_factory=list[tuple[str, str, str | None]])
     broken: bool = False
+    since: datetime | None = None
 
     async def may_text(
         self, account: str, number: str, sender: str | None, said: ConsentChanged | None = None
@@ -77,7 +79,7 @@ class FakeConsents:
             raise StateError("away")
         self.asked.append((account, number, sender))
         allowed = number not in self.opted_out and (said is None or said.consent != Consent.OPTED_OUT)
-        return Permission(allowed=allowed, consent="unknown" if allowed else "opted_out")
+        return Permission(allowed=allowed, consent="unknown" if allowed else "opted_out", since=self.since)
 
 
 class Office:

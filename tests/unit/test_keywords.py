@@ -54,6 +54,13 @@ SPELLINGS = [
         "*stop*",
         "stop\ufe0f.\u200b.",
     ),
+    *(
+        "\u24c8\u24c9\u24c4\u24c5",
+        "\u24e2top",
+        "ST\U0001f13e\U0001f13f!",
+        "STOP\u2122",
+        "STOP *\ufe0f\u20e3",
+    ),
 ]
 unseen = st.text(st.sampled_from("\u200b\u200d\u2060\ufeff\ufe0f\u00ad\x00 \t\n\u00a0"), max_size=90)
 
@@ -86,6 +93,12 @@ def test_a_start_with_signs_around_is_none_for_anybody(text: str) -> None:
 def test_what_nobody_sees_makes_no_difference(word: str, before: str, behind: str) -> None:
     """Blanks, zero widths and variation selectors around a word, however many."""
     assert keyword_of(before + word.upper() + behind) == word
+
+
+@pytest.mark.parametrize("hyphen", "-\u2010\u2011\u2013\u2014\u2212\uff0d")
+def test_any_hyphen_is_one(hyphen: str) -> None:
+    """Telephones write the one that they like."""
+    assert opt_out_word(f"Opt{hyphen}out") == "opt-out"
 
 
 @pytest.mark.parametrize(

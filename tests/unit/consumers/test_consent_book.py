@@ -296,3 +296,18 @@ def test_the_moment_of_a_statement_is_the_providers_where_it_tells_one() -> None
     """Else it is when we heard of it."""
     assert statement_of(said(1, minute=3)).moment_ms == to_millis(NOW + timedelta(minutes=3))
     assert statement_of(said(1, minute=None)).moment_ms == to_millis(NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("scope", [PROFILE, "account"])
+async def test_a_message_knows_the_scope_of_the_number_that_it_came_to(book: ConsentBook, scope: str) -> None:
+    """Our number moved to another profile, and the book has not read a message from there yet."""
+    await book.note_scope("main", MAIN, "profile:two", 1)
+    assert (await book.may_text("main", PERSON, MAIN, said(1, OUT, scope=scope))).allowed is False
+
+
+async def test_an_opt_out_of_the_scope_before_does_not_hold_in_the_scope_of_the_message(book: ConsentBook) -> None:
+    """Without a scope of its own the message says nothing of where the number is: what the book knows counts."""
+    await note(book, said(1, OUT))
+    await book.note_scope("main", MAIN, PROFILE, 1)
+    assert (await book.may_text("main", PERSON, MAIN, said(2, IN, 1, scope="profile:two"))).allowed
+    assert not (await book.may_text("main", PERSON, MAIN, said(2, IN, 1, scope="account"))).allowed

@@ -178,6 +178,20 @@ async def test_words_of_the_configuration_opt_out_too(desk: Desk) -> None:
     assert not (await desk.book.may_text("main", PERSON, None)).allowed
 
 
+@pytest.mark.parametrize("family", ["other", "help"])
+async def test_a_stop_that_the_provider_takes_for_something_else_is_noted(desk: Desk, family: str) -> None:
+    """Its normalizer makes no statement then, and nobody else would."""
+    await desk.run(inbound(1, text="STOP", autoresponse=family))
+    assert not (await desk.book.may_text("main", PERSON, None)).allowed
+
+
+@pytest.mark.parametrize(("text", "family"), [("STOP", None), ("STOP", "stop"), ("START", "start"), ("START", "other")])
+async def test_what_the_normalizer_sees_to_is_not_written_here(desk: Desk, text: str, family: str | None) -> None:
+    """Nor a START that the provider did not take for one: a guess must undo no opt-out."""
+    await desk.run(inbound(1, text=text, autoresponse=family))
+    assert desk.records() == []
+
+
 async def test_what_we_wrote_ourselves_opts_nobody_out(desk: Desk) -> None:
     """An echo of an outbound message is no statement of a person."""
     await desk.run(inbound(1, text="revoke", direction="outbound"))

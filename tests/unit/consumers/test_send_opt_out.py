@@ -1,10 +1,12 @@
 """Send: whether the person may be texted is asked at the last moment."""
 
+from datetime import timedelta
+
 import pytest
 
 from consumers.consumer import TryLater
 from schemas.vocabulary import SendPurpose
-from tests.support.consumers import MAIN, PERSON, command, delivered
+from tests.support.consumers import MAIN, NOW, PERSON, command, delivered
 from tests.support.sending import FakeConsents, Office
 
 
@@ -57,8 +59,33 @@ async def test_without_an_answer_nothing_is_sent(office: Office, consents: FakeC
 async def test_what_is_owed_to_a_person_who_opted_out_is_sent(
     office: Office, consents: FakeConsents, purpose: SendPurpose
 ) -> None:
-    """The confirmation that the law wants, and what is like it."""
+    """The confirmation that the law wants, and what is like it. The book may not have a START yet."""
     consents.opted_out.add(PERSON)
+    consents.since = NOW - timedelta(seconds=1)
+    await office.carry_out(delivered(command(purpose=purpose)))
+    assert [result.outcome for result in office.results] == ["sent"]
+
+
+@pytest.mark.parametrize("later", [0, 5])
+async def test_an_opt_in_is_not_confirmed_to_who_has_opted_out_since(
+    office: Office, consents: FakeConsents, later: int
+) -> None:
+    """START, and STOP while the confirmation waits for its call: it would say that they are subscribed."""
+    consents.opted_out.add(PERSON)
+    consents.since = NOW + timedelta(seconds=later)
+    await office.carry_out(delivered(command(purpose=SendPurpose.OPT_IN_CONFIRMATION)))
+    (result,) = office.results
+    assert (result.outcome, result.failure_class, result.reason) == ("failed", "opt_out", "opted_out")
+    assert office.phone.calls == []
+
+
+@pytest.mark.parametrize("purpose", [SendPurpose.OPT_OUT_CONFIRMATION, SendPurpose.HELP])
+async def test_whoever_has_opted_out_since_has_that_confirmed_and_is_helped(
+    office: Office, consents: FakeConsents, purpose: SendPurpose
+) -> None:
+    """Both are owed whatever was said before or after."""
+    consents.opted_out.add(PERSON)
+    consents.since = NOW + timedelta(seconds=5)
     await office.carry_out(delivered(command(purpose=purpose)))
     assert [result.outcome for result in office.results] == ["sent"]
 

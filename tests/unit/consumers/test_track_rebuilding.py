@@ -1,5 +1,6 @@
 """The table out of the topics: after a rebuild both say the same."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -13,9 +14,9 @@ from broker.log import Partition
 from consumers.state.database import Database
 from consumers.state.schema import message_events, messages
 from consumers.track import rebuilding, table
-from consumers.track.places import EventNote, Place
+from consumers.track.places import EventNote, Place, clean
 from consumers.track.rebuilding import Rebuilt, rebuild_lives, rebuild_states
-from consumers.track.states import key_of, tombstone_of
+from consumers.track.states import StateRow, key_of, place_of, tombstone_of
 from schemas.envelope import event_to_record
 from schemas.events import Event
 from schemas.records import Record
@@ -186,6 +187,39 @@ async def test_what_was_erased_stays_erased_when_its_tombstone_is_gone(database:
     )
     assert list(noted) == ["stays"]
     assert {place.message_id for place in await rows_in(database)} == {"stays"}
+
+
+async def test_who_is_erased_while_the_states_are_merged_is_not_brought_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tombstone was not there yet at the first look; the others stay, and nothing is published behind it."""
+    log = MemoryLog()
+    await tracked(database, log, *LIFE)
+    rows = await rows_in(database)
+    await database.run(lambda connection: connection.execute(delete(messages)))
+    tracker = tracker_of(database, log)
+    merge = tracker.merge
+
+    async def erased_first(told: Iterable[StateRow]) -> tuple[Mapping[Place, StateRow], frozenset[Place]]:
+        log.put(tombstone_of(rows[MINE]))
+        return await merge(told)
+
+    monkeypatch.setattr(tracker, "merge", erased_first)
+    await rebuild_states(log, tracker, quiet)
+    assert await rows_in(database) == {place: row for place, row in rows.items() if place != MINE}
+    assert [record.value for record in log.on(STATES.name) if record.key == key_of(MINE)][-1] is None
+
+
+@given(st.text(), st.text())
+def test_a_key_tells_its_place(message: str, recipient: str) -> None:
+    """Also where an id has the sign that stands between."""
+    place = Place("main", clean(message), clean(recipient).replace("|", ""))
+    assert place_of(key_of(place)) == place
+
+
+def test_what_is_no_key_is_no_place() -> None:
+    """Whoever wrote it."""
+    assert (place_of(b""), place_of(b"main|m1")) == (None, None)
 
 
 async def test_of_two_recipients_the_erased_one_stays_erased(database: Database) -> None:

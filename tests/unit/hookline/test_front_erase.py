@@ -27,7 +27,7 @@ from hookline.topics import all_topics
 from ingest.settings import SpoolSettings
 from schemas.envelope import event_to_record
 from schemas.events import ConsentChanged
-from schemas.records import StoredRecord
+from schemas.records import Record, StoredRecord
 from schemas.topics import CONSENT, INBOUND, STATES, WEBHOOKS, partition_key
 from schemas.vocabulary import Consent
 from tests.support.front import Desk
@@ -210,6 +210,20 @@ def test_an_opt_out_is_kept_that_the_state_does_not_know(
     assert "kept: 1 opt-outs" in told
     assert "messaging.consent.v1     0 tombstones written" in told
     assert known(number, capsys)
+
+
+async def test_an_opt_out_that_a_run_cut_off_has_overtaken_is_told_again(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The topic ends with that run's tombstone, and the table alone would know the opt-out that is said to be kept."""
+    config = await asyncio.to_thread(load_config, desk.config, {})
+    async with opened_log(config) as log:
+        keys = [record.key for record in await records_of(log) if (record.key or b"").endswith(PERSON.encode())]
+        await log.append([Record(CONSENT.name, key, None, (), int(time.time() * 1000)) for key in keys], 10)
+    assert await asyncio.to_thread(erase, "--yes", "--keep-opt-out") == 0
+    assert "kept: 1 opt-outs" in capsys.readouterr().out
+    await asyncio.to_thread((desk.folder / "state.db").unlink)
+    assert await asyncio.to_thread(known, PERSON, capsys)
 
 
 def test_where_the_table_was_lost_the_topic_is_read(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
