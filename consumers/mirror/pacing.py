@@ -89,7 +89,7 @@ class Pacing:
         before = [
             (other_rank, other, back_at)
             for other, (other_rank, back_at) in waiting.items()
-            if (other_rank, other) < (rank, webhook_id)
+            if (other_rank, other) < (rank, webhook_id) and other != webhook_id
         ]
         if not before:
             return 0.0
@@ -147,6 +147,11 @@ class Pacing:
         """Tell whether a webhook has failed for so long, and may be to blame: others are to show it."""
         failing = self._failing.get(webhook_id)
         return failing is not None and failing.own.running is not None and failing.own.reaches(give_up_after, now)
+
+    def others_showed(self, webhook_id: str) -> bool:
+        """Tell whether another one went well since a webhook failed last."""
+        failing = self._failing.get(webhook_id)
+        return failing is not None and failing.own.running is not None and self._went_well_at > failing.own.running
 
     def forget(self, account: str, webhook_id: str) -> None:
         """Let nobody wait for a webhook any more."""

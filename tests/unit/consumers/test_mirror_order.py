@@ -33,6 +33,26 @@ async def test_in_order_one_that_failed_for_long_lets_others_show_whose_fault_it
     assert given_up.value.reason == f"failed_{status}"
 
 
+async def test_in_order_one_that_may_be_to_blame_comes_after_those_that_waited_for_it(mirroring: Mirroring) -> None:
+    """Else it is the first one after each pause, and nobody ever shows whose fault it is."""
+    mirroring.with_target(in_order=True, give_up_after=0.0)
+    start, broken = mirroring.clock(), Reply(502, {"Retry-After": "0.1"})
+    mirroring.handler.replies.append(broken)
+    bad, good = webhook_of(b"bad", now=start), webhook_of(b"good", now=start + 1)
+    for webhook in (bad, good):
+        with pytest.raises(TryLater) as later:
+            await mirroring.take(webhook)
+    await asyncio.sleep(0.11)
+    with pytest.raises(TryLater) as later:
+        await mirroring.take(bad)
+    assert later.value.reason == "behind_another"
+    await mirroring.take(good)
+    mirroring.handler.replies.append(broken)
+    with pytest.raises(Reject):
+        await mirroring.take(bad)
+    assert mirroring.handler.bodies == [b"bad", b"good", b"bad"]
+
+
 async def test_in_order_one_failure_after_the_target_was_away_is_no_reason_to_give_up(mirroring: Mirroring) -> None:
     """Though it was away for longer than a webhook is borne with."""
     mirroring.with_target(in_order=True, give_up_after=0.1)
