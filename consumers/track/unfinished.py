@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, literal, select, tuple_
 
 from consumers.state.schema import messages
 
@@ -52,6 +52,15 @@ def open_rows(connection: Connection, account: str, span: Span, after: Mark, lim
 
 def note_gone(connection: Connection, account: str, message_id: str, at_ms: int) -> None:
     """Note that the provider has no such message, or has it no more, as it said at `at_ms` (Unix ms)."""
-    row = messages.c
-    this = (row.account == account) & (row.message_id == message_id)
+    this = _rows_of(account, message_id)
     connection.execute(messages.update().where(this).values(gone_ms=at_ms))
+
+
+def note_found(connection: Connection, account: str, message_id: str) -> None:
+    """Note that the provider has the message after all, though it may have nothing new to say of it."""
+    this = _rows_of(account, message_id) & messages.c.gone_ms.is_not(None)
+    connection.execute(messages.update().where(this).values(gone_ms=None))
+
+
+def _rows_of(account: str, message_id: str) -> ColumnElement[bool]:
+    return (messages.c.account == account) & (messages.c.message_id == message_id)

@@ -112,6 +112,8 @@ class AccountRun:
         if said is None:
             await self._note_gone(message_id)
         else:
+            found_it = partial(unfinished.note_found, account=self.account.name, message_id=message_id)
+            await self.database.run(found_it)
             await self._publish(said)
 
     async def _ask(self, message_id: str) -> Sequence[Polled] | None:

@@ -208,6 +208,16 @@ async def test_what_the_provider_does_not_have_is_asked_about_once(tmp_path: Pat
         assert await desk.open() == [FIRST, SECOND]
 
 
+async def test_what_the_provider_has_after_all_is_asked_about_again(tmp_path: Path) -> None:
+    """Though it said nothing new of it then."""
+    async with opened(tmp_path) as desk:
+        await desk.told(news("sent", 1, message=FIRST, to=PERSON))
+        await desk.run({FIRST: [None]})
+        assert await desk.open() == []
+        await desk.run({FIRST: [item(FIRST, "sent")]}, replace(ALL, gone=True))
+        assert await desk.open() == [FIRST]
+
+
 async def test_a_question_that_never_gets_an_answer_costs_no_other(tmp_path: Path) -> None:
     """The account's younger messages are asked about; the provider was not down."""
     fault = ProviderFaultError(500, (), 0.0)
