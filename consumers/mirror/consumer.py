@@ -35,6 +35,8 @@ _OF_THE_TARGET = frozenset({425, 429, 502, 503, 504})
 # What no webhook is to blame for: too early, too many, and a restart.
 _NEVER_OF_ONE = frozenset({425, 429, 503})
 _LAST = 1 << 62
+"""The rank of one that may be to blame: those behind it show whether it is, so they go first."""
+
 _MARGIN = 10.0
 
 _log = structlog.get_logger(__name__)
@@ -108,7 +110,7 @@ class _Target:
             await self._post(event)
         else:
             turns = self._turns.setdefault(event.account, Turns())
-            async with turns.turn(_LAST if self._is_suspect(event) else _rank(event)):
+            async with turns.turn(self._rank(event)):
                 await self._post(event)
 
     async def _post(self, event: WebhookReceived) -> None:
@@ -137,11 +139,12 @@ class _Target:
         """Raise TryLater where the target is not to be asked now."""
         if any(is_reference(value) for value in self._settings.headers.values()):
             raise TryLater(NOT_CONFIGURED_WAIT, "target_secret_missing")
-        now, rank = _now(), _rank(event)
+        now = _now()
         if pause := self._pacing.pause(now):
             raise self._postponed(event, pause, "target_unwell")
-        waits = self._settings.in_order and not self._is_suspect(event)
-        if waits and (pause := self._pacing.behind(event.account, event.id, rank, now)):
+        proven = self._is_suspect(event) and self._pacing.others_showed(event.id)
+        waits = self._settings.in_order and not proven
+        if waits and (pause := self._pacing.behind(event.account, event.id, self._rank(event), now)):
             raise self._postponed(event, pause, "behind_another")
 
     def _postponed(self, event: WebhookReceived, pause: float, reason: str) -> TryLater:
@@ -149,7 +152,7 @@ class _Target:
             # Whether it is to blame the others show, once they need not wait for it.
             self._pacing.give_place_up(event.account, event.id)
         elif self._settings.in_order:
-            self._pacing.keep_place(event.account, event.id, _rank(event), _now() + pause)
+            self._pacing.keep_place(event.account, event.id, self._rank(event), _now() + pause)
         return TryLater(pause, reason)
 
     def _judge(self, event: WebhookReceived, answer: Answer) -> None:
@@ -185,6 +188,9 @@ class _Target:
             _log.warning("mirror_postponed", target=self._name, **fields)
         return self._postponed(event, pause, failure.reason)
 
+    def _rank(self, event: WebhookReceived) -> int:
+        return _LAST if self._is_suspect(event) else to_millis(event.received_at)
+
     def _is_suspect(self, event: WebhookReceived) -> bool:
         return self._pacing.is_suspect(event.id, self._give_up_after, _now())
 
@@ -207,10 +213,6 @@ class _Failure:
     whole: bool
     its_own: bool
     wish: float | None = None
-
-
-def _rank(event: WebhookReceived) -> int:
-    return to_millis(event.received_at)
 
 
 def _now() -> float:

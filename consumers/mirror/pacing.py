@@ -4,7 +4,7 @@ All times are of one monotonic clock, in seconds.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumers.loop.tempo import Tempo
 
@@ -27,10 +27,36 @@ _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
 
 @dataclass(slots=True)
+class _Blame:
+    """For how long a webhook has failed in one way. While it fails in another the clock stands still.
+
+    `since`: the first such failure; `running`: the latest failure, where it was such a one.
+    """
+
+    since: float | None = None
+    running: float | None = None
+    seconds: float = 0.0
+
+    def note(self, now: float, *, counts: bool) -> None:
+        self.seconds = self._until(now)
+        self.running = now if counts else None
+        if counts and self.since is None:
+            self.since = now
+
+    def reaches(self, seconds: float, now: float) -> bool:
+        return self.since is not None and self._until(now) >= seconds
+
+    def _until(self, now: float) -> float:
+        return self.seconds if self.running is None else self.seconds + now - self.running
+
+
+@dataclass(slots=True)
 class _Failing:
-    since: float
+    """`own`: failures that may be of this webhook; `alone`: those that seem to be of no other."""
+
     times: int = 0
-    its_own: bool = False
+    own: _Blame = field(default_factory=_Blame)
+    alone: _Blame = field(default_factory=_Blame)
 
 
 class Pacing:
@@ -63,7 +89,7 @@ class Pacing:
         before = [
             (other_rank, other, back_at)
             for other, (other_rank, back_at) in waiting.items()
-            if (other_rank, other) < (rank, webhook_id)
+            if (other_rank, other) < (rank, webhook_id) and other != webhook_id
         ]
         if not before:
             return 0.0
@@ -85,15 +111,16 @@ class Pacing:
         self._went_well_at = now
         self.forget(account, webhook_id)
 
-    def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool, its_own: bool = False) -> float:
+    def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool, its_own: bool = True) -> float:
         """Note a failure and return the seconds until the webhook's next try.
 
         `whole`: of the target, not of one, by all appearance; `its_own`: it may be of this one all the same.
         """
         self.failures += 1
-        failing = self._failing.setdefault(webhook_id, _Failing(now))
+        failing = self._failing.setdefault(webhook_id, _Failing())
         failing.times += 1
-        failing.its_own = its_own
+        failing.own.note(now, counts=its_own)
+        failing.alone.note(now, counts=its_own and not whole)
         while len(self._failing) > REMEMBERED:
             self._failing.popitem(last=False)
         all_wait = whole or self.failures >= SUSPECT_AFTER
@@ -105,17 +132,26 @@ class Pacing:
     def is_hopeless(self, webhook_id: str, give_up_after: float, now: float, *, alone: bool) -> bool:
         """Tell whether a webhook has failed for so long that it is to blame: others went well since.
 
-        `alone`: none of the others was tried, since all wait for it.
+        `alone`: the failure seems to be of this one, and none of the others was tried, since all wait for it. Then such
+        failures are enough, for so long.
         """
         failing = self._failing.get(webhook_id)
-        if failing is None or now - failing.since < give_up_after:
+        if failing is None:
             return False
-        return alone or self._went_well_at > failing.since
+        if alone and failing.alone.reaches(give_up_after, now):
+            return True
+        since = failing.own.since
+        return since is not None and self._went_well_at > since and failing.own.reaches(give_up_after, now)
 
     def is_suspect(self, webhook_id: str, give_up_after: float, now: float) -> bool:
         """Tell whether a webhook has failed for so long, and may be to blame: others are to show it."""
         failing = self._failing.get(webhook_id)
-        return failing is not None and failing.its_own and now - failing.since >= give_up_after
+        return failing is not None and failing.own.running is not None and failing.own.reaches(give_up_after, now)
+
+    def others_showed(self, webhook_id: str) -> bool:
+        """Tell whether another one went well since a webhook failed last."""
+        failing = self._failing.get(webhook_id)
+        return failing is not None and failing.own.running is not None and self._went_well_at > failing.own.running
 
     def forget(self, account: str, webhook_id: str) -> None:
         """Let nobody wait for a webhook any more."""

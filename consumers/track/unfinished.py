@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_
 
 from consumers.state.schema import messages
 
@@ -38,20 +38,47 @@ def open_rows(connection: Connection, account: str, span: Span, after: Mark, lim
     row = messages.c
     place = tuple_(row.first_ms, row.message_id, row.recipient)
     query = (
-        select(row.first_ms, row.message_id, row.recipient)
-        .where(row.final.is_(False), row.account == account, row.through == "")
+        _open_query(account, span)
         # The first bound is the index's.
-        .where(row.first_ms >= after.first_ms, row.first_ms < span.before_ms)
+        .where(row.first_ms >= after.first_ms)
         .where(place > tuple_(literal(after.first_ms), literal(after.message_id), literal(after.recipient)))
         .order_by(row.first_ms, row.message_id, row.recipient)
         .limit(limit)
     )
-    query = query if span.gone else query.where(row.gone_ms.is_(None))
     return [Mark(*found) for found in connection.execute(query)]
+
+
+def youngest_rows(connection: Connection, account: str, span: Span, limit: int) -> Sequence[Mark]:
+    """Return the last of the rows that `open_rows` gives, the youngest first."""
+    row = messages.c
+    query = (
+        _open_query(account, span)
+        .where(row.first_ms >= span.since_ms)
+        .order_by(row.first_ms.desc(), row.message_id.desc(), row.recipient.desc())
+        .limit(limit)
+    )
+    return [Mark(*found) for found in connection.execute(query)]
+
+
+def _open_query(account: str, span: Span) -> Select[int, str, str]:
+    row = messages.c
+    query = select(row.first_ms, row.message_id, row.recipient).where(
+        row.final.is_(False), row.account == account, row.through == "", row.first_ms < span.before_ms
+    )
+    return query if span.gone else query.where(row.gone_ms.is_(None))
 
 
 def note_gone(connection: Connection, account: str, message_id: str, at_ms: int) -> None:
     """Note that the provider has no such message, or has it no more, as it said at `at_ms` (Unix ms)."""
-    row = messages.c
-    this = (row.account == account) & (row.message_id == message_id)
+    this = _rows_of(account, message_id)
     connection.execute(messages.update().where(this).values(gone_ms=at_ms))
+
+
+def note_found(connection: Connection, account: str, message_id: str) -> None:
+    """Note that the provider has the message after all, though it may have nothing new to say of it."""
+    this = _rows_of(account, message_id) & messages.c.gone_ms.is_not(None)
+    connection.execute(messages.update().where(this).values(gone_ms=None))
+
+
+def _rows_of(account: str, message_id: str) -> ColumnElement[bool]:
+    return (messages.c.account == account) & (messages.c.message_id == message_id)

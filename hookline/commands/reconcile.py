@@ -14,6 +14,8 @@ columns:
   failed       the question was refused, or got no answer that could be read
   left         not asked any more
 
+With --json, `strange` names the accounts whose provider knew none of their messages.
+
 Exit status: 0 all were asked; 1 some could not be, or an account's provider knew none of them at all; 2 a wrong call
 or configuration.
 
@@ -105,6 +107,7 @@ def _fields(found: Reconciled) -> dict[str, object]:
     return {
         "accounts": {name: asdict(tally) for name, tally in found.tallies.items()},
         "unable": {one.account: one.reason for one in found.unable},
+        "strange": list(found.strange),
     }
 
 

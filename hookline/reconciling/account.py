@@ -19,7 +19,7 @@ from consumers.track.merging import Standing
 from consumers.track.places import Place, Sighting, sighting_of, standings_by_message
 from consumers.track.states import StateRow
 from consumers.track.unfinished import Mark, Span
-from hookline.reconciling.pace import Pace, Patience
+from hookline.reconciling.pace import Pace, Patience, is_about_the_question, is_fault
 from ingest.draining import Tools
 from ingest.normalizing import events_of
 from ingest.polls import webhook_of
@@ -37,6 +37,10 @@ CALL_WAIT = 120.0
 """Seconds that one question may take, the retries of its calls included."""
 
 STORE_WAIT = 10.0
+
+MOST_PROBES = 3
+"""Of the youngest messages, those that are asked about before an account is left where the oldest get no answer."""
+
 _PAGE = 200
 
 _log = structlog.get_logger(__name__)
@@ -82,36 +86,66 @@ class AccountRun:
     clock: Clock
     patience: Patience = field(default_factory=Patience)
     tally: Tally = field(default_factory=Tally)
+    met: set[str] = field(default_factory=set[str])
 
     async def run(self, span: Span) -> Tally:
         """Ask about every open message of the span, until all are done or the account has to be left."""
         async for message_id in open_ids(self.database, self.account.name, span):
+            if message_id in self.met:
+                continue
             if self.tally.stopped is not None:
                 self.tally.left += 1
                 continue
             try:
-                await self._reconcile(message_id)
+                await self._reconcile(message_id, span)
             except StoppedError as reason:
                 self.tally.left += 1
                 self.tally.stopped = str(reason)
         return self.tally
 
-    async def _reconcile(self, message_id: str) -> None:
+    async def _reconcile(self, message_id: str, span: Span) -> None:
         try:
-            found = await self._ask(message_id)
-            self.patience.answered()
-            said = None if found is None else self._read(message_id, found)
+            await self._settle(message_id)
         except (ApiError, TimeoutError) as error:
-            if self.patience.is_over(error):
+            if self.patience.is_over(error) and not (is_fault(error) and await self._answers_others(message_id, span)):
                 raise StoppedError(_words(error)) from error
-            _log.warning("message_not_asked", account=self.account.name, message_id=message_id, what=_words(error))
-            self.tally.asked += 1
-            self.tally.failed += 1
-            return
+            self._note_failed(message_id, error)
+
+    async def _answers_others(self, but: str, span: Span) -> bool:
+        """Ask about some of the youngest messages: those in a row may all be at fault, in this run and in the next."""
+        youngest = partial(_youngest, account=self.account.name, span=span)
+        untold = [one for one in await self.database.run(youngest) if one not in self.met and one != but]
+        for message_id in untold[:MOST_PROBES]:
+            try:
+                await self._settle(message_id)
+            except (ApiError, TimeoutError) as error:
+                if not (is_fault(error) or is_about_the_question(error)):
+                    return False
+                self._note_failed(message_id, error)
+            else:
+                return True
+        return False
+
+    def _note_failed(self, message_id: str, error: ApiError | TimeoutError) -> None:
+        _log.warning("message_not_asked", account=self.account.name, message_id=message_id, what=_words(error))
+        self._count(message_id)
+        self.tally.failed += 1
+
+    def _count(self, message_id: str) -> None:
+        self.met.add(message_id)
         self.tally.asked += 1
+
+    async def _settle(self, message_id: str) -> None:
+        """Ask about a message and see to what is said of it. Raises ApiError, TimeoutError, StoppedError."""
+        found = await self._ask(message_id)
+        self.patience.answered()
+        said = None if found is None else self._read(message_id, found)
+        self._count(message_id)
         if said is None:
             await self._note_gone(message_id)
         else:
+            found_it = partial(unfinished.note_found, account=self.account.name, message_id=message_id)
+            await self.database.run(found_it)
             await self._publish(said)
 
     async def _ask(self, message_id: str) -> Sequence[Polled] | None:
@@ -199,6 +233,13 @@ async def open_ids(database: Database, account: str, span: Span) -> AsyncIterato
                 yield one
         mark = marks[-1]
         ahead |= {row.place.message_id for row in rows if row.first_ms >= mark.first_ms}
+
+
+def _youngest(connection: Connection, account: str, span: Span) -> Sequence[str]:
+    """Return the youngest messages without a final state, the youngest first."""
+    marks = unfinished.youngest_rows(connection, account, span, _PAGE)
+    still = _open_of(table.states_of(connection, list({one.message_id for one in marks}), account))
+    return [one for one in dict.fromkeys(found.message_id for found in marks) if one in still]
 
 
 def _page(connection: Connection, account: str, after: Mark, span: Span) -> tuple[Sequence[Mark], Sequence[StateRow]]:

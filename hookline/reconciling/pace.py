@@ -17,7 +17,7 @@ MOST_WAITS = 5
 """Waits in a row for one message, after which it is given up, or the account is left for another time."""
 
 MOST_FAULTS = 5
-"""Messages in a row that end with a fault, after which the account is left for another time."""
+"""Messages in a row that end with a fault, after which the account is left, unless one of the youngest is answered."""
 
 _REQUEST_TIMEOUT, _AWAY = 408, 503
 
@@ -48,7 +48,7 @@ class Patience:
     """How often one account is asked again, and when it is left. Not shared between accounts.
 
     A fault (no answer, 5xx) may be of this one question for ever, so it costs that question and not the account; where
-    question after question ends so, it is the provider's.
+    question after question ends so, it is the provider's, by all appearance.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Patience:
         self._faults = 0
 
     def is_over(self, error: ApiError | TimeoutError) -> bool:
-        """Note that a question ended with an error; tell whether the account is to be left."""
+        """Note that a question ended with an error; tell whether the account is to be left, by all appearance."""
         if is_about_the_question(error):
             return False
         self._faults += 1

@@ -14,6 +14,9 @@ from providers.rest.paths import path_part
 from providers.rest.transport import Tempo
 from providers.roles import Polled
 
+_NOT_FOUND = "Resource not found."
+"""What it says of an id that it does not know, or no more. Source: README of this folder, section 6."""
+
 
 class MessageLookup:
     """Reads messages, each answer as MessageMedia wrote it. Owns the client."""
@@ -28,7 +31,7 @@ class MessageLookup:
             answer = await self._client.calls.get("look_up", path)
         except NotFoundError as error:
             # Its errors have no code.
-            error.raise_if_foreign(coded=False)
+            error.raise_if_foreign(titles={_NOT_FOUND})
             return None
         return (Polled(path, answer.body),)
 

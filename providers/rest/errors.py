@@ -17,6 +17,7 @@ ApiError
 """
 
 import re
+from collections.abc import Collection
 
 from schemas.errors import HooklineError
 from schemas.events import ProviderError
@@ -75,12 +76,14 @@ class AuthenticationError(RefusedError):
 class NotFoundError(RefusedError):
     """There is no such thing (404)."""
 
-    def raise_if_foreign(self, *, coded: bool = True) -> None:
-        """Raise UnreadableAnswerError unless the provider says so in its own words; `coded`: those have a code.
+    def raise_if_foreign(self, *, codes: Collection[str] = (), titles: Collection[str] = ()) -> None:
+        """Raise UnreadableAnswerError unless the provider says so in its own words: one of the codes or titles.
 
-        Any web server answers 404, also one to which a wrong base URL leads: that one knows nothing of what was asked.
+        Any web server answers 404, also one to which a wrong base URL leads, and gateways do so in JSON: that one knows
+        nothing of what was asked. Case and a full stop make no other title.
         """
-        if not self.errors or (coded and self.code is None):
+        known = {_plain(title) for title in titles}
+        if not any(error.code in codes or _plain(error.title) in known for error in self.errors):
             words = f"{self}, and not in the provider's words: does `base_url` lead to its API?"
             raise UnreadableAnswerError(words) from self
 
@@ -95,6 +98,10 @@ class RateLimitedError(RefusedError):
 
 class ProviderFaultError(RefusedError):
     """The provider is not well (5xx)."""
+
+
+def _plain(title: str | None) -> str:
+    return (title or "").rstrip(".").casefold()
 
 
 _BY_STATUS: dict[int, type[RefusedError]] = {

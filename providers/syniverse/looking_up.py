@@ -24,6 +24,9 @@ PAGE_SIZE = 100
 MOST_PAGES = 100
 """Pages of one request's messages that are read: 10,000 messages. A larger one is left to the poll of `statuses`."""
 
+_NOT_FOUND = frozenset({"404", "4040", "4041"})
+"""Codes of a 404 that are about the resource; the others are about what a sender lacks. Source: section 2."""
+
 _TOKEN_EXPIRED = "4046"  # noqa: S105 - a code: it answers 404 and says nothing of the message
 
 
@@ -66,7 +69,7 @@ class MessageLookup:
         except NotFoundError as error:
             if bare_code(error.code) == _TOKEN_EXPIRED:
                 raise
-            error.raise_if_foreign()
+            error.raise_if_foreign(codes=_NOT_FOUND)
             return None
         object_of(answer, "look_up")
         return answer

@@ -10,6 +10,9 @@ from providers.telnyx import limits
 from providers.telnyx.access import api_key_of, base_url_of, transport
 from providers.telnyx.reading import MESSAGES
 
+_NOT_FOUND = frozenset({"10005", "40303"})
+"""Resource not found, message not found. Source: README, section 4, and `error_codes.json`."""
+
 
 class MessageLookup:
     """Reads messages, each answer as Telnyx wrote it."""
@@ -23,7 +26,7 @@ class MessageLookup:
         try:
             answer = await self._transport.call(Call(name="look_up", method="GET", path=path, repeatable=True))
         except NotFoundError as error:
-            error.raise_if_foreign()
+            error.raise_if_foreign(codes=_NOT_FOUND)
             return None
         return (Polled(path, answer.body),)
 

@@ -52,7 +52,19 @@ class LookingUp(OfProvider):
                 assert await lookup.look_up(NOBODYS) is None
                 await lookup.close()
 
-    @pytest.mark.parametrize("body", [b"<h1>404 Not Found</h1>", b'{"detail": "Not Found"}', b"", b"[]"])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"<h1>404 Not Found</h1>",
+            b'{"detail": "Not Found"}',
+            b'{"message": "no Route matched with those values"}',
+            b'{"code": 404, "title": "Not Found"}',
+            b'{"errors": [{"code": "404", "title": "Not Found"}]}',
+            b'{"error_code": "NOT_FOUND", "error_description": "Not Found"}',
+            b"",
+            b"[]",
+        ],
+    )
     async def test_a_404_of_any_web_server_is_an_error(self, body: bytes) -> None:
         """A base URL that leads elsewhere must not make every message one that the provider has no more."""
         made = cloud(self.case.provider.name, SEED)

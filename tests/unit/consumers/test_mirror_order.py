@@ -13,6 +13,7 @@ from tests.support.old_handler import Reply
 from tests.support.telnyx import webhook_of
 
 BACKLOG = 60
+BODY = b'{"data": {"id": "1"}}'
 
 
 @pytest.mark.parametrize("status", [408, 502, 504])
@@ -30,6 +31,38 @@ async def test_in_order_one_that_failed_for_long_lets_others_show_whose_fault_it
     with pytest.raises(Reject) as given_up:
         await mirroring.take(webhook_of(b"bad", now=start))
     assert given_up.value.reason == f"failed_{status}"
+
+
+async def test_in_order_one_that_may_be_to_blame_comes_after_those_that_waited_for_it(mirroring: Mirroring) -> None:
+    """Else it is the first one after each pause, and nobody ever shows whose fault it is."""
+    mirroring.with_target(in_order=True, give_up_after=0.0)
+    start, broken = mirroring.clock(), Reply(502, {"Retry-After": "0.1"})
+    mirroring.handler.replies.append(broken)
+    bad, good = webhook_of(b"bad", now=start), webhook_of(b"good", now=start + 1)
+    for webhook in (bad, good):
+        with pytest.raises(TryLater) as later:
+            await mirroring.take(webhook)
+    await asyncio.sleep(0.11)
+    with pytest.raises(TryLater) as later:
+        await mirroring.take(bad)
+    assert later.value.reason == "behind_another"
+    await mirroring.take(good)
+    mirroring.handler.replies.append(broken)
+    with pytest.raises(Reject):
+        await mirroring.take(bad)
+    assert mirroring.handler.bodies == [b"bad", b"good", b"bad"]
+
+
+async def test_in_order_one_failure_after_the_target_was_away_is_no_reason_to_give_up(mirroring: Mirroring) -> None:
+    """Though it was away for longer than a webhook is borne with."""
+    mirroring.with_target(in_order=True, give_up_after=0.1)
+    for status in (503, 503, 500):
+        mirroring.handler.replies.append(Reply(status, {"Retry-After": "0.1"}))
+        with pytest.raises(TryLater):
+            await mirroring.take(webhook_of(BODY))
+        await asyncio.sleep(0.11)
+    await mirroring.take(webhook_of(BODY))
+    assert mirroring.count("given_up") == 0
 
 
 async def test_in_order_one_webhook_of_an_account_is_posted_at_a_time(mirroring: Mirroring) -> None:

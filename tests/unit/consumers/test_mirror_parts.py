@@ -104,6 +104,33 @@ def test_a_webhook_is_hopeless_when_others_went_well(others_at: float | None, *,
     assert pacing.is_hopeless("bad", 100.0, 100.0, alone=alone) is hopeless
 
 
+@pytest.mark.parametrize("before", [503, 502], ids=["never of one", "of the target"])
+def test_what_is_of_the_target_counts_for_nothing_against_a_webhook_alone(before: int) -> None:
+    """An hour of a target that is away, and then the first failure of its own."""
+    pacing = Pacing()
+    for at in (0.0, 60.0, 120.0):
+        pacing.failed("bad", None, at, whole=True, its_own=before == 502)
+    assert not pacing.is_hopeless("bad", 100.0, 121.0, alone=True)
+    pacing.failed("bad", None, 121.0, whole=False)
+    assert not pacing.is_hopeless("bad", 100.0, 220.0, alone=True)
+    assert pacing.is_hopeless("bad", 100.0, 221.0, alone=True)
+
+
+def test_while_the_target_is_away_nothing_counts_against_a_webhook() -> None:
+    """Not even after a failure of its own, and though another one went well after that."""
+    pacing = Pacing()
+    pacing.failed("bad", None, 0.0, whole=False)
+    pacing.went_well("main", "good", 0.5)
+    for at in (1.0, 5000.0):
+        pacing.failed("bad", None, at, whole=True, its_own=False)
+    for alone in (False, True):
+        assert not pacing.is_hopeless("bad", 100.0, 5001.0, alone=alone)
+    pacing.failed("bad", None, 5001.0, whole=False)
+    assert not pacing.is_suspect("bad", 100.0, 5099.0)
+    assert pacing.is_suspect("bad", 100.0, 5100.0)
+    assert pacing.is_hopeless("bad", 100.0, 5100.0, alone=False)
+
+
 def test_a_webhook_that_does_not_come_again_keeps_nobody_waiting_for_ever() -> None:
     """Its partition may have gone to another member."""
     pacing = Pacing()

@@ -21,7 +21,7 @@ from consumers.state.database import Database
 from consumers.track.consumer import Tracker, track
 from consumers.track.settings import TrackSettings
 from consumers.track.unfinished import Span
-from hookline.commands.reconcile import _table
+from hookline.commands.reconcile import _fields, _table
 from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.errors import CommandError
 from hookline.reconciling.account import Tally
@@ -189,6 +189,7 @@ def test_a_run_in_which_all_are_gone_is_told() -> None:
     found = Reconciled({"main": Tally(asked=2, gone=2), "second": Tally(asked=2, gone=1, open=1), "third": Tally()})
     assert found.strange == ["main"]
     assert "main: the provider knew NONE of these messages" in _table(found)
+    assert _fields(found)["strange"] == ["main"]
 
 
 async def test_no_state_and_no_account_are_told(tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ async def ran(tmp_path: Path, answers: Mapping[str, Sequence[Any]], *, away: boo
         return await desk.run(answers)
 
 
+FAULT = ProviderFaultError(502, (), 0.0)
 FIRST, SECOND, THIRD = (UUID.format(number) for number in range(3))
 
 
@@ -208,6 +209,16 @@ async def test_what_the_provider_does_not_have_is_asked_about_once(tmp_path: Pat
         assert await desk.open() == [FIRST, SECOND]
 
 
+async def test_what_the_provider_has_after_all_is_asked_about_again(tmp_path: Path) -> None:
+    """Though it said nothing new of it then."""
+    async with opened(tmp_path) as desk:
+        await desk.told(news("sent", 1, message=FIRST, to=PERSON))
+        await desk.run({FIRST: [None]})
+        assert await desk.open() == []
+        await desk.run({FIRST: [item(FIRST, "sent")]}, replace(ALL, gone=True))
+        assert await desk.open() == [FIRST]
+
+
 async def test_a_question_that_never_gets_an_answer_costs_no_other(tmp_path: Path) -> None:
     """The account's younger messages are asked about; the provider was not down."""
     fault = ProviderFaultError(500, (), 0.0)
@@ -222,13 +233,33 @@ async def test_a_question_that_never_gets_an_answer_costs_no_other(tmp_path: Pat
 
 
 async def test_an_account_where_nothing_gets_an_answer_is_left(tmp_path: Path) -> None:
-    """After so many messages in a row; those behind are not asked about."""
-    fault = ProviderFaultError(502, (), 0.0)
-    ids = [UUID.format(number) for number in range(pace.MOST_FAULTS + 2)]
-    found = await ran(tmp_path, {one: [fault] * (pace.MOST_WAITS + 1) for one in ids})
-    assert (found.tally.failed, found.tally.left) == (pace.MOST_FAULTS - 1, 3)
+    """After so many messages in a row, and some of the youngest; those between are not asked about."""
+    ids = [UUID.format(number) for number in range(pace.MOST_FAULTS + account.MOST_PROBES + 1)]
+    found = await ran(tmp_path, {one: [FAULT] * (pace.MOST_WAITS + 1) for one in ids})
+    assert (found.tally.failed, found.tally.left) == (pace.MOST_FAULTS - 1 + account.MOST_PROBES, 2)
     assert found.tally.stopped == "the call: status 502"
-    assert ids[-2] not in found.asked
+    assert ids[pace.MOST_FAULTS] not in found.asked
+
+
+async def test_many_in_a_row_that_never_get_an_answer_cost_no_other(tmp_path: Path) -> None:
+    """Each run would meet them first, and never come to those behind; each is asked about once."""
+    bad = [UUID.format(number) for number in range(pace.MOST_FAULTS)]
+    good = [UUID.format(number) for number in range(pace.MOST_FAULTS, 9)]
+    found = await ran(
+        tmp_path,
+        {one: [FAULT] * (pace.MOST_WAITS + 1) for one in bad} | {one: [item(one, "delivered")] for one in good},
+    )
+    assert found.tally == Tally(asked=9, changed=len(good), ended=len(good), failed=len(bad))
+    assert found.asked[-len(good) :] == [good[-1], *good[:-1]]
+
+
+async def test_credentials_that_are_refused_meanwhile_stop_the_account(tmp_path: Path) -> None:
+    """No further one is asked about to see whether it is answered."""
+    ids = [UUID.format(number) for number in range(pace.MOST_FAULTS + 3)]
+    answers = {one: [FAULT] * (pace.MOST_WAITS + 1) for one in ids}
+    found = await ran(tmp_path, answers | {ids[-1]: [AuthenticationError(401, (), None, "look_up")]})
+    assert found.asked[-1] == ids[-1]
+    assert (found.tally.failed, found.tally.left) == (pace.MOST_FAULTS - 1, 4)
 
 
 @pytest.mark.parametrize("answer", [item(SECOND, "delivered"), (Polled("/messages/x", b'{"junk": 1}'),), ()])
