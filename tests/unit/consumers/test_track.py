@@ -264,7 +264,8 @@ async def test_events_of_many_messages_are_noted_together(bench: Bench, database
     tracker._batcher._work = counted  # type: ignore[assignment]
     bench.fill(*(news(status, at, message=f"m{n}") for n in range(200) for at, status in enumerate(("sent", "read"))))
     bench.run(track(tracker))
-    await until(lambda: bench.count("records_total", consumer="track", outcome="handled") == 400)
+    # A member that had to join anew on a slow machine handles some twice: all are done when all are committed.
+    await until(lambda: sum(bench.log.offsets.values()) == 400)
     assert len(calls) < 100
     rows = await rows_in(database)
     assert set(statuses(rows).values()) == {"read"}
