@@ -20,13 +20,11 @@ from consumers.forgetting.rows import forget
 from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics
 from consumers.settings import ConsumersSettings
-from consumers.state.database import Database
-from hookline.topics import wanted_topics
 from schemas.envelope import event_to_record
 from schemas.topics import CONSENT
 from schemas.vocabulary import Consent
 from tests.support.consumers import NOW, PERSON
-from tests.support.kafka import kafka_logs
+from tests.support.kafka_contract import fresh, log_with_topics
 from tests.support.logs import PATIENCE, until
 
 pytestmark = pytest.mark.kafka
@@ -36,17 +34,8 @@ OURS = Decision(account="main", owner=Owner("telnyx", "acme"), scope="account", 
 @pytest.fixture
 async def log() -> AsyncIterator[KafkaLog]:
     """Give a log with our topics."""
-    async with kafka_logs() as factory:
-        opened = await factory.open()
-        await opened.apply_topics(await opened.plan_topics(wanted_topics()))
+    async with log_with_topics() as opened:
         yield opened
-
-
-async def fresh(path: Path) -> Database:
-    """Return an open, empty state."""
-    database = Database(f"sqlite:///{path}")
-    await database.open()
-    return database
 
 
 async def test_topic_and_table_agree_and_forget_together(log: KafkaLog, tmp_path: Path) -> None:

@@ -12,15 +12,13 @@ from broker.kafka import KafkaLog
 from consumers.loop.run import ConsumeLoop
 from consumers.metrics import ConsumerMetrics, TrackOutcome
 from consumers.settings import ConsumersSettings
-from consumers.state.database import Database
 from consumers.track.consumer import Tracker, track
 from consumers.track.rebuilding import rebuild_states
 from consumers.track.settings import TrackSettings
-from hookline.topics import wanted_topics
 from schemas.envelope import event_to_record
 from schemas.events import Event
 from schemas.topics import STATES
-from tests.support.kafka import kafka_logs
+from tests.support.kafka_contract import fresh, log_with_topics
 from tests.support.logs import PATIENCE, read_all, until
 from tests.support.tracking import NOW, OTHER, PERSON, news, request_news, rows_in, rows_said, statuses, taken
 
@@ -32,17 +30,8 @@ TO_PERSON, TO_OTHER = ("queued", "sent", "delivered", "read"), ("sent", "failed"
 @pytest.fixture
 async def log() -> AsyncIterator[KafkaLog]:
     """Give a log with our topics."""
-    async with kafka_logs() as factory:
-        opened = await factory.open()
-        await opened.apply_topics(await opened.plan_topics(wanted_topics()))
+    async with log_with_topics() as opened:
         yield opened
-
-
-async def fresh(path: Path) -> Database:
-    """Return an open, empty state."""
-    database = Database(f"sqlite:///{path}")
-    await database.open()
-    return database
 
 
 def lives() -> list[Event]:
