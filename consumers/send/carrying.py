@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Counter
 
-from consumers.commands import result_id
-from consumers.consent.permission import Consents, Permission
+from consumers.consent.permission import Consents
 from consumers.consumer import TryLater
 from consumers.loop.handling import is_certain
 from consumers.loop.tempo import Tempo
 from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
-from consumers.send.answers import Answers, Over
+from consumers.send.answers import Over
+from consumers.send.consenting import refusal_of
 from consumers.send.ending import (
-    OPTED_OUT,
     Answered,
     Doubt,
     Ending,
@@ -27,13 +26,13 @@ from consumers.send.ending import (
     wish_of,
 )
 from consumers.send.gate import Gate, bounded
+from consumers.send.noting import Notes
 from consumers.send.settings import InDoubt, SendSettings
-from consumers.state.database import StateError, StateValueError
 from consumers.state.ledger import Claim, ClaimState, Ledger
 from providers.contract import LooksUp, Sender, SendReceipt, SendStatus
 from schemas.events import SendCompleted, SendRequested
 from schemas.times import Clock, from_clock
-from schemas.vocabulary import FailureClass, SendOutcome, SendPurpose
+from schemas.vocabulary import FailureClass, SendOutcome
 
 LOOK_UP_FOR = 3600.0
 """Seconds for which a provider that cannot be asked is asked again what it has of a command."""
@@ -41,13 +40,10 @@ LOOK_UP_FOR = 3600.0
 LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
-NOTE_PAUSE = 0.25
-MOST_TOLD = 20
 LEAST_PAUSE = 1.0
 CALL_MARGIN = 10.0
 """Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
-_OWED = frozenset({SendPurpose.OPT_OUT_CONFIRMATION, SendPurpose.HELP})
 _FOUND = {SendOutcome.SENT: DoubtOutcome.FOUND, SendOutcome.UNKNOWN: DoubtOutcome.SKIPPED}
 _PAUSES = Tempo(first_pause=1.0, longest_pause=LONGEST_PAUSE)
 _log = structlog.get_logger()
@@ -87,61 +83,18 @@ class Carrier:
         self._ledger = parts.ledger
         self._clock = parts.clock
         self._counters = parts.metrics.sends()
-        self._answers = Answers()
-
-    def knows(self, command: SendRequested) -> bool:
-        """Tell whether the command has ended, and only the ledger does not know: it needs no place then."""
-        return isinstance(self._answers.of(command), Ending)
-
-    @property
-    def has_rest(self) -> bool:
-        """Whether there is anything that the ledger was not told."""
-        return bool(self._answers)
-
-    async def note_soon(self) -> None:
-        """Note what the ledger was not told, after a pause: a moment ago it could not be."""
-        await asyncio.sleep(NOTE_PAUSE)
-        await self.note_rest()
-
-    async def note_rest(self) -> None:
-        """Note what the ledger was not told, again and again until it is told."""
-        while rest := self._answers.all():
-            try:
-                for command, answer in rest:
-                    await self._note(command, answer)
-            except StateError:
-                await asyncio.sleep(NOTE_PAUSE)
-
-    def tell_rest(self) -> None:
-        """Tell the log what the ledger was never told."""
-        if rest := self._answers.all():
-            advice = "the state was away until the end: what came of these calls is in doubt, see docs/sending.md"
-            ids = [command.id for command, _ in rest[:MOST_TOLD]]
-            _log.error("answers_not_noted", commands=ids, count=len(rest), advice=advice)
-
-    async def _note(self, command: SendRequested, answer: Ending | Over) -> None:
-        if self._answers.of(command) is not answer:
-            # Its handler came first, or has learnt more.
-            return
-        try:
-            if isinstance(answer, Ending):
-                await self._complete(command, answer)
-            else:
-                await self._note_over(command, answer)
-        except StateValueError:
-            # Whoever carries the command out meets it too, and it ends with the dead letters.
-            self._answers.noted(command, answer)
+        self.notes = Notes(parts.ledger, self._counters, parts.clock)
 
     async def carry_out(self, command: SendRequested, office: Office | None) -> SendCompleted:
         """Return the command's result, calling the provider where that is still to be done."""
-        answer = self._answers.of(command)
+        answer = self.notes.of(command)
         if isinstance(answer, Ending):
-            return await self._complete(command, answer)
+            return await self.notes.complete(command, answer)
         if answer is not None:
-            await self._note_over(command, answer)
+            await self.notes.over(command, answer)
         refusal, body = self._written(command, office)
         if office is not None and refusal is None:
-            refusal = await self._opted_out(command)
+            refusal = await refusal_of(command, self._parts.consents)
             if refusal is None and office.gate.must_ask(command):
                 # Without a body nothing new is claimed: what was carried out before takes nobody's turn.
                 known = await self._claim(command, b"", office)
@@ -165,7 +118,7 @@ class Carrier:
         if claim.result is not None:
             self._counters[CallOutcome.REPEATED].inc()
             return claim.result
-        return await self._complete(command, await self._ending(command, claim, office, refusal))
+        return await self.notes.complete(command, await self._ending(command, claim, office, refusal))
 
     async def _ending(
         self, command: SendRequested, claim: Claim, office: Office | None, refusal: Ending | None
@@ -191,16 +144,6 @@ class Carrier:
             return failed(FailureClass.PERMANENT, "unsendable"), b""
         return (None, body) if body else (failed(FailureClass.PERMANENT, "unsendable"), b"")
 
-    async def _opted_out(self, command: SendRequested) -> Ending | None:
-        """Return the end of a command to a person who wants no more messages, None where it may go."""
-        consents = self._parts.consents
-        if consents is None or command.purpose in _OWED:
-            return None
-        permission = await consents.may_text(command.account, command.to, command.from_)
-        if permission.allowed or _is_older(permission, command):
-            return None
-        return failed(FailureClass.OPT_OUT, OPTED_OUT)
-
     async def _claim(self, command: SendRequested, body: bytes, office: Office | None) -> Claim:
         return await self._ledger.claim(command, body, self._clock(), self._alone(office))
 
@@ -224,7 +167,7 @@ class Carrier:
             found = await self._looked_up(command, claim, office, office.sender)
             office.doubts[_FOUND[found.outcome] if found else DoubtOutcome.NOT_FOUND].inc()
             if found is not None:
-                self._answers.keep(command, found)
+                self.notes.keep(command, found)
                 return found
         doubt = Doubt(
             idempotent=office.sender.idempotent,
@@ -254,7 +197,7 @@ class Carrier:
             office.gate.pause(wish)
         if self._clock() - claim.doubtful_at > LOOK_UP_FOR:
             return unknown("look_up_failed")
-        await self._note_over(command, Over(claim, effectless=True, called=False))
+        await self.notes.over(command, Over(claim, effectless=True, called=False))
         raise self._postponed(self._alone(office), "look_up_failed")
 
     async def _ask(self, sender: LooksUp, command_id: str, body: bytes) -> SendReceipt | None:
@@ -281,7 +224,7 @@ class Carrier:
         ending = ending_of(answered)
         if ending is None:
             raise await self._released(command, claim, answered)
-        self._answers.keep(command, ending)
+        self.notes.keep(command, ending)
         if ending.outcome is SendOutcome.UNKNOWN and not answered.repeatable:
             office.doubts[DoubtOutcome.SKIPPED].inc()
         return ending
@@ -304,7 +247,7 @@ class Carrier:
                 # The process slept while the command waited for its place: another may be at it.
                 raise self._postponed(1.0, "place_in_doubt")
         except TryLater:
-            await self._note_over(command, Over(claim, effectless=True, called=False))
+            await self.notes.over(command, Over(claim, effectless=True, called=False))
             raise
 
     def _answered(
@@ -337,58 +280,12 @@ class Carrier:
     async def _released(self, command: SendRequested, claim: Claim, call: Answered) -> TryLater:
         """Note that the call is over, and whether it certainly had no effect; return when the next one may be made."""
         effectless = call.receipt.status is SendStatus.RETRY
-        await self._note_over(command, Over(claim, effectless=effectless, called=not call.free))
+        await self.notes.over(command, Over(claim, effectless=effectless, called=not call.free))
         wish = wish_of(call.receipt)
         least = LEAST_PAUSE if call.free else 0.0
         pause = _PAUSES.pause(claim.calls) if wish is None else max(bounded(wish), least)
         return self._postponed(pause, call.receipt.reason or "provider_asks_to_wait")
 
-    async def _note_over(self, command: SendRequested, over: Over) -> None:
-        self._answers.keep(command, over)
-        await self._ledger.release(command, over.claim, effectless=over.effectless, called=over.called)
-        self._answers.noted(command, over)
-
     def _postponed(self, seconds: float, reason: str) -> TryLater:
         self._counters[CallOutcome.POSTPONED].inc()
         return TryLater(seconds, reason)
-
-    async def _complete(self, command: SendRequested, ending: Ending) -> SendCompleted:
-        kept = self._answers.of(command) is ending
-        result = await self._ledger.complete(command, self._completed(command, ending))
-        if kept and not self._answers.noted(command, ending):
-            # Noted by another task meanwhile, which told of it.
-            return result
-        self._counters[CallOutcome(ending.outcome)].inc()
-        _log.info(
-            "send_completed",
-            command_id=command.id,
-            account=command.account,
-            outcome=ending.outcome,
-            reason=ending.reason,
-            message_id=ending.message_id,
-        )
-        return result
-
-    def _completed(self, command: SendRequested, ending: Ending) -> SendCompleted:
-        return SendCompleted(
-            id=result_id(command),
-            provider=command.provider,
-            account=command.account,
-            tenant=command.tenant,
-            message_id=ending.message_id,
-            received_at=from_clock(self._clock),
-            command_id=command.id,
-            outcome=ending.outcome,
-            from_=command.from_,
-            to=command.to,
-            in_reply_to=command.in_reply_to,
-            reason=ending.reason,
-            failure_class=ending.failure_class,
-            errors=ending.errors,
-        )
-
-
-def _is_older(permission: Permission, command: SendRequested) -> bool:
-    """Tell whether the opt-out is older than the opt-in that the command confirms: the book may not have that one."""
-    confirms = command.purpose == SendPurpose.OPT_IN_CONFIRMATION
-    return confirms and permission.since is not None and permission.since < command.received_at

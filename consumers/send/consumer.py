@@ -111,19 +111,19 @@ class _Send:
         if self._noting is not None:
             self._noting.cancel()
         try:
-            await self._carrier.note_rest()
+            await self._carrier.notes.note_rest()
         finally:
-            self._carrier.tell_rest()
+            self._carrier.notes.tell_rest()
 
     def _note_soon(self) -> None:
         """Note what was learnt as soon as the state takes it: the command may come to another member of the group."""
-        if self._carrier.has_rest and (self._noting is None or self._noting.done()):
-            self._noting = asyncio.create_task(self._carrier.note_soon(), name="answers for the ledger")
+        if self._carrier.notes.has_rest and (self._noting is None or self._noting.done()):
+            self._noting = asyncio.create_task(self._carrier.notes.note_soon(), name="answers for the ledger")
 
     async def _result(self, command: SendRequested) -> SendCompleted:
         """Return the command's result, in one of its account's places where the account sends at all."""
         office = self._offices.get(command.account)
-        if office is None or self._carrier.knows(command):
+        if office is None or self._carrier.notes.knows(command):
             return await self._carrier.carry_out(command, None)
         async with office.gate.place():
             return await self._carrier.carry_out(command, office)

@@ -63,9 +63,10 @@ class AskedSender(FakeSender):
 
 @dataclass
 class FakeConsents:
-    """A book of consents in which some numbers stand as opted out `since` then; `broken` answers nothing."""
+    """A book of consents in which some numbers stand as opted out or in `since` then; `broken` answers nothing."""
 
     opted_out: set[str] = field(default_factory=set[str])
+    opted_in: set[str] = field(default_factory=set[str])
     asked: list[tuple[str, str, str | None]] = field(default_factory=list[tuple[str, str, str | None]])
     broken: bool = False
     since: datetime | None = None
@@ -79,7 +80,8 @@ class FakeConsents:
             raise StateError("away")
         self.asked.append((account, number, sender))
         allowed = number not in self.opted_out and (said is None or said.consent != Consent.OPTED_OUT)
-        return Permission(allowed=allowed, consent="unknown" if allowed else "opted_out", since=self.since)
+        known = Consent.OPTED_IN if number in self.opted_in else Consent.UNKNOWN
+        return Permission(allowed=allowed, consent=known if allowed else Consent.OPTED_OUT, since=self.since)
 
 
 class Office:

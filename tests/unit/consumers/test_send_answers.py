@@ -20,7 +20,7 @@ BUSY = SendReceipt(status=SendStatus.RETRY, retry_after=0.0, reason="rate_limite
 
 def pause_between_notes(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let answers be noted again after so long."""
-    monkeypatch.setattr("consumers.send.carrying.NOTE_PAUSE", seconds)
+    monkeypatch.setattr("consumers.send.noting.NOTE_PAUSE", seconds)
 
 
 def fail_once(office: Office, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

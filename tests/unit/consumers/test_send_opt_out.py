@@ -90,6 +90,23 @@ async def test_whoever_has_opted_out_since_has_that_confirmed_and_is_helped(
     assert [result.outcome for result in office.results] == ["sent"]
 
 
+async def test_an_opt_out_is_not_confirmed_to_who_has_opted_in_since(office: Office, consents: FakeConsents) -> None:
+    """STOP, and START while the confirmation waits for its call: it would say that they get no more messages."""
+    consents.opted_in.add(PERSON)
+    consents.since = NOW + timedelta(seconds=5)
+    await office.carry_out(delivered(command(purpose=SendPurpose.OPT_OUT_CONFIRMATION)))
+    assert [(result.outcome, result.reason) for result in office.results] == [("expired", "overtaken")]
+    assert office.phone.calls == []
+
+
+async def test_an_opt_out_is_confirmed_that_the_book_does_not_have_yet(office: Office, consents: FakeConsents) -> None:
+    """The opt-in that it has is older than the command."""
+    consents.opted_in.add(PERSON)
+    consents.since = NOW - timedelta(seconds=5)
+    await office.carry_out(delivered(command(purpose=SendPurpose.OPT_OUT_CONFIRMATION)))
+    assert [result.outcome for result in office.results] == ["sent"]
+
+
 async def test_an_opt_out_after_the_text_does_not_change_its_result(office: Office, consents: FakeConsents) -> None:
     """A command that comes again has the result that it had."""
     await office.carry_out(delivered(command()))
