@@ -6,8 +6,8 @@ no room to the retry topic, so that the commands of others behind it can be read
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from random import SystemRandom
 
 import structlog
@@ -28,6 +28,9 @@ BUSY_FOR = 3.0
 BUSY_PAUSES = (15.0, 30.0)
 """Seconds for which such a command waits elsewhere, drawn between these: long enough for the retry topic."""
 
+SHORT_PAUSES = (0.5, 1.5)
+"""Seconds for which it waits where it stands in nobody's way."""
+
 TURN_WAIT = 5.0
 """Seconds that a claimed command may wait for its call because of a rate, where the claim took its time."""
 
@@ -37,6 +40,7 @@ MOST_CALLS = 192
 LONGEST_WISH = 3600.0
 """Seconds that a provider may ask us to wait, as far as we follow it without asking again."""
 
+_OPEN = float("-inf")
 _random = SystemRandom()
 _log = structlog.get_logger()
 
@@ -75,7 +79,8 @@ class Gate:
         self._others = others
         self._full_since: float | None = None
         self._rates = Rates(rules.account_rate, rules.sender_rate)
-        self._closed_until = float("-inf")
+        self._closed_until = _OPEN
+        self._trying = False
         self._metrics = metrics
 
     @asynccontextmanager
@@ -88,9 +93,26 @@ class Gate:
         await self._enter()
         try:
             self._check_pause()
-            yield
+            with self._first_after_pause():
+                yield
         finally:
             self._places.release()
+
+    @contextmanager
+    def _first_after_pause(self) -> Generator[None]:
+        """Let one command go first: whether the pause was long enough shows at its call, not at one of each place."""
+        if self._closed_until == _OPEN:
+            yield
+            return
+        if self._trying:
+            raise self._later(self._busy_pause(), "account_paused")
+        until, self._trying = self._closed_until, True
+        try:
+            yield
+        finally:
+            self._trying = False
+            if self._closed_until == until:
+                self._closed_until = _OPEN
 
     async def _enter(self) -> None:
         self._waiting += 1
@@ -111,8 +133,10 @@ class Gate:
 
     def _busy(self) -> TryLater:
         full = self._full_since is not None and self._moment() - self._full_since >= BUSY_FOR
-        pauses = BUSY_PAUSES if full and self._others else (0.5, 1.5)
-        return self._later(_random.uniform(*pauses), "account_busy")
+        return self._later(self._busy_pause() if full else _random.uniform(*SHORT_PAUSES), "account_busy")
+
+    def _busy_pause(self) -> float:
+        return _random.uniform(*(BUSY_PAUSES if self._others else SHORT_PAUSES))
 
     def must_ask(self, command: SendRequested) -> bool:
         """Tell whether the command would be given a turn now: one that was carried out before needs none."""

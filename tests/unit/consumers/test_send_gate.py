@@ -11,11 +11,12 @@ import pytest
 from consumers.consumer import TryLater
 from consumers.send.gate import BUSY_FOR, BUSY_PAUSES
 from consumers.send.settings import SendSettings
-from providers.contract import SendReceipt
+from providers.contract import SendReceipt, SendStatus
 from tests.support.consumers import FakeSender, Phone, command, delivered, until
 from tests.support.sending import Office
 
 RATE = 20.0
+WAIT = SendReceipt(status=SendStatus.RETRY, retry_after=60.0, reason="rate_limited")
 
 
 class TimedSender(FakeSender):
@@ -143,3 +144,26 @@ async def pause_of_busy(consumer: Any) -> float:
     with pytest.raises(TryLater, match="account_busy") as later:
         await consumer.handle(delivered(command(9)))
     return later.value.seconds
+
+
+@pytest.mark.parametrize("second", [(), (WAIT,)])
+async def test_one_command_goes_first_after_a_pause(office: Office, second: tuple[SendReceipt, ...]) -> None:
+    """A provider that still has too many calls is not called from all places at once; one that has not, is."""
+    office.sender = sender = HeldSender(office.phone)
+    sender.answers = [WAIT, *second]
+    consumer = office.consumer()
+    sender.go.set()
+    with pytest.raises(TryLater, match="rate_limited"):
+        await consumer.handle(delivered(command(0)))
+    office.bench.now += 60.0
+    sender.go.clear()
+    first = asyncio.ensure_future(consumer.handle(delivered(command(1))))
+    await until(lambda: sender.begun == 2)
+    with pytest.raises(TryLater, match="account_paused"):
+        await consumer.handle(delivered(command(2)))
+    sender.go.set()
+    await asyncio.gather(first, return_exceptions=True)
+    others = (consumer.handle(delivered(command(3 + number))) for number in range(3))
+    outcomes = await asyncio.gather(*others, return_exceptions=True)
+    assert [isinstance(outcome, TryLater) for outcome in outcomes] == [bool(second)] * 3
+    assert sender.begun == (2 if second else 5)
