@@ -64,6 +64,10 @@ class Holding:
     elsewhere: str
 
 
+MOST_CONCURRENCY = 1000
+"""Events that a consumer may work on at once: each may need a thread, and is held in memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """One consumer. `name` is the consumer group; one with effects is never shown a replayed record.

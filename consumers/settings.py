@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from consumers.auto_reply.settings import AutoReplySettings
 from consumers.confirm.settings import ConfirmSettings
 from consumers.consent.settings import ConsentSettings
+from consumers.consumer import MOST_CONCURRENCY
 from consumers.loop.settings import FloodSettings, RetrySettings
 from consumers.mirror.settings import MirrorSettings
 from consumers.send.settings import SendSettings
 from consumers.track.settings import TrackSettings
-from schemas.settings import setting
+from schemas.settings import Limits, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,9 @@ class ConsumersSettings:
         "the name of the state in whose place this one is on Kafka, because that one is lost or was moved: what it had "
         "in hand may be sent twice, see docs/state.md",
     )
-    concurrency: int = setting(16, "events worked on at once; events of one key never are")
+    concurrency: int = setting(
+        16, "events worked on at once; events of one key never are", limits=Limits(1, MOST_CONCURRENCY)
+    )
     attempts: int = setting(5, "tries of one event in place, before it is retried later or goes to the dead letters")
     retry: RetrySettings = field(default_factory=RetrySettings)
     flood: FloodSettings = field(default_factory=FloodSettings)

@@ -9,8 +9,17 @@ _E164 = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)
 
 def canonical(number: str) -> str:
     """Return the number as E.164 with its plus sign; whatever cannot be one stays as it is, trimmed."""
-    found = _E164.fullmatch(number.translate(_SEPARATORS))
+    found = _found(number)
     return f"+{found[1]}" if found else number.strip()
+
+
+def is_number(number: str) -> bool:
+    """Tell whether it can be a phone number of E.164, in any of its spellings."""
+    return _found(number) is not None
+
+
+def _found(number: str) -> re.Match[str] | None:
+    return _E164.fullmatch(number.translate(_SEPARATORS))
 
 
 def spellings(number: str) -> tuple[str, ...]:

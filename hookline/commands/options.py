@@ -33,6 +33,12 @@ def configured(arguments: argparse.Namespace) -> Config:
     return load_config(path, os.environ)
 
 
+def config_words(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the words that name the same configuration in another command of ours."""
+    path: Path = arguments.config
+    return () if path == DEFAULT_CONFIG else ("--config", str(path))
+
+
 def add_addresses(parser: argparse.ArgumentParser, *, listen: bool) -> None:
     """Add `--admin`, and `--listen` for those who receive: several processes may share one configuration."""
     words = "instead of the configuration's, for processes that share it"

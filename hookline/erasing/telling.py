@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from consumers.consent.numbers import is_number
 from hookline.called import command
 from hookline.erasing.planning import Done, Plan, Spooled
 from schemas.times import from_millis
@@ -28,7 +29,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 def done_lines(plan: Plan, done: Done) -> Iterator[str]:
     """Yield what went."""
-    yield f"forgotten: {plan.person.number}{_account(plan)}"
+    keys = [key for each in (plan.topics.found if plan.topics else ()) for key in each.keys]
+    nothing = not keys and not any(done.rows.values())
+    yield f"{'nothing was found of' if nothing else 'forgotten:'} {plan.person.number}{_account(plan)}"
     yield from _row_lines(done.rows)
     if done.journal_left:
         yield "  SQLite's -wal file is in use and may still hold them: run this again, or stop the consumers once"
@@ -36,20 +39,22 @@ def done_lines(plan: Plan, done: Done) -> Iterator[str]:
     yield from _remarks(plan)
 
 
-def rest_lines(plan: Plan, topics: Sequence[Topic], spooled: Spooled | None, *, kafka: bool) -> Iterator[str]:
-    """Yield what nobody but time removes, and until when, and what is not ours."""
+def rest_lines(
+    plan: Plan, topics: Sequence[Topic], spooled: Spooled | None, config: Sequence[str] = (), *, kafka: bool
+) -> Iterator[str]:
+    """Yield what nobody but time removes, and until when, and what is not ours; `config` names the configuration."""
     yield ""
     yield "time alone removes these; no record of before now is kept beyond the date:"
     for topic in topics:
         yield f"  {topic.name}  {_days(topic)} days, until {_until(plan, topic)}"
     yield from _compaction(kafka=kafka)
-    yield f"  dead letters can be discarded before their time: `{command('dlq', 'list')}` names them"
+    yield f"  dead letters can be discarded before their time: `{command('dlq', 'list', *config)}` names them"
     yield ""
     yield "to look at:"
     if spooled is not None:
         yield (
             f"  {spooled.place}: {spooled.records} webhooks wait there and {spooled.set_aside} files are set aside;"
-            f" some may be of this person: `{command('spool', 'inspect')}`"
+            f" some may be of this person: `{command('spool', 'inspect', *config)}`"
         )
     yield "  spools of other hosts: whatever waits there comes to the log later"
     yield from (f"  {line}" for line in _NOT_OURS)
@@ -72,6 +77,8 @@ def _topic_lines(plan: Plan, word: str) -> Iterator[str]:
 
 
 def _remarks(plan: Plan) -> Iterator[str]:
+    if not is_number(plan.person.number):
+        yield "  this is no phone number (E.164, as +15550100): it was looked for in this spelling alone"
     if plan.state is None:
         yield "  there is no state here: no rows; on the host of the consumers there may be one"
     if plan.topics is None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from consumers.catalogue import CONSUMERS
+from consumers.consumer import MOST_CONCURRENCY
 from hookline.kit.context import Context
 from hookline.kit.handlers import ConsumerError, Handled, Handler, handler_of, kinds_of
 from schemas.events import Event
@@ -48,9 +49,11 @@ class Consumer:
         self.name = _checked_name(name)
         if order is not None and order not in ORDERS:
             raise ConsumerError(f"consumer {name!r}: order is 'kept' or 'given_up', not {order!r}")
-        for word, value in (("concurrency", concurrency), ("attempts", attempts)):
-            if value is not None and not _is_count(value):
-                raise ConsumerError(f"consumer {name!r}: {word} is a whole number, at least 1, not {value!r}")
+        if attempts is not None and not _is_count(attempts):
+            raise ConsumerError(f"consumer {name!r}: attempts is a whole number, at least 1, not {attempts!r}")
+        if concurrency is not None and not (_is_count(concurrency) and concurrency <= MOST_CONCURRENCY):
+            span = f"from 1 to {MOST_CONCURRENCY}"
+            raise ConsumerError(f"consumer {name!r}: concurrency is a whole number, {span}, not {concurrency!r}")
         if deadline is not None and not _is_time(deadline):
             raise ConsumerError(f"consumer {name!r}: deadline is a number of seconds, more than 0, not {deadline!r}")
         self.order: Order | None = order

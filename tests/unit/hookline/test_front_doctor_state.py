@@ -106,6 +106,14 @@ async def test_a_newer_schema_is_told(config: Config, server: str) -> None:
     assert found.advice == "run the version that made it, or name another database"
 
 
+async def test_a_schema_that_lacks_a_table_is_told(config: Config, server: str) -> None:
+    """Somebody's hand, or a step that was changed after it was taken."""
+    await make(server)
+    await asyncio.to_thread(order, server, "DROP TABLE replies")
+    found = await check(config, server)
+    assert (found.grade, "says schema 0001 and lacks replies" in found.title) == (Grade.FAIL, True)
+
+
 async def test_a_database_that_takes_no_writes_is_told(config: Config, server: str) -> None:
     """As a standby is."""
     await make(server)
@@ -121,9 +129,13 @@ async def test_a_database_that_takes_no_writes_is_told(config: Config, server: s
     [
         ("PRAGMA user_version=99", "was made by a newer Hookline"),
         ("UPDATE hookline_schema SET version_num='9999'", "was made by a newer Hookline"),
+        ("DROP TABLE replies", "says schema 0001 and lacks replies"),
+        ("ALTER TABLE messages DROP COLUMN gone_ms", "says schema 0001 and lacks messages.gone_ms"),
     ],
 )
-async def test_a_newer_file_is_told(config: Config, tmp_path: Path, change: str, told: str) -> None:
+async def test_a_file_that_cannot_be_worked_with_is_told(
+    config: Config, tmp_path: Path, change: str, told: str
+) -> None:
     """As the start would; the file stays as it is."""
     path = tmp_path / "newer.db"
     await make(f"sqlite:///{path}")

@@ -293,6 +293,23 @@ def test_what_kafka_does_otherwise_is_told() -> None:
     assert "var: 1 webhooks wait there and 2 files are set aside" in told
 
 
+def test_hints_name_the_configuration_that_was_meant() -> None:
+    """They can be typed as they stand."""
+    spool = Spooled(place="var", records=1, set_aside=0)
+    told = "\n".join(rest_lines(plan(), left_to_time(), spool, ("--config", "other.toml"), kafka=True))
+    assert "dlq list --config other.toml`" in told
+    assert "spool inspect --config other.toml`" in told
+
+
+def test_who_is_not_known_is_not_said_to_be_forgotten(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """A slip of the finger in the number shows; so does a text that is no number at all."""
+    assert erase("--yes", number="no-number") == 0
+    told = capsys.readouterr().out
+    assert "nothing was found of no-number" in told
+    assert "this is no phone number" in told
+    assert desk.config.exists()
+
+
 def test_commands_without_a_recipient_are_told() -> None:
     """An earlier version did not note it; whether they are the person's nobody knows."""
     assert "2 commands that an earlier version began" in "\n".join(done_lines(plan(unnamed=2), Done({})))

@@ -177,9 +177,10 @@ def test_a_name_of_ours_is_refused(name: str) -> None:
     ("options", "words"),
     [
         ({"order": "lost"}, "order is 'kept' or 'given_up', not 'lost'"),
-        ({"concurrency": 0}, "concurrency is a whole number, at least 1, not 0"),
-        ({"concurrency": 2.5}, "concurrency is a whole number, at least 1, not 2.5"),
-        ({"concurrency": "4"}, "concurrency is a whole number, at least 1, not '4'"),
+        ({"concurrency": 0}, "concurrency is a whole number, from 1 to 1000, not 0"),
+        ({"concurrency": 2.5}, "concurrency is a whole number, from 1 to 1000, not 2.5"),
+        ({"concurrency": "4"}, "concurrency is a whole number, from 1 to 1000, not '4'"),
+        ({"concurrency": 1001}, "concurrency is a whole number, from 1 to 1000, not 1001"),
         ({"attempts": True}, "attempts is a whole number, at least 1, not True"),
         ({"deadline": 0}, "deadline is a number of seconds, more than 0, not 0"),
         ({"deadline": float("nan")}, "deadline is a number of seconds, more than 0, not nan"),
