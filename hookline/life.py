@@ -10,6 +10,7 @@ from consumers.track import table
 from consumers.track.merging import Standing
 from consumers.track.places import EventNote, Place, whole
 from consumers.track.states import StateRow
+from consumers.track.unfinished import gone_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ class Sent:
 class Life:
     """What is known of one message, or of a message request with its messages. Events in the order of their times.
 
-    `states` are those that count, by recipient; `others` are the states of a request's messages.
+    `states` are those that count, by recipient; `others` are the states of a request's messages. `gone_ms` is when
+    the provider said that it has no such message, or has it no more.
     """
 
     account: str
@@ -36,6 +38,7 @@ class Life:
     states: Mapping[Place, Standing]
     others: Mapping[Place, Standing]
     sent: Sent | None
+    gone_ms: int | None
     events: Sequence[EventNote]
 
 
@@ -69,6 +72,7 @@ def _life(
         states=whole({row.place: row.standing for row in rows}),
         others={row.place: row.standing for row in others},
         sent=_sent(connection, account, events),
+        gone_ms=gone_at(connection, account, message_id),
         events=sorted({one.key: one for one in events}.values(), key=time_of),
     )
 

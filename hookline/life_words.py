@@ -40,6 +40,7 @@ def life_lines(life: Life, *, numbers: bool) -> Sequence[str]:
         ),
         *_sent_lines(life),
         *_event_lines(life, numbers=numbers),
+        *_gone_lines(life),
         *_raw_lines(life),
     ]
 
@@ -61,6 +62,7 @@ def life_fields(life: Life, *, numbers: bool) -> Mapping[str, Any]:
         command=None
         if sent is None
         else _known(id=sent.command_id, outcome=sent.outcome, rule=sent.rule, in_reply_to=sent.in_reply_to),
+        gone_at=None if life.gone_ms is None else _time(life.gone_ms),
         events=[_event_fields(one, numbers=numbers) for one in life.events],
     )
 
@@ -97,6 +99,11 @@ def _source(one: EventNote) -> str:
     if one.ingress is None:
         return f"[our own{late}]"
     return f"[{one.ingress} {one.webhook_id or ''}{attempt}{late}]"
+
+
+def _gone_lines(life: Life) -> Iterator[str]:
+    if life.gone_ms is not None:
+        yield f"  {_time(life.gone_ms)}  asked by reconcile, the provider has no such message, or has it no more"
 
 
 def _raw_lines(life: Life) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
 
 from consumers.state.schema import messages
 
@@ -78,6 +78,12 @@ def note_found(connection: Connection, account: str, message_id: str) -> None:
     """Note that the provider has the message after all, though it may have nothing new to say of it."""
     this = _rows_of(account, message_id) & messages.c.gone_ms.is_not(None)
     connection.execute(messages.update().where(this).values(gone_ms=None))
+
+
+def gone_at(connection: Connection, account: str, message_id: str) -> int | None:
+    """Return when the provider said that it has no such message (Unix ms), None where it did not, or has it again."""
+    query = select(func.max(messages.c.gone_ms)).where(_rows_of(account, message_id))
+    return connection.execute(query).scalar()
 
 
 def _rows_of(account: str, message_id: str) -> ColumnElement[bool]:

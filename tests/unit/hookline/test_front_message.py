@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from consumers.state.database import Database
 from consumers.state.schema import replies
+from consumers.track.unfinished import note_gone
 from hookline.life import Life, lives_of
 from hookline.life_words import hidden, life_fields, life_lines
 from schemas.events import Event, ProviderError
@@ -59,6 +60,17 @@ async def test_a_life_has_every_event_with_its_source_and_ends_where_it_stands(d
     assert "delivery sent, provider says SENT  [poll w-sent-1, received" in told_lines[4]
     assert "code 40001, failure permanent  [push w-failed-2, attempt 2, received" in told_lines[5]
     assert "tail --topic messaging.webhooks.v1" in told_lines[6]
+
+
+async def test_what_its_provider_has_no_more_is_told(database: Database) -> None:
+    """As reconcile noted it: who reads the life need not ask again."""
+    (life,) = await lives(database, "m1", news("sent", 1))
+    assert "gone_at" not in life_fields(life, numbers=False)
+    await database.run(lambda connection: note_gone(connection, "main", "m1", 1_767_225_603_000))
+    (life,) = await lives(database, "m1")
+    moment = "2026-01-01T00:00:03.000Z"
+    assert any("has no such message" in line and moment in line for line in await lines(life, numbers=False))
+    assert life_fields(life, numbers=False)["gone_at"] == moment
 
 
 async def test_numbers_show_only_when_they_are_asked_for(database: Database) -> None:
