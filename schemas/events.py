@@ -244,7 +244,7 @@ class SendRequested(Event):
 
     `from_` is our number; without it the provider chooses one. `sender_id` is the provider's own id of that number,
     where the inbound message named it. `in_reply_to` is the provider's id of the inbound message, `cause` the id of
-    the event that led to it. `purpose` is a word of SendPurpose where the text may be owed to a person who has opted
+    the event that led to it, `cause_at` when that happened. `purpose` is a word of SendPurpose where the text may be owed to a person who has opted
     out; None everywhere else.
     The first call that may send it begins before `expires_at`, or none does. A call whose end is not known may be
     repeated after that, under the same id: only so it is learnt what came of it.
@@ -258,6 +258,7 @@ class SendRequested(Event):
     sender_id: str | None = None
     in_reply_to: str | None = None
     cause: str | None = None
+    cause_at: datetime | None = None
     rule: str | None = None
     purpose: str | None = None
     expires_at: datetime | None = None

@@ -188,6 +188,7 @@ def _command(
         sender_id=event.sender_id,
         in_reply_to=event.message_id,
         cause=event.id,
+        cause_at=moment_of(event, now),
         rule=decision.rule,
         purpose=decision.purpose,
         expires_at=expiry(settings, event, decision, now),

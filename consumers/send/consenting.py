@@ -3,6 +3,7 @@
 from consumers.consent.permission import Consents, Permission
 from consumers.send.ending import OPTED_OUT, Ending, failed
 from schemas.events import SendRequested
+from schemas.times import to_millis
 from schemas.vocabulary import Consent, FailureClass, SendOutcome, SendPurpose
 
 OVERTAKEN = "overtaken"
@@ -12,7 +13,7 @@ async def refusal_of(command: SendRequested, consents: Consents | None) -> Endin
     """Return the end of a command that may not go out, None where it may. Raises StateError.
 
     Help is owed to everybody. The confirmation of an opt-out is owed to the person who has not opted in again since
-    it was written: the book may not have the opt-out yet, but what it has is true.
+    they wrote it: the book may not have the opt-out yet, but what it has is true.
     """
     if consents is None or command.purpose == SendPurpose.HELP:
         return None
@@ -27,10 +28,15 @@ async def refusal_of(command: SendRequested, consents: Consents | None) -> Endin
 
 def _opted_in_since(permission: Permission, command: SendRequested) -> bool:
     opted_in = permission.allowed and permission.consent == Consent.OPTED_IN
-    return opted_in and permission.since is not None and permission.since > command.received_at
+    return opted_in and permission.since is not None and to_millis(permission.since) > _said_at(command)
 
 
 def _is_older(permission: Permission, command: SendRequested) -> bool:
     """Tell whether the opt-out is older than the opt-in that the command confirms: the book may not have that one."""
     confirms = command.purpose == SendPurpose.OPT_IN_CONFIRMATION
-    return confirms and permission.since is not None and permission.since < command.received_at
+    return confirms and permission.since is not None and to_millis(permission.since) < _said_at(command)
+
+
+def _said_at(command: SendRequested) -> int:
+    """Return when the person said what the command confirms (Unix ms): it may have come late, or been read late."""
+    return to_millis(command.cause_at or command.received_at)

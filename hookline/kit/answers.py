@@ -85,6 +85,7 @@ class Answers:
             sender_id=text.sender_id,
             in_reply_to=text.in_reply_to,
             cause=event.id,
+            cause_at=_moment(event),
             rule=self._consumer,
             expires_at=_expiry(event, text.within),
         )
@@ -93,6 +94,9 @@ class Answers:
 def _expiry(event: Event, within: float | None) -> datetime | None:
     if within is None:
         return None
+    return _moment(event) + timedelta(seconds=within)
+
+
+def _moment(event: Event) -> datetime:
     # A provider whose clock is ahead of ours does not lengthen the time.
-    moment = min(event.occurred_at or event.received_at, event.received_at)
-    return moment + timedelta(seconds=within)
+    return min(event.occurred_at or event.received_at, event.received_at)

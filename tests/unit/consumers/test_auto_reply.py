@@ -74,6 +74,7 @@ async def test_a_message_that_fits_gives_a_command(bench: Bench) -> None:
             text="Open 9 to 17.",
             in_reply_to="message-0",
             cause="event-0",
+            cause_at=NOW - timedelta(seconds=60),
             rule="hours",
             expires_at=NOW + timedelta(seconds=840),
         )

@@ -67,13 +67,18 @@ async def test_what_is_owed_to_a_person_who_opted_out_is_sent(
 
 
 @pytest.mark.parametrize("later", [0, 5])
+@pytest.mark.parametrize("read_late", [0, 60])
 async def test_an_opt_in_is_not_confirmed_to_who_has_opted_out_since(
-    office: Office, consents: FakeConsents, later: int
+    office: Office, consents: FakeConsents, later: int, read_late: int
 ) -> None:
-    """START, and STOP while the confirmation waits for its call: it would say that they are subscribed."""
+    """START, and STOP before the confirmation's call: it would say that they are subscribed.
+
+    Both may have been read late, so that the command is younger than either.
+    """
     consents.opted_out.add(PERSON)
-    consents.since = NOW + timedelta(seconds=later)
-    await office.carry_out(delivered(command(purpose=SendPurpose.OPT_IN_CONFIRMATION)))
+    started = NOW - timedelta(seconds=read_late)
+    consents.since = started + timedelta(seconds=later)
+    await office.carry_out(delivered(command(purpose=SendPurpose.OPT_IN_CONFIRMATION, cause_at=started)))
     (result,) = office.results
     assert (result.outcome, result.failure_class, result.reason) == ("failed", "opt_out", "opted_out")
     assert office.phone.calls == []
@@ -90,11 +95,15 @@ async def test_whoever_has_opted_out_since_has_that_confirmed_and_is_helped(
     assert [result.outcome for result in office.results] == ["sent"]
 
 
-async def test_an_opt_out_is_not_confirmed_to_who_has_opted_in_since(office: Office, consents: FakeConsents) -> None:
-    """STOP, and START while the confirmation waits for its call: it would say that they get no more messages."""
+@pytest.mark.parametrize("read_late", [0, 60])
+async def test_an_opt_out_is_not_confirmed_to_who_has_opted_in_since(
+    office: Office, consents: FakeConsents, read_late: int
+) -> None:
+    """STOP, and START before the confirmation's call: it would say that they get no more messages."""
     consents.opted_in.add(PERSON)
-    consents.since = NOW + timedelta(seconds=5)
-    await office.carry_out(delivered(command(purpose=SendPurpose.OPT_OUT_CONFIRMATION)))
+    stopped = NOW - timedelta(seconds=read_late)
+    consents.since = stopped + timedelta(seconds=5)
+    await office.carry_out(delivered(command(purpose=SendPurpose.OPT_OUT_CONFIRMATION, cause_at=stopped)))
     assert [(result.outcome, result.reason) for result in office.results] == [("expired", "overtaken")]
     assert office.phone.calls == []
 
