@@ -134,7 +134,7 @@ class Carrier:
 
     def _written(self, command: SendRequested, office: Office | None) -> tuple[Ending | None, bytes]:
         """Return why no first call may be made, or the bytes for it."""
-        if command.expires_at is not None and from_clock(self._clock) >= command.expires_at:
+        if self._has_expired(command):
             return Ending(outcome=SendOutcome.EXPIRED, reason="expired"), b""
         if office is None:
             return failed(FailureClass.CONFIGURATION, "no_sender"), b""
@@ -143,6 +143,9 @@ class Carrier:
         except ValueError:
             return failed(FailureClass.PERMANENT, "unsendable"), b""
         return (None, body) if body else (failed(FailureClass.PERMANENT, "unsendable"), b"")
+
+    def _has_expired(self, command: SendRequested) -> bool:
+        return command.expires_at is not None and from_clock(self._clock) >= command.expires_at
 
     async def _claim(self, command: SendRequested, body: bytes, office: Office | None) -> Claim:
         return await self._ledger.claim(command, body, self._clock(), self._alone(office))
@@ -215,8 +218,7 @@ class Carrier:
         """Call the provider and return how the command ended. Raises TryLater where it is to be tried again."""
         await self._begin(command, claim, office, way)
         receipt = await self._call(office.sender, command.id, claim.body)
-        if (wish := wish_of(receipt)) is not None:
-            office.gate.pause(wish)
+        office.gate.answered(wish_of(receipt))
         if receipt.status is SendStatus.UNKNOWN and isinstance(office.sender, LooksUp):
             # The claim stands until the provider can be asked what it has: that tells, not this.
             raise self._postponed(self._alone(office), "call_in_doubt")
@@ -243,6 +245,9 @@ class Carrier:
             if age > most and not office.sender.idempotent:
                 # Another member would take the call for over while it is under way.
                 raise self._postponed(1.0, "claim_too_old")
+            if way is None and self._has_expired(command):
+                # The claim took its time; there is nothing to wait for any more.
+                raise self._postponed(0.0, "expired")
             if not is_certain():
                 # The process slept while the command waited for its place: another may be at it.
                 raise self._postponed(1.0, "place_in_doubt")

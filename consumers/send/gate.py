@@ -80,7 +80,8 @@ class Gate:
         self._full_since: float | None = None
         self._rates = Rates(rules.account_rate, rules.sender_rate)
         self._closed_until = _OPEN
-        self._trying = False
+        self._trying_since: float | None = None
+        self._answered = False
         self._metrics = metrics
 
     @asynccontextmanager
@@ -104,14 +105,14 @@ class Gate:
         if self._closed_until == _OPEN:
             yield
             return
-        if self._trying:
-            raise self._later(self._busy_pause(), "account_paused")
-        until, self._trying = self._closed_until, True
+        if self._trying_since is not None:
+            raise self._later(self._wait_since(self._trying_since), "account_paused")
+        until, self._trying_since, self._answered = self._closed_until, self._moment(), False
         try:
             yield
         finally:
-            self._trying = False
-            if self._closed_until == until:
+            self._trying_since = None
+            if self._answered and self._closed_until == until:
                 self._closed_until = _OPEN
 
     async def _enter(self) -> None:
@@ -132,11 +133,12 @@ class Gate:
             self._full_since = self._moment()
 
     def _busy(self) -> TryLater:
-        full = self._full_since is not None and self._moment() - self._full_since >= BUSY_FOR
-        return self._later(self._busy_pause() if full else _random.uniform(*SHORT_PAUSES), "account_busy")
+        return self._later(self._wait_since(self._full_since), "account_busy")
 
-    def _busy_pause(self) -> float:
-        return _random.uniform(*(BUSY_PAUSES if self._others else SHORT_PAUSES))
+    def _wait_since(self, since: float | None) -> float:
+        """Return for how many seconds a command comes no more that had to wait since then, or since now."""
+        long = self._others and since is not None and self._moment() - since >= BUSY_FOR
+        return _random.uniform(*(BUSY_PAUSES if long else SHORT_PAUSES))
 
     def must_ask(self, command: SendRequested) -> bool:
         """Tell whether the command would be given a turn now: one that was carried out before needs none."""
@@ -179,6 +181,13 @@ class Gate:
         """Count a call that does not wait for its turn, so that others wait for it."""
         if self._rates.any:
             self._rates.take(command.id, command.from_ or "", self._moment())
+
+    def answered(self, wish: float | None) -> None:
+        """Note that the provider has answered a call, and for how many seconds it wants no other, if at all."""
+        if wish is None:
+            self._answered = True
+        else:
+            self.pause(wish)
 
     def pause(self, wish: float) -> None:
         """Stop the whole account for as long as its provider asks."""

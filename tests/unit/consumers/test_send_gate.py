@@ -3,16 +3,17 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from consumers.consumer import TryLater
-from consumers.send.gate import BUSY_FOR, BUSY_PAUSES
+from consumers.send.gate import BUSY_FOR, BUSY_PAUSES, SHORT_PAUSES
 from consumers.send.settings import SendSettings
 from providers.contract import SendReceipt, SendStatus
-from tests.support.consumers import FakeSender, Phone, command, delivered, until
+from tests.support.consumers import NOW, FakeSender, Phone, command, delivered, until
 from tests.support.sending import Office
 
 RATE = 20.0
@@ -146,6 +147,26 @@ async def pause_of_busy(consumer: Any) -> float:
     return later.value.seconds
 
 
+async def test_no_first_call_is_made_when_its_command_expires_in_the_claim(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state that is slow for seconds makes no late text."""
+    claim = office.ledger.claim
+
+    async def slow(*parts: Any) -> Any:
+        found = await claim(*parts)
+        office.bench.now += 4.0
+        return found
+
+    monkeypatch.setattr(office.ledger, "claim", slow)
+    event, consumer = delivered(command(expires_at=NOW + timedelta(seconds=3))), office.consumer()
+    with pytest.raises(TryLater, match="expired"):
+        await consumer.handle(event)
+    await consumer.handle(event)
+    assert office.phone.calls == []
+    assert [result.outcome for result in office.results] == ["expired"]
+
+
 @pytest.mark.parametrize("second", [(), (WAIT,)])
 async def test_one_command_goes_first_after_a_pause(office: Office, second: tuple[SendReceipt, ...]) -> None:
     """A provider that still has too many calls is not called from all places at once; one that has not, is."""
@@ -167,3 +188,45 @@ async def test_one_command_goes_first_after_a_pause(office: Office, second: tupl
     outcomes = await asyncio.gather(*others, return_exceptions=True)
     assert [isinstance(outcome, TryLater) for outcome in outcomes] == [bool(second)] * 3
     assert sender.begun == (2 if second else 5)
+
+
+async def test_one_that_makes_no_call_after_a_pause_lets_another_go_first(office: Office) -> None:
+    """Only a call tells whether the pause was long enough."""
+    office.sender = sender = HeldSender(office.phone)
+    sender.answers = [WAIT]
+    sender.go.set()
+    consumer = office.consumer()
+    with pytest.raises(TryLater, match="rate_limited"):
+        await consumer.handle(delivered(command(0)))
+    office.bench.now += 60.0
+    sender.go.clear()
+    await consumer.handle(delivered(command(1, expires_at=NOW)))
+    first = asyncio.ensure_future(consumer.handle(delivered(command(2))))
+    await until(lambda: sender.begun == 2)
+    with pytest.raises(TryLater, match="account_paused"):
+        await consumer.handle(delivered(command(3)))
+    sender.go.set()
+    await first
+    assert sender.begun == 2
+
+
+async def test_the_others_come_again_soon_while_the_first_call_is_short(office: Office) -> None:
+    """Beside other accounts too: only a call that lasts sends them to the retry topic."""
+    office.sender = sender = HeldSender(office.phone)
+    sender.answers = [WAIT]
+    sender.go.set()
+    consumer = office.consumer({"main": sender, "second": FakeSender(Phone())})
+    with pytest.raises(TryLater, match="rate_limited"):
+        await consumer.handle(delivered(command(0)))
+    office.bench.now += 60.0
+    sender.go.clear()
+    first = asyncio.ensure_future(consumer.handle(delivered(command(1))))
+    await until(lambda: sender.begun == 2)
+    with pytest.raises(TryLater, match="account_paused") as soon:
+        await consumer.handle(delivered(command(2)))
+    office.bench.now += BUSY_FOR
+    with pytest.raises(TryLater, match="account_paused") as late:
+        await consumer.handle(delivered(command(3)))
+    sender.go.set()
+    await first
+    assert soon.value.seconds <= SHORT_PAUSES[1] < BUSY_PAUSES[0] <= late.value.seconds
