@@ -20,9 +20,13 @@ class CommandError(HooklineError):
     """A command that failed for a reason that its user can act on."""
 
 
+class CallError(CommandError):
+    """A command whose arguments cannot be meant."""
+
+
 def exit_status(error: BaseException) -> int:
     """Return 2 for a wrong configuration or call, else 1."""
-    return USAGE if isinstance(error, ConfigError) else FAILED
+    return USAGE if isinstance(error, ConfigError | CallError) else FAILED
 
 
 def report(error: Exception) -> int:

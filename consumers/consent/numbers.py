@@ -23,6 +23,9 @@ def _found(number: str) -> re.Match[str] | None:
 
 
 def spellings(number: str) -> tuple[str, ...]:
-    """Return how tables and keys may spell the number: with the plus sign, without it, and as it was given."""
+    """Return how tables and keys may spell the number: with the plus sign, without it, and as it was given.
+
+    A plus sign alone has no other: the empty text stands for nobody, or for all.
+    """
     plain = canonical(number)
-    return tuple(dict.fromkeys((plain, plain.removeprefix("+"), number)))
+    return tuple(dict.fromkeys((plain, plain.removeprefix("+") or plain, number)))

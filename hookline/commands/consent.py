@@ -160,4 +160,6 @@ async def _rebuild(config: Config) -> Rebuilt:
 
 def _told(rebuilt: Rebuilt) -> int:
     print(f"noted {rebuilt.noted} statements; {rebuilt.refused} records could not be read")
+    if rebuilt.published:
+        print(f"published {rebuilt.published} that count, and of which the topic said something else last")
     return 1 if rebuilt.refused else 0

@@ -22,7 +22,7 @@ from hookline.commands.options import add_config, config_words, configured
 from hookline.configuration.config import Config
 from hookline.erasing.planning import Done, Eraser, Plan, left_to_time, spooled
 from hookline.erasing.telling import done_lines, plan_lines, rest_lines
-from hookline.errors import CommandError
+from hookline.errors import CallError
 from schemas.urls import sqlite_path
 
 
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = configured(arguments)
     if arguments.account is not None:
         account_of(config, arguments.account)
-    if not arguments.number.strip():
-        raise CommandError("--number: empty")
+    if not any(map(str.isalnum, arguments.number)):
+        raise CallError("--number: without a letter or a digit, which is nobody's")
     person = Person(canonical(arguments.number), arguments.account, arguments.keep_opt_out)
     meant = arguments.yes and not arguments.dry_run
     plan, done = asyncio.run(_erase(config, person, meant=meant))

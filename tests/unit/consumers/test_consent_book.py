@@ -285,6 +285,11 @@ def test_what_may_be_a_number_gets_its_plus(given_as: str, wanted: str) -> None:
     assert canonical(given_as) == wanted
 
 
+def test_a_plus_sign_is_not_the_empty_number() -> None:
+    """Nobody's number is that of whoever was not named."""
+    assert spellings("+") == ("+",)
+
+
 @given(st.text(max_size=20))
 def test_one_spelling_stays_and_is_among_all(text: str) -> None:
     """To spell it twice changes nothing, whatever the text."""

@@ -281,6 +281,39 @@ async def test_a_group_that_begins_anew_with_an_empty_state_comes_to_the_same(de
     await fresh.close()
 
 
+async def test_a_rebuild_publishes_what_counts_where_the_topic_ends_with_something_else(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The consumer went on without its table, and a late START was the first that it knew."""
+    await desk.run(said(1, OUT, 5))
+    fresh = Database(f"sqlite:///{tmp_path / 'fresh.db'}")
+    await fresh.open()
+    again = Desk(desk.bench, ConsentBook(fresh), fresh)
+    await again.run(said(2, IN, 1))
+    assert [word for _, word, _ in again.told().values()] == [IN]
+    found = [await rebuild(desk.bench.log, again.book) for _ in range(2)]
+    assert [each.published for each in found] == [1, 0]
+    assert again.told() == counted(await again.book.counting(PERSON))
+    assert [word for _, word, _ in again.told().values()] == [OUT]
+    await fresh.close()
+
+
+async def test_a_rebuild_publishes_nobody_who_is_erased_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tombstone came while the topic was read: it stays the last word."""
+    log = desk.bench.log
+    for event in (said(1, OUT, 5), said(2, IN, 1)):
+        log.put(event_to_record(event))
+    note = desk.book.note
+
+    async def noted_and_erased(event: ConsentChanged, webhook_id: str | None = None) -> Statement:
+        log.put(Record(CONSENT.name, event_to_record(event).key, None, (), 0))
+        return await note(event, webhook_id)
+
+    monkeypatch.setattr(desk.book, "note", noted_and_erased)
+    assert (await rebuild(log, desk.book)).published == 0
+    assert desk.told() == {}
+
+
 async def test_a_rebuild_does_not_bring_back_who_was_forgotten(desk: Desk) -> None:
     """Records before a tombstone of their key are not read, one behind it is."""
     log = desk.bench.log

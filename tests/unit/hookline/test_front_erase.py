@@ -310,6 +310,14 @@ def test_who_is_not_known_is_not_said_to_be_forgotten(desk: Desk, capsys: pytest
     assert desk.config.exists()
 
 
+@pytest.mark.parametrize("number", ["", " ", "+", "+ -"])
+def test_a_number_that_is_nobodys_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str], number: str) -> None:
+    """A variable of the shell that was not set; the empty recipient is that of messages to nobody who was named."""
+    assert erase("--yes", number=number) == 2
+    assert "nobody's" in capsys.readouterr().err
+    assert desk.config.exists()
+
+
 def test_commands_without_a_recipient_are_told() -> None:
     """An earlier version did not note it; whether they are the person's nobody knows."""
     assert "2 commands that an earlier version began" in "\n".join(done_lines(plan(unnamed=2), Done({})))
