@@ -98,6 +98,9 @@ def _action(actions: Any, name: str, summary: str, description: str) -> argparse
 
 def _show(config: Config, arguments: argparse.Namespace) -> int:
     known = asyncio.run(_known(config, arguments.number, arguments.account, arguments.sender))
+    if arguments.account is not None and not known.history:
+        # Nothing is permission: of an account that is only misspelt it must not seem so.
+        account_of(config, arguments.account)
     if arguments.json:
         print(json.dumps(fields_of(known), indent=2))
     else:

@@ -150,3 +150,15 @@ def test_it_works_beside_a_running_consumer(desk: Desk, capsys: pytest.CaptureFi
         consumer.terminate()
         consumer.wait(timeout=15)
     assert not shown(capsys)["accounts"]["main"]["allowed"]
+
+
+def test_an_account_that_is_only_misspelt_is_not_one_that_may_text(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing known is permission, so the question must be about an account that there is."""
+    assert opt("--number", PERSON, "--opted-out") == 0
+    cli.main(["consent", "rebuild"])
+    capsys.readouterr()
+    assert cli.main(["consent", "show", "--number", PERSON, "--account", "mian"]) == 2
+    assert "no account 'mian'" in capsys.readouterr().err
+    assert desk.config.exists()

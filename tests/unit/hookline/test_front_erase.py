@@ -268,7 +268,6 @@ def test_an_account_that_is_not_configured_is_a_wrong_call(desk: Desk, capsys: p
     """A misspelt name would forget nobody."""
     assert erase("--account", "mian", "--yes") == 2
     assert "no account 'mian'" in capsys.readouterr().err
-    assert erase("--yes", number=" ") == 1
     assert desk.config.exists()
 
 
