@@ -36,6 +36,8 @@ _UNSEEN = re.compile(
 # the marks that are a part of a letter.
 _AROUND = frozenset("PSZC")
 _ENCLOSING = "Me"
+# Letters as white ones on black circles and squares, which NFKC leaves as they are: phones offer some as emoji.
+_ON_BLACK = {first + place: chr(ord("a") + place) for first in (0x1F150, 0x1F170) for place in range(26)}
 _HYPHEN = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
 
 
@@ -90,7 +92,7 @@ def keyword_of(text: str | None) -> str | None:
 
 
 def _seen(text: str) -> str:
-    return " ".join(_UNSEEN.sub("", text).split())
+    return " ".join(_UNSEEN.sub("", text).translate(_ON_BLACK).split())
 
 
 def _inside(text: str) -> str:

@@ -60,6 +60,8 @@ SPELLINGS = [
         "ST\U0001f13e\U0001f13f!",
         "STOP\u2122",
         "STOP *\ufe0f\u20e3",
+        "ST\U0001f17e\ufe0f\U0001f17f\ufe0f",
+        "\U0001f162\U0001f163\U0001f15e\U0001f15f",
     ),
 ]
 unseen = st.text(st.sampled_from("\u200b\u200d\u2060\ufeff\ufe0f\u00ad\x00 \t\n\u00a0"), max_size=90)
