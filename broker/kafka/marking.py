@@ -6,6 +6,7 @@ partitions of a member before it gives its first record away: a crash before its
 has another name stays out, unless it is told that it comes after that one.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -42,11 +43,17 @@ class Mark:
     async def places(
         consumer: Any, assigned: Collection[TopicPartition], found: Mapping[TopicPartition, Sequence[Any]]
     ) -> dict[TopicPartition, int]:
-        """Return where the member begins, with the records that it `found` first; none where it has lost a place."""
-        places: dict[TopicPartition, int] = {}
+        """Return where the member begins, with the records that it `found` first; none where it has lost a place.
+
+        That is where the group stands, as long as it stands anywhere: what was found may have been fetched before a
+        rebalance, and be ahead of what that has left undone.
+        """
         with contextlib.suppress(IllegalStateError):
+            committed = await asyncio.gather(*(consumer.committed(at) for at in assigned))
+            places = {at: offset for at, offset in zip(assigned, committed, strict=True) if offset is not None}
             for at in assigned:
-                # Behind a fetch the position is after what was found.
-                places[at] = found[at][0].offset if found.get(at) else await consumer.position(at)
+                if at not in places:
+                    # Behind a fetch the position is after what was found.
+                    places[at] = found[at][0].offset if found.get(at) else await consumer.position(at)
             return places
         return {}

@@ -165,8 +165,9 @@ class KafkaSubscription:
         try:
             settled = self._is_settled()
             found = await self._fetch(consumer, max_records, wait) if settled else await self._rest(wait)
-            if settled and self._unmarked:
-                await self._write_mark(consumer, found)
+            if settled and self._unmarked and not await self._write_mark(consumer, found):
+                # A rebalance is under way, after which they come again.
+                found = {}
             if not found:
                 self._check_life(consumer)
         except UNWELL as error:
@@ -337,18 +338,21 @@ class KafkaSubscription:
         except (CommitFailedError, IllegalStateError) as error:
             raise FencedError(f"group {self._group}: this member has lost its partitions") from error
 
-    async def _write_mark(self, consumer: Any, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Commit the places at which this member begins, for the name beside them, before it gives any record away."""
+    async def _write_mark(self, consumer: Any, found: Mapping[TopicPartition, Sequence[Any]]) -> bool:
+        """Commit the places at which this member begins, for the name beside them, before it gives any record away.
+
+        False where a rebalance kept it from that: the next assignment is marked.
+        """
         mark, assigned = self._mark, [self._at(each) for each in self.assignment]
         if mark is None or consumer is None:
-            return
+            return False
         async with asyncio.timeout(COMMIT_SECONDS):
             places = await mark.places(consumer, assigned, found)
-            # With a rebalance in between the next assignment is marked.
             with contextlib.suppress(FencedError):
-                if places:
+                if places and {self._at(each) for each in self.assignment} == places.keys():
                     await self._commit(consumer, places)
                     self._unmarked = False
+        return not self._unmarked
 
     def _at(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._names.outer(partition.topic), partition.number)
