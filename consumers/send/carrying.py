@@ -15,6 +15,7 @@ from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
 from consumers.send.answers import Over
 from consumers.send.consenting import refusal_of
 from consumers.send.ending import (
+    OPTED_OUT,
     Answered,
     Doubt,
     Ending,
@@ -28,6 +29,7 @@ from consumers.send.ending import (
 from consumers.send.gate import Gate, bounded
 from consumers.send.noting import Notes
 from consumers.send.settings import InDoubt, SendSettings
+from consumers.state.database import StateError
 from consumers.state.ledger import Claim, ClaimState, Ledger
 from providers.contract import LooksUp, Sender, SendReceipt, SendStatus
 from schemas.events import SendCompleted, SendRequested
@@ -41,6 +43,9 @@ LONGEST_PAUSE = 60.0
 LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
 LEAST_PAUSE = 1.0
+FRESH = 1.0
+"""Seconds from the claim for which the book's answer of before it is taken for that of the last moment."""
+
 CALL_MARGIN = 10.0
 """Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
@@ -234,7 +239,8 @@ class Carrier:
     async def _begin(self, command: SendRequested, claim: Claim, office: Office, way: DoubtOutcome | None) -> None:
         """Return when the call may begin.
 
-        Raises TryLater where the claim has become too old, the rate too full, or the group may have lost this member.
+        Raises TryLater where the claim has become too old, the rate too full, the command one that must not be carried
+        out any more, or the group may have lost this member.
         """
         try:
             if way is None:
@@ -245,15 +251,21 @@ class Carrier:
             if age > most and not office.sender.idempotent:
                 # Another member would take the call for over while it is under way.
                 raise self._postponed(1.0, "claim_too_old")
-            if way is None and self._has_expired(command):
-                # The claim took its time; there is nothing to wait for any more.
-                raise self._postponed(0.0, "expired")
+            if way is None:
+                await self._check_again(command, claim)
             if not is_certain():
                 # The process slept while the command waited for its place: another may be at it.
                 raise self._postponed(1.0, "place_in_doubt")
-        except TryLater:
+        except (TryLater, StateError):
             await self.notes.over(command, Over(claim, effectless=True, called=False))
             raise
+
+    async def _check_again(self, command: SendRequested, claim: Claim) -> None:
+        """Raise TryLater, for now, where the claim took its time and the first call must not be made any more."""
+        if self._has_expired(command):
+            raise self._postponed(0.0, "expired")
+        if self._clock() - claim.called_at > FRESH and await refusal_of(command, self._parts.consents):
+            raise self._postponed(0.0, OPTED_OUT)
 
     def _answered(
         self, command: SendRequested, claim: Claim, office: Office, receipt: SendReceipt, way: DoubtOutcome | None

@@ -1,12 +1,13 @@
 """Send: whether the person may be texted is asked at the last moment."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from consumers.consumer import TryLater
 from schemas.vocabulary import SendPurpose
-from tests.support.consumers import MAIN, NOW, PERSON, command, delivered
+from tests.support.consumers import MAIN, NOW, PERSON, FakeSender, command, delivered
 from tests.support.sending import FakeConsents, Office
 
 
@@ -45,6 +46,49 @@ async def test_who_opts_out_while_the_command_waits_is_not_texted(office: Office
     consents.opted_out.add(PERSON)
     await consumer.handle(delivered(command()))
     assert office.phone.calls == []
+
+
+async def test_who_opts_out_while_the_claim_takes_its_time_is_not_texted(
+    office: Office, consents: FakeConsents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state that is slow for seconds: the book is asked once more."""
+    claim = office.ledger.claim
+
+    async def slow(*parts: Any) -> Any:
+        found = await claim(*parts)
+        office.bench.now += 4.0
+        consents.opted_out.add(PERSON)
+        return found
+
+    monkeypatch.setattr(office.ledger, "claim", slow)
+    consumer = office.consumer()
+    with pytest.raises(TryLater, match="opted_out"):
+        await consumer.handle(delivered(command()))
+    await consumer.handle(delivered(command()))
+    assert [result.reason for result in office.results] == ["opted_out"]
+    assert office.phone.calls == []
+
+
+async def test_a_book_that_cannot_be_asked_again_leaves_no_doubt(
+    office: Office, consents: FakeConsents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No call was made: the command goes out once the state is back."""
+    office.sender = FakeSender(office.phone, idempotent=False)
+    claim, slow_by = office.ledger.claim, [4.0]
+
+    async def slow(*parts: Any) -> Any:
+        found = await claim(*parts)
+        office.bench.now += (late := slow_by.pop() if slow_by else 0.0)
+        consents.broken = late > 0
+        return found
+
+    monkeypatch.setattr(office.ledger, "claim", slow)
+    consumer = office.consumer()
+    with pytest.raises(TryLater, match="state_unavailable"):
+        await consumer.handle(delivered(command()))
+    consents.broken = False
+    await consumer.handle(delivered(command()))
+    assert [result.outcome for result in office.results] == ["sent"]
 
 
 async def test_without_an_answer_nothing_is_sent(office: Office, consents: FakeConsents) -> None:
