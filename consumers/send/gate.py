@@ -40,6 +40,9 @@ MOST_CALLS = 192
 LONGEST_WISH = 3600.0
 """Seconds that a provider may ask us to wait, as far as we follow it without asking again."""
 
+TOLD_AGAIN_AFTER = 1.0
+"""Seconds by which a pause has to become longer to be told again."""
+
 _OPEN = float("-inf")
 _random = SystemRandom()
 _log = structlog.get_logger()
@@ -194,9 +197,12 @@ class Gate:
         seconds = bounded(wish)
         until = self._moment() + seconds
         if until > self._closed_until:
+            # Each call that was under way hears the same.
+            heard = until - self._closed_until < TOLD_AGAIN_AFTER
             self._closed_until = until
             self._metrics.send_paused(self._account).set(self._clock() + seconds)
-            _log.warning("account_paused", account=self._account, seconds=round(seconds, 1))
+            if not heard:
+                _log.warning("account_paused", account=self._account, seconds=round(seconds, 1))
 
     def _check_pause(self) -> None:
         rest = self._closed_until - self._moment()

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers.consumer import TryLater
 from consumers.send.gate import BUSY_FOR, BUSY_PAUSES, SHORT_PAUSES
@@ -230,3 +231,12 @@ async def test_the_others_come_again_soon_while_the_first_call_is_short(office: 
     sender.go.set()
     await first
     assert soon.value.seconds <= SHORT_PAUSES[1] < BUSY_PAUSES[0] <= late.value.seconds
+
+
+async def test_a_pause_that_many_calls_hear_of_is_told_once(office: Office) -> None:
+    """An account has as many lines as pauses, whatever it has places."""
+    office.sender.answers = [WAIT, WAIT, replace(WAIT, retry_after=120.0)]
+    consumer = office.consumer()
+    with capture_logs() as lines:
+        await asyncio.gather(*(consumer.handle(delivered(command(n))) for n in range(3)), return_exceptions=True)
+    assert [line["seconds"] for line in lines if line["event"] == "account_paused"] == [60.0, 120.0]
