@@ -44,12 +44,13 @@ LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
 LEAST_PAUSE = 1.0
 FRESH = 1.0
-"""Seconds from the claim for which the book's answer of before it is taken for that of the last moment."""
+"""Seconds for which an answer of the book is taken for that of the last moment."""
 
 CALL_MARGIN = 10.0
 """Seconds within which a call begins after its claim; with a longer way it is claimed anew. See `Carrier._alone`."""
 
 _FOUND = {SendOutcome.SENT: DoubtOutcome.FOUND, SendOutcome.UNKNOWN: DoubtOutcome.SKIPPED}
+_ANSWERS = frozenset({SendStatus.ACCEPTED, SendStatus.REFUSED})
 _PAUSES = Tempo(first_pause=1.0, longest_pause=LONGEST_PAUSE)
 _log = structlog.get_logger()
 
@@ -99,6 +100,7 @@ class Carrier:
             await self.notes.over(command, answer)
         refusal, body = self._written(command, office)
         if office is not None and refusal is None:
+            asked_at = self._clock()
             refusal = await refusal_of(command, self._parts.consents)
             if refusal is None and office.gate.must_ask(command):
                 # Without a body nothing new is claimed: what was carried out before takes nobody's turn.
@@ -107,6 +109,8 @@ class Carrier:
                     return await self._claimed(command, known, office, None)
             if refusal is None:
                 office.gate.await_turn(command)
+                if self._clock() - asked_at > FRESH:
+                    refusal = await refusal_of(command, self._parts.consents)
         try:
             claim = await self._claim(command, b"" if refusal else body, office)
             return await self._claimed(command, claim, office, refusal)
@@ -223,7 +227,9 @@ class Carrier:
         """Call the provider and return how the command ended. Raises TryLater where it is to be tried again."""
         await self._begin(command, claim, office, way)
         receipt = await self._call(office.sender, command.id, claim.body)
-        office.gate.answered(wish_of(receipt))
+        wish = wish_of(receipt)
+        if wish is not None or receipt.http_status is not None or receipt.status in _ANSWERS:
+            office.gate.answered(wish)
         if receipt.status is SendStatus.UNKNOWN and isinstance(office.sender, LooksUp):
             # The claim stands until the provider can be asked what it has: that tells, not this.
             raise self._postponed(self._alone(office), "call_in_doubt")
@@ -245,19 +251,22 @@ class Carrier:
         try:
             if way is None:
                 await office.gate.begin(command)
+                await self._check_again(command, claim)
             else:
                 office.gate.pass_by(command)
             age, most = self._clock() - claim.called_at, self._alone(office) - self._parts.call_time
             if age > most and not office.sender.idempotent:
                 # Another member would take the call for over while it is under way.
                 raise self._postponed(1.0, "claim_too_old")
-            if way is None:
-                await self._check_again(command, claim)
             if not is_certain():
                 # The process slept while the command waited for its place: another may be at it.
                 raise self._postponed(1.0, "place_in_doubt")
         except (TryLater, StateError):
             await self.notes.over(command, Over(claim, effectless=True, called=False))
+            raise
+        except asyncio.CancelledError:
+            # Whoever cut it off lets it be noted: no call was made, and a claim that stands would say that one was.
+            self.notes.keep(command, Over(claim, effectless=True, called=False))
             raise
 
     async def _check_again(self, command: SendRequested, claim: Claim) -> None:

@@ -76,7 +76,7 @@ def send(  # noqa: PLR0913, PLR0917 - the wiring hands in each part by its name
         # An account that has to wait for long must not keep the commands of another from being read.
         puts_off_after=PUT_OFF_AFTER,
         finish=handler.finish,
-        deadline=PLACE_WAIT + TURN_WAIT + 5 * STATE_WAIT + 2 * parts.call_time + APPEND_WAIT,
+        deadline=PLACE_WAIT + TURN_WAIT + 7 * STATE_WAIT + 2 * parts.call_time + APPEND_WAIT,
     )
 
 

@@ -34,9 +34,9 @@ class Notes:
         """Return what the ledger does not know yet of a command."""
         return self._answers.of(command)
 
-    def keep(self, command: SendRequested, ending: Ending) -> None:
-        """Keep how a command ended until `complete` has noted it."""
-        self._answers.keep(command, ending)
+    def keep(self, command: SendRequested, answer: Ending | Over) -> None:
+        """Keep what was learnt of a command until it is noted."""
+        self._answers.keep(command, answer)
 
     def knows(self, command: SendRequested) -> bool:
         """Tell whether the command has ended, and only the ledger does not know: it needs no place then."""

@@ -211,6 +211,26 @@ async def test_one_that_makes_no_call_after_a_pause_lets_another_go_first(office
     assert sender.begun == 2
 
 
+async def test_a_call_without_an_answer_lets_another_go_first(office: Office) -> None:
+    """A provider that cannot be reached has not told that the pause was long enough."""
+    lost = SendReceipt(status=SendStatus.RETRY, reason="not_connected")
+    office.sender = sender = HeldSender(office.phone)
+    sender.answers = [WAIT, lost]
+    sender.go.set()
+    consumer = office.consumer()
+    for number in range(2):
+        with pytest.raises(TryLater):
+            await consumer.handle(delivered(command(number)))
+        office.bench.now += 60.0
+    sender.go.clear()
+    first = asyncio.ensure_future(consumer.handle(delivered(command(2))))
+    await until(lambda: sender.begun == 3)
+    with pytest.raises(TryLater, match="account_paused"):
+        await consumer.handle(delivered(command(3)))
+    sender.go.set()
+    await first
+
+
 async def test_the_others_come_again_soon_while_the_first_call_is_short(office: Office) -> None:
     """Beside other accounts too: only a call that lasts sends them to the retry topic."""
     office.sender = sender = HeldSender(office.phone)

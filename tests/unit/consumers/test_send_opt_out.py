@@ -1,13 +1,17 @@
 """Send: whether the person may be texted is asked at the last moment."""
 
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from consumers.consent.permission import Permission
 from consumers.consumer import TryLater
+from schemas.events import ConsentChanged
 from schemas.vocabulary import SendPurpose
-from tests.support.consumers import MAIN, NOW, PERSON, FakeSender, command, delivered
+from tests.support.consumers import MAIN, NOW, PERSON, Bench, FakeSender, command, delivered
 from tests.support.sending import FakeConsents, Office
 
 
@@ -89,6 +93,87 @@ async def test_a_book_that_cannot_be_asked_again_leaves_no_doubt(
     consents.broken = False
     await consumer.handle(delivered(command()))
     assert [result.outcome for result in office.results] == ["sent"]
+
+
+@dataclass
+class SlowBook(FakeConsents):
+    """A book whose second answer takes long: `seconds` on the clock, and until `go` is set."""
+
+    seconds: float = 0.0
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_again: asyncio.Event = field(default_factory=asyncio.Event)
+    bench: Bench | None = None
+
+    async def may_text(
+        self, account: str, number: str, sender: str | None, said: ConsentChanged | None = None
+    ) -> Permission:
+        """Answer, the second time late."""
+        if len(self.asked) == 1:
+            self.asked_again.set()
+            await self.go.wait()
+            assert self.bench is not None
+            self.bench.now += self.seconds
+        return await super().may_text(account, number, sender, said)
+
+
+@pytest.fixture
+def slow_book(office: Office, monkeypatch: pytest.MonkeyPatch) -> SlowBook:
+    """Return a slow book of an office whose first claim is slow, so that it asks again."""
+    office.sender = FakeSender(office.phone, idempotent=False)
+    office.consents = made = SlowBook(bench=office.bench)
+    claim, slow_by = office.ledger.claim, [4.0]
+
+    async def slow(*parts: Any) -> Any:
+        found = await claim(*parts)
+        office.bench.now += slow_by.pop() if slow_by else 0.0
+        return found
+
+    monkeypatch.setattr(office.ledger, "claim", slow)
+    return made
+
+
+async def test_a_claim_that_the_second_question_made_old_is_made_anew(office: Office, slow_book: SlowBook) -> None:
+    """Else another member would take the call for over while it is under way."""
+    slow_book.seconds = 12.0
+    slow_book.go.set()
+    consumer = office.consumer()
+    with pytest.raises(TryLater, match="claim_too_old"):
+        await consumer.handle(delivered(command()))
+    await consumer.handle(delivered(command()))
+    assert [(result.outcome, result.reason) for result in office.results] == [("sent", None)]
+
+
+async def test_who_is_cut_off_in_the_second_question_leaves_no_doubt(office: Office, slow_book: SlowBook) -> None:
+    """By a rebalance: no call was made, and another member makes it."""
+    consumer = office.consumer()
+    cut_off = asyncio.ensure_future(consumer.handle(delivered(command())))
+    await slow_book.asked_again.wait()
+    cut_off.cancel()
+    await asyncio.gather(cut_off, return_exceptions=True)
+    assert consumer.finish is not None
+    await consumer.finish()
+    slow_book.go.set()
+    await office.consumer().handle(delivered(command()))
+    assert [result.outcome for result in office.results] == ["sent"]
+
+
+async def test_who_opts_out_while_the_turn_is_looked_up_is_not_texted(
+    office: Office, consents: FakeConsents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a rate the ledger is asked before a turn is given; a slow one makes the book's answer old."""
+    office.settings = replace(office.settings, account_rate=10.0)
+    claim = office.ledger.claim
+
+    async def slow(*parts: Any) -> Any:
+        found = await claim(*parts)
+        office.bench.now += 14.0
+        consents.opted_out.add(PERSON)
+        return found
+
+    monkeypatch.setattr(office.ledger, "claim", slow)
+    await office.consumer().handle(delivered(command()))
+    assert [result.reason for result in office.results] == ["opted_out"]
+    assert office.phone.calls == []
 
 
 async def test_without_an_answer_nothing_is_sent(office: Office, consents: FakeConsents) -> None:
