@@ -37,7 +37,7 @@ _UNSEEN = re.compile(
 _AROUND = frozenset("PSZC")
 _ENCLOSING = "Me"
 # Letters as white ones on black circles and squares, which NFKC leaves as they are: phones offer some as emoji.
-_ON_BLACK = {first + place: chr(ord("a") + place) for first in (0x1F150, 0x1F170) for place in range(26)}
+_BLACK = re.compile("[\U0001f150-\U0001f169\U0001f170-\U0001f189]")
 _HYPHEN = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
 
 
@@ -70,8 +70,7 @@ def opt_out_word(text: str | None, more: AbstractSet[str] = frozenset()) -> str 
     `more` are words besides those of the carriers and of the law. Whatever stands around the word is looked over: a
     mistake errs towards silence.
     """
-    word = bare(text)
-    return word if word and (word in STOP_WORDS or word in more) else None
+    return next((word for word in sorted(_readings(text)) if word in STOP_WORDS or word in more), None)
 
 
 def opt_in_word(text: str | None) -> str | None:
@@ -82,8 +81,7 @@ def opt_in_word(text: str | None) -> str | None:
 
 def help_word(text: str | None) -> str | None:
     """Return the word by which a whole text asks for help, whatever stands around it; None where it does not."""
-    word = bare(text)
-    return word if word in HELP_WORDS else None
+    return next((word for word in sorted(_readings(text)) if word in HELP_WORDS), None)
 
 
 def keyword_of(text: str | None) -> str | None:
@@ -92,7 +90,19 @@ def keyword_of(text: str | None) -> str | None:
 
 
 def _seen(text: str) -> str:
-    return " ".join(_UNSEEN.sub("", text).translate(_ON_BLACK).split())
+    return " ".join(_BLACK.sub(_on_white, _UNSEEN.sub("", text)).split())
+
+
+def _on_white(letter: re.Match[str]) -> str:
+    return chr(ord("a") + (ord(letter[0]) - 0x1F150) % 32)
+
+
+def _readings(text: str | None) -> AbstractSet[str]:
+    """Return what a text says, letters on black taken for letters, and for signs such as that of a car park."""
+    readings = {bare(text)}
+    if text and _BLACK.search(text):
+        readings.add(bare(_BLACK.sub(" ", text)))
+    return readings - {""}
 
 
 def _inside(text: str) -> str:

@@ -244,8 +244,8 @@ class SendRequested(Event):
 
     `from_` is our number; without it the provider chooses one. `sender_id` is the provider's own id of that number,
     where the inbound message named it. `in_reply_to` is the provider's id of the inbound message, `cause` the id of
-    the event that led to it, `cause_at` when that happened. `purpose` is a word of SendPurpose where the text may be owed to a person who has opted
-    out; None everywhere else.
+    the event that led to it, `cause_at` when that happened. `purpose` is a word of SendPurpose where the text may be
+    owed to a person who has opted out; None everywhere else.
     The first call that may send it begins before `expires_at`, or none does. A call whose end is not known may be
     repeated after that, under the same id: only so it is learnt what came of it.
     """

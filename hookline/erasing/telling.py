@@ -29,8 +29,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 def done_lines(plan: Plan, done: Done) -> Iterator[str]:
     """Yield what went."""
-    keys = [key for each in (plan.topics.found if plan.topics else ()) for key in each.keys]
-    nothing = not keys and not any(done.rows.values())
+    nothing = not (_knows(plan) or any(done.rows.values()))
     yield f"{'nothing was found of' if nothing else 'forgotten:'} {plan.person.number}{_account(plan)}"
     yield from _row_lines(done.rows)
     if done.journal_left:
@@ -60,6 +59,13 @@ def rest_lines(
     yield from (f"  {line}" for line in _NOT_OURS)
     yield ""
     yield f"what is still on its way brings the person back: run this again after {_until_date(plan, 1)}"
+
+
+def _knows(plan: Plan) -> bool:
+    """Tell whether there was anything of the person, gone now or kept."""
+    state, topics = plan.state, plan.topics
+    kept = plan.opt_outs or (state is not None and (state.under_way or state.unnamed))
+    return bool(kept) or (topics is not None and any(each.keys for each in topics.found))
 
 
 def _account(plan: Plan) -> str:

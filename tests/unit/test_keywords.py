@@ -61,6 +61,8 @@ SPELLINGS = [
         "STOP\u2122",
         "STOP *\ufe0f\u20e3",
         "ST\U0001f17e\ufe0f\U0001f17f\ufe0f",
+        "STOP \U0001f17f\ufe0f",
+        "\U0001f170\ufe0fSTOP",
         "\U0001f162\U0001f163\U0001f15e\U0001f15f",
     ),
 ]

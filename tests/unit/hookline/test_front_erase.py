@@ -309,6 +309,17 @@ def test_who_is_not_known_is_not_said_to_be_forgotten(desk: Desk, capsys: pytest
     assert desk.config.exists()
 
 
+def test_who_is_known_by_a_kept_opt_out_alone_is_not_said_to_be_unknown(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing goes, and something is kept."""
+    assert erase("--keep-opt-out", "--yes") == 0
+    told = capsys.readouterr().out
+    assert "nothing was found" not in told
+    assert "kept: 1 opt-outs" in told
+    assert desk.config.exists()
+
+
 @pytest.mark.parametrize("number", ["", " ", "+", "+ -"])
 def test_a_number_that_is_nobodys_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str], number: str) -> None:
     """A variable of the shell that was not set; the empty recipient is that of messages to nobody who was named."""
