@@ -98,7 +98,7 @@ class FencedError(LogError):
 
 
 class AnotherMemberError(LogError):
-    """The group may have one member alone, and another is there. The words tell where."""
+    """Another member is there, beside which this one may not be in the group. The words tell where."""
 
 
 class AnotherHolderError(AnotherMemberError):
@@ -223,9 +223,10 @@ class Log(Protocol):
     ) -> Subscription:
         """Join the group. Raises LogUnavailableError.
 
-        With a `holder` this raises AnotherHolderError where another one has committed. One that is to be alone is the
-        only member of its group: where another is there this raises AnotherMemberError, and so does `poll` of a member
-        that lost its place to another. On the embedded log every member is: the others stand by.
+        With a `holder` this raises AnotherHolderError where another one has committed, and so does `poll` where one did
+        since, while the member slept. For an heir of that one, and for one that is to be alone in its group, it raises
+        AnotherMemberError where a member is there, and so does `poll` of one that lost its place to another. On the
+        embedded log every member is alone: the others stand by.
         """
         ...
 

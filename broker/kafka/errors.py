@@ -67,6 +67,10 @@ _WORDS: dict[type[BaseException], str] = {
     errors.TopicAuthorizationFailedError: "this user may not use the topic",
     errors.GroupAuthorizationFailedError: "this user may not use the consumer group",
     errors.ClusterAuthorizationFailedError: "this user may not do that on the cluster",
+    errors.InconsistentGroupProtocolError: (
+        "members that share partitions in another way than by range are in the group"
+        " (an old version, or another program): end them first"
+    ),
     errors.UnknownTopicOrPartitionError: "there is no such topic (hookline topics apply makes it)",
     errors.NotLeaderForPartitionError: "the partition has no leader just now",
     errors.LeaderNotAvailableError: "the partition has no leader just now",

@@ -109,7 +109,12 @@ class KafkaLog:
             alone = self._alone.setdefault(group, Alone(lookup, outer)) if holder.alone else None
         member = KafkaSubscription(connection, self._names, group, topics, on_revoked, alone, mark)
         self._members.add(member)
-        await member.start()
+        try:
+            await member.start()
+        except BaseException:
+            # Whoever is kept out comes again every few seconds, for as long as it takes.
+            await member.close()
+            raise
         return member
 
     async def partitions(self, topic: str) -> Sequence[Partition]:

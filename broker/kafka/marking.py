@@ -3,7 +3,8 @@
 What was done may stand behind a committed offset, because keys are worked on side by side, and only the state knows of
 it: a ledger. With another one it would be done twice. So the name is committed with each offset, and once for all
 partitions of a member before it gives its first record away: a crash before its first commit leaves the name too. Who
-has another name stays out, unless it is told that it comes after that one.
+has another name stays out, unless it is told that it comes after that one; then it waits until the members with that
+one have left. A member looks at the names whenever it is given partitions: it may have slept, and an heir have come.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from broker.kafka.lookup import Lookup
-from broker.log import AnotherHolderError, Holder
+from broker.log import AnotherHolderError, AnotherMemberError, Holder
 
 
 class Mark:
@@ -32,12 +33,27 @@ class Mark:
         """What is committed beside each offset."""
         return self._holder.name
 
-    async def check(self) -> None:
-        """Raise AnotherHolderError where another name stands beside an offset, LogUnavailableError."""
-        strange = await self._lookup.committed_by(self._outer, self._topics) - {self._holder.name, self._holder.heir_of}
-        if strange:
+    async def check(self) -> frozenset[str]:
+        """Return the names of others that stand beside offsets: that of which it is the heir, or none.
+
+        Raises AnotherHolderError where another one stands there, LogUnavailableError.
+        """
+        others = await self._lookup.committed_by(self._outer, self._topics) - {self._holder.name}
+        if strange := others - {self._holder.heir_of}:
             theirs = ", ".join(sorted(strange))
             raise AnotherHolderError(f"group {self._outer} was read with {theirs}, and this is {self._holder.name}")
+        return others
+
+    async def may_join(self) -> None:
+        """Do as `check` does, and raise AnotherMemberError where the name before it stands and somebody is there.
+
+        That may be another heir, which has not written its own name yet: that takes it a moment.
+        """
+        if not await self.check():
+            return
+        if hosts := {each.host for each in await self._lookup.members(self._outer)}:
+            there = f"{self._holder.heir_of} still, on {', '.join(sorted(hosts))}"
+            raise AnotherMemberError(f"group {self._outer} is read with {there}")
 
     @staticmethod
     async def places(

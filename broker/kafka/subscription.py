@@ -130,7 +130,7 @@ class KafkaSubscription:
     async def start(self) -> None:
         """Connect and begin to join. Raises LogUnavailableError, AnotherMemberError."""
         if self._mark is not None:
-            await self._mark.check()
+            await self._mark.may_join()
         if self._alone is not None:
             await self._alone.check()
         consumer = _new_consumer(self._connection, self._names.outer(self._group), self._alone)
@@ -341,12 +341,18 @@ class KafkaSubscription:
     async def _write_mark(self, consumer: Any, found: Mapping[TopicPartition, Sequence[Any]]) -> bool:
         """Commit the places at which this member begins, for the name beside them, before it gives any record away.
 
-        False where a rebalance kept it from that: the next assignment is marked.
+        False where a rebalance kept it from that: the next assignment is marked. Raises AnotherHolderError where
+        another one has committed since it joined.
         """
         mark, assigned = self._mark, [self._at(each) for each in self.assignment]
         if mark is None or consumer is None:
             return False
         async with asyncio.timeout(COMMIT_SECONDS):
+            try:
+                await mark.check()
+            except LogError as error:
+                self._lose(words(error))
+                raise
             places = await mark.places(consumer, assigned, found)
             with contextlib.suppress(FencedError):
                 if places and {self._at(each) for each in self.assignment} == places.keys():

@@ -29,7 +29,7 @@ class Learning:
     def parked(self, origin: Partition) -> Parked:
         """Return what waits, as far as it is known.
 
-        Without its topic's partition, as while members of two versions share a group, nothing hangs on it.
+        Without its topic's partition, as while members that read other topics share a group, nothing hangs on it.
         """
         return self._parked.get(origin) or Parked()
 

@@ -43,6 +43,13 @@ BESIDE = (
 )
 """Why a consumer that works with an SQLite state has to be alone in its group, and what to do where it is not."""
 
+BEFORE = (
+    "its state takes the place of theirs (`successor_of` in `[consumers]`), and what it does they would not know of:"
+    " end all consumers with the state before it, on every host (docs/state.md); what a crash left in the group is gone"
+    " when its session is over"
+)
+"""Why a consumer whose state hosts share has to wait for members of its group to leave, and what to do."""
+
 ELSEWHERE = (
     "its group was read with another state, and only that one knows what stands behind the committed offsets: run it"
     " with that one. If that is lost, or this one takes its place, `successor_of` in `[consumers]` with its name lets"
@@ -55,7 +62,8 @@ def guarded(made: Made, state: Database, successor_of: str) -> Consumer:
     """Return the consumer, bound to its state; alone in its group where other hosts cannot see that one."""
     if not made.needs_state:
         return made.consumer
-    holding = Holding(lambda: Holder(state.name, successor_of, alone=not state.shared), BESIDE, ELSEWHERE)
+    beside = BEFORE if state.shared else BESIDE
+    holding = Holding(lambda: Holder(state.name, successor_of, alone=not state.shared), beside, ELSEWHERE)
     return replace(made.consumer, holding=holding)
 
 

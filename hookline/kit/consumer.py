@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from consumers.catalogue import CONSUMERS
 from consumers.consumer import MOST_CONCURRENCY
@@ -18,6 +18,7 @@ ORDERS: tuple[Order, ...] = ("kept", "given_up")
 E = TypeVar("E", bound=Event)
 E2 = TypeVar("E2", bound=Event)
 E3 = TypeVar("E3", bound=Event)
+E_contra = TypeVar("E_contra", bound=Event, contravariant=True)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _OURS = frozenset({"ingest", *(each.name for each in CONSUMERS)})
@@ -107,6 +108,14 @@ class Consumer:
         return f"Consumer({self.name!r})"
 
 
+class TakesContextByName(Protocol[E_contra]):
+    """An async function that has its context behind a `*`."""
+
+    def __call__(self, event: E_contra, /, *, context: Context) -> Handled:
+        """Handle the event."""
+        ...
+
+
 class Registration(Generic[E]):
     """The decorator that `Consumer.on` gives: it takes the function down and returns it as it is."""
 
@@ -119,6 +128,9 @@ class Registration(Generic[E]):
 
     @overload
     def __call__(self, function: Callable[[E, Context], Handled], /) -> Callable[[E, Context], Handled]: ...
+
+    @overload
+    def __call__(self, function: TakesContextByName[E], /) -> TakesContextByName[E]: ...
 
     def __call__(self, function: Callable[..., Handled], /) -> Callable[..., Handled]:
         """Take the function. Raises ConsumerError."""

@@ -98,9 +98,11 @@ class Outcome:
 def run_consumer(consumer: Consumer, events: Iterable[Event], *, replay: bool = False) -> Outcome:
     """Run the consumer on the events and return what became of them. For tests that are no coroutines.
 
-    With `replay` they come as somebody's replay brings them. Raises TimeoutError where a handler takes no end. Nobody
-    waits for a thread that hangs, until Python itself ends.
+    With `replay` they come as somebody's replay brings them. Raises TimeoutError where a handler takes no end, and
+    RuntimeError in a coroutine. The run does not wait for a thread that hangs; Python does, when it is to end.
     """
+    if _in_a_loop():
+        raise RuntimeError("an event loop is running: in an async test, `await run_consumer_async(...)`")
     with asyncio.Runner() as runner:
         # As in production, where handlers have threads of their own.
         runner.get_loop().set_default_executor(ApartPool())
@@ -165,6 +167,14 @@ def _observed(consumer: loop.Consumer, notes: _Notes) -> loop.Consumer:
 
     # One after another, so that a run is the same each time; and a long wish is over at once, as no test waits for it.
     return replace(consumer, handle=handle, concurrency=1, puts_off_after=None)
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _raise_if_cut_off() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from broker.kafka import KafkaLog
 from broker.kafka.alone import Alone, passed
+from broker.kafka.marking import Mark
 from broker.kafka.subscription import KafkaSubscription
 from broker.log import (
     AnotherHolderError,
@@ -183,6 +184,55 @@ async def test_who_has_another_state_does_not_go_on_where_one_was(factory: Kafka
     last = await one.subscribe(GROUP, [TOPIC], holder=replace(third, heir_of="state-there"))
     assert (await first_record(last)).value == b"v"
     await last.close()
+
+
+async def test_an_heir_waits_until_those_before_it_have_left(factory: KafkaFactory) -> None:
+    """Beside it they would go on, and not see what it has done; those with its own name come in beside it."""
+    one, two, three = await factory.open(), await factory.open(), await factory.open()
+    here = replace(HERE, alone=False)
+    there = Holder("state-there", heir_of="state-here", alone=False)
+    member = await one.subscribe(GROUP, [TOPIC], holder=here)
+    assert (await first_record(member)).value == b"v"
+    with pytest.raises(AnotherMemberError, match=r"send is read with state-here still, on 127\.0\.0\.1") as told:
+        await two.subscribe(GROUP, [TOPIC], holder=there)
+    assert not isinstance(told.value, AnotherHolderError)
+    await member.commit({Partition(TOPIC, 0): 0})
+    await member.close()
+    heir = await two.subscribe(GROUP, [TOPIC], holder=there)
+    assert (await first_record(heir)).value == b"v"
+    await three.subscribe(GROUP, [TOPIC], holder=there)
+    await three.subscribe(GROUP, [TOPIC], holder=replace(there, heir_of="state-there"))
+
+
+async def test_who_comes_back_by_itself_stays_out_where_an_heir_has_been(
+    factory: KafkaFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member that slept is joined again by its client, which looks at no name."""
+    one, two = await factory.open(), await factory.open()
+    heir = await two.subscribe(GROUP, [TOPIC], holder=Holder("state-there", alone=False))
+    assert (await first_record(heir)).value == b"v"
+    await heir.close()
+
+    async def joins(_mark: Mark) -> None:
+        return None
+
+    monkeypatch.setattr(Mark, "may_join", joins)
+    sleeper = await one.subscribe(GROUP, [TOPIC], holder=replace(HERE, alone=False))
+    with pytest.raises(AnotherHolderError, match="read with state-there, and this is state-here"):
+        await first_record(sleeper)
+    assert sleeper.assignment == set()
+    again = await two.subscribe(GROUP, [TOPIC], holder=Holder("state-there", alone=False))
+    assert (await first_record(again)).value == b"v"
+
+
+async def test_members_that_are_kept_out_are_not_kept(factory: KafkaFactory) -> None:
+    """One that looks again every few seconds, for days, is no weight."""
+    one, two = await factory.open(), await factory.open()
+    await first_record(await one.subscribe(GROUP, [TOPIC]))
+    for _ in range(3):
+        with pytest.raises(AnotherMemberError):
+            await two.subscribe(GROUP, [TOPIC], holder=HERE)
+    assert [member for member in two._members if not member.closed] == []
 
 
 async def test_a_file_does_not_go_on_where_a_server_was(factory: KafkaFactory) -> None:

@@ -26,6 +26,18 @@ def test_a_state_of_one_host_makes_its_consumers_sole(url: str, *, needs_state: 
     assert ((found is not None), alone) == (needs_state, needs_state and url.startswith("sqlite"))
 
 
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [("sqlite:///state.db", "run all consumers with the state on one host"), ("postgresql://db/h", "state before it")],
+)
+def test_who_is_kept_out_by_a_member_is_told_what_to_do_with_its_kind_of_state(url: str, advice: str) -> None:
+    """Where hosts share it only an heir waits, for those that have the state before it."""
+    consumer = Consumer("track", (RESULTS,), nothing, has_effects=False)
+    found = guarded(Made(consumer, needs_state=True), Database(url), "state-before").holding
+    assert found is not None
+    assert advice in found.beside
+
+
 async def test_what_tells_a_state_from_others_is_its_name(tmp_path: Path) -> None:
     """It is known once the state is open, and the same at each start."""
     names = set[str]()

@@ -252,6 +252,12 @@ def test_nothing_to_do_is_done_at_once() -> None:
     assert run_consumer(Clerk().consumer, []).handled == ()
 
 
+async def test_an_async_test_is_told_what_to_call_instead() -> None:
+    """Nothing else is said, such as of coroutines that nobody awaited."""
+    with pytest.raises(RuntimeError, match="await run_consumer_async"):
+        run_consumer(Clerk().consumer, messages(1))
+
+
 async def test_a_run_in_an_async_test_gives_commands() -> None:
     """The handlers run on the test's own loop; one that is stored is in the outcome."""
     desk = Consumer("desk")

@@ -33,12 +33,20 @@ async def both(event: DeliveryUpdated | LinkClicked, context: Context) -> None:
 async def wider(event: InboundMessage) -> None: ...
 
 
+@Consumer("named").on(MessageReceived)
+async def by_name(event: MessageReceived, *, context: Context) -> None: ...
+
+
+@Consumer("named-wider").on(MessageReceived, DeliveryUpdated)
+async def by_name_wider(incoming: Event, *, context: Context) -> None: ...
+
+
 @Consumer("audit").on(Event)
 async def anything(event: Event) -> None: ...
 """
 
 WRONG = """
-from hookline import Consumer, DeliveryUpdated, MessageReceived
+from hookline import Consumer, Context, DeliveryUpdated, MessageReceived
 
 crm = Consumer("crm", order="lost")  # wrong
 
@@ -49,6 +57,10 @@ async def other(event: DeliveryUpdated) -> None: ...
 
 @crm.on(MessageReceived)  # wrong
 def sync(event: MessageReceived) -> None: ...
+
+
+@crm.on(MessageReceived)  # wrong
+async def other_by_name(event: DeliveryUpdated, *, context: Context) -> None: ...
 
 
 crm.on(str)  # wrong
