@@ -6,12 +6,20 @@ import shutil
 import sys
 from pathlib import Path
 
+DEFAULT_CONFIG = Path("hookline.toml")
+"""What commands read where no other is named."""
+
 
 def shown(path: Path) -> str:
     """Return the path as a person would type it here: relative where it is below the working directory."""
     absolute = _absolute(path)
     here = Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
+
+
+def config_words(config: Path) -> tuple[str, ...]:
+    """Return the words that name the same configuration in another command of ours."""
+    return () if config == DEFAULT_CONFIG else ("--config", str(config))
 
 
 def command(*words: str) -> str:

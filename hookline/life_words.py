@@ -27,8 +27,8 @@ def hidden(number: str, *, shown: bool) -> str:
     return f"{number[:_KEPT_IN_FRONT]}{_HIDDEN}{number[-_KEPT_BEHIND:]}"
 
 
-def life_lines(life: Life, *, numbers: bool) -> Sequence[str]:
-    """Return the lines that tell a life."""
+def life_lines(life: Life, config: Sequence[str] = (), *, numbers: bool) -> Sequence[str]:
+    """Return the lines that tell a life; `config` names the configuration in a command."""
     tenant = f", tenant {_clean(life.tenant)}" if life.tenant else ""
     head = f"message {_clean(life.message_id)}, account {_clean(life.account)} ({life.provider or 'unknown'}{tenant})"
     return [
@@ -41,7 +41,7 @@ def life_lines(life: Life, *, numbers: bool) -> Sequence[str]:
         *_sent_lines(life),
         *_event_lines(life, numbers=numbers),
         *_gone_lines(life),
-        *_raw_lines(life),
+        *_raw_lines(life, config),
     ]
 
 
@@ -106,9 +106,9 @@ def _gone_lines(life: Life) -> Iterator[str]:
         yield f"  {_time(life.gone_ms)}  asked by reconcile, the provider has no such message, or has it no more"
 
 
-def _raw_lines(life: Life) -> Iterator[str]:
+def _raw_lines(life: Life, config: Sequence[str]) -> Iterator[str]:
     if any(one.webhook_id and one.ingress for one in life.events):
-        tail = command("tail", "--topic", WEBHOOKS.name, "--no-follow")
+        tail = command("tail", "--topic", WEBHOOKS.name, "--no-follow", *config)
         yield f"  a raw webhook: {tail} | grep ID, with the id in brackets"
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from broker.log import Log, LogError
 from broker.opening import open_log
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from hookline.topics import log_exists
@@ -20,7 +20,9 @@ _VERDICT = 5.0
 def check_log(config: Config) -> None:
     """See to it that there is a log. Blocks. Raises CommandError."""
     if not log_exists(config.broker):
-        raise CommandError(f"there is no log at {config.broker.url} yet; `{command('run')}` makes it")
+        raise CommandError(
+            f"there is no log at {config.broker.url} yet; `{command('run', *config_words(config.path))}` makes it"
+        )
 
 
 @asynccontextmanager
@@ -35,8 +37,8 @@ async def opened_log(config: Config) -> AsyncGenerator[Log]:
         yield log
     except (LogError, TimeoutError) as error:
         why = str(error) or "no answer in time"
-        advice = f"`{await asyncio.to_thread(command, 'doctor')}` says more"
-        raise CommandError(f"the log at {config.broker.url} does not answer: {why}; {advice}") from error
+        doctor = await asyncio.to_thread(command, "doctor", *config_words(config.path))
+        raise CommandError(f"the log at {config.broker.url} does not answer: {why}; `{doctor}` says more") from error
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_WAIT):

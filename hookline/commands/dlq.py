@@ -13,13 +13,13 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from consumers.dead_letters.choice import Choice
 from consumers.dead_letters.letters import Resolution
 from consumers.dead_letters.places import Place, parse_place
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.dead_letters import words, work
@@ -164,7 +164,10 @@ def _deal(config: Config, arguments: argparse.Namespace, how: Resolution, rate: 
     if not arguments.yes and not _agreed(arguments.refuse):
         print("nothing was done")
         return 1
-    _tell(asyncio.run(work.carry_out(config, wanted, plan, Order(how, time.time, rate))), plan, how)
+    done = asyncio.run(work.carry_out(config, wanted, plan, Order(how, time.time, rate)))
+    print(f"{how} {many(done, 'letter')}")
+    if how is Resolution.REDRIVEN:
+        print(_what_next(plan, config_words(arguments.config)))
     return 0
 
 
@@ -182,11 +185,11 @@ def _agreed(refuse: Callable[[str], object]) -> bool:
     return input("Do it? [y/N] ").strip().lower() in {"y", "yes"}
 
 
-def _tell(done: int, plan: Plan, how: Resolution) -> None:
-    print(f"{how} {many(done, 'letter')}")
-    if how is Resolution.REDRIVEN:
-        groups = ", ".join(sorted({box.group for box, _ in plan.counts}))
-        print(f"read by {groups} when it runs; `{command('dlq', 'list')}` shows what fails again")
+def _what_next(plan: Plan, config: Sequence[str]) -> str:
+    groups = sorted({box.group for box, _ in plan.counts})
+    options = [word for group in groups for word in ("--group", group)]
+    listing = command("dlq", "list", *options, *config)
+    return f"read by {', '.join(groups)} when it runs; `{listing}` shows what fails again"
 
 
 async def _printed(data: bytes) -> None:

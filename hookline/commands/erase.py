@@ -16,9 +16,9 @@ import asyncio
 
 from consumers.consent.numbers import canonical
 from consumers.forgetting.person import Person
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.commands.call import account_of
-from hookline.commands.options import add_config, config_words, configured
+from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.erasing.planning import Done, Eraser, Plan, left_to_time, spooled
 from hookline.erasing.telling import done_lines, plan_lines, rest_lines
@@ -51,7 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     for line in plan_lines(plan) if done is None else done_lines(plan, done):
         print(line)
     kafka = sqlite_path(config.broker.url) is None
-    print("\n".join(rest_lines(plan, left_to_time(), spooled(config.spool), config_words(arguments), kafka=kafka)))
+    print(
+        "\n".join(rest_lines(plan, left_to_time(), spooled(config.spool), config_words(arguments.config), kafka=kafka))
+    )
     if meant or arguments.dry_run:
         return 0
     print(f"\nnothing was changed; `{_meant(arguments, person)}` does it")
@@ -63,7 +65,7 @@ def _meant(arguments: argparse.Namespace, person: Person) -> str:
     words = ["erase", "--number", person.number]
     words += [] if person.account is None else ["--account", person.account]
     words += ["--keep-opt-out"] if person.keeps_opt_out else []
-    return command(*words, *config_words(arguments), "--yes")
+    return command(*words, *config_words(arguments.config), "--yes")
 
 
 async def _erase(config: Config, person: Person, *, meant: bool) -> tuple[Plan, Done | None]:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hookline.called import command
+from hookline.called import DEFAULT_CONFIG, command, config_words
 from hookline.configuration.template import config_text, variables
 from hookline.errors import CommandError
 from providers.contract import Provider
@@ -14,9 +14,7 @@ from providers.registry import PROVIDERS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the provider and where to write."""
     parser.add_argument("provider", choices=sorted(PROVIDERS), help="whose webhooks will come")
-    parser.add_argument(
-        "--output", type=Path, default=Path("hookline.toml"), metavar="FILE", help="default: hookline.toml"
-    )
+    parser.add_argument("--output", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: hookline.toml")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _next_steps(provider: Provider, output: Path) -> str:
-    option = () if output == Path("hookline.toml") else ("--config", str(output))
+    option = config_words(output)
     url = "https://YOUR-HOST/webhooks/main"
     steps = [step.replace("/webhooks/ACCOUNT", "/webhooks/main") for step in provider.portal_steps]
     portal = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))

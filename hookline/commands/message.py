@@ -15,7 +15,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
@@ -36,13 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is known. Raises CommandError where that is nothing."""
     lives = asyncio.run(_lives(configured(arguments), arguments.id, arguments.account))
+    config = config_words(arguments.config)
     if not lives:
-        raise CommandError(_unknown(arguments.id, arguments.account))
+        raise CommandError(_unknown(arguments.id, arguments.account, config))
     numbers: bool = arguments.show_numbers
     if arguments.json:
         print(json.dumps({"messages": [life_fields(life, numbers=numbers) for life in lives]}, indent=2))
     else:
-        print("\n".join(line for life in lives for line in life_lines(life, numbers=numbers)))
+        print("\n".join(line for life in lives for line in life_lines(life, config, numbers=numbers)))
     return 0
 
 
@@ -51,15 +52,16 @@ async def _lives(config: Config, message_id: str, account: str | None) -> Sequen
         return await database.run(lambda connection: lives_of(connection, message_id, account))
 
 
-def _unknown(message_id: str, account: str | None) -> str:
+def _unknown(message_id: str, account: str | None, config: Sequence[str]) -> str:
     where = "" if account is None else f" in account {account}"
     return "\n".join(
         (
             f"nothing is known of message {message_id!r}{where}: no news of it came, track has not read them yet,",
             "or it is older than 90 days",
-            f"  is track at work?  {command('consume', 'track')} runs it, and so does {command('run')}",
-            f"  is it in the log?  {command('tail', '--no-follow')} | grep ID",
-            f"  is it the provider's?  {command('call', account or 'ACCOUNT')} lists what can be asked",
-            f"  was it kept?  {command('rebuild', 'track', '--events')} fills the state anew from the log",
+            f"  is track at work?  {command('consume', 'track', *config)} runs it,",
+            f"    and so does {command('run', *config)}",
+            f"  is it in the log?  {command('tail', '--no-follow', *config)} | grep ID",
+            f"  is it the provider's?  {command('call', account or 'ACCOUNT', *config)} lists what can be asked",
+            f"  was it kept?  {command('rebuild', 'track', '--events', *config)} fills the state anew from the log",
         )
     )

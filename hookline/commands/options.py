@@ -6,14 +6,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from hookline.called import DEFAULT_CONFIG
 from hookline.configuration.addresses import AddressError, parse_address
 from hookline.configuration.config import Config, ConfigError, load_config
 from hookline.errors import CommandError
 
 MAX_INPUT = 64 << 20
 """Bytes of a captured request; more is no webhook."""
-
-DEFAULT_CONFIG = Path("hookline.toml")
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +30,6 @@ def configured(arguments: argparse.Namespace) -> Config:
     """Return the configuration that the options name. Raises ConfigError."""
     path: Path = arguments.config
     return load_config(path, os.environ)
-
-
-def config_words(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Return the words that name the same configuration in another command of ours."""
-    path: Path = arguments.config
-    return () if path == DEFAULT_CONFIG else ("--config", str(path))
 
 
 def add_addresses(parser: argparse.ArgumentParser, *, listen: bool) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from broker.log import PlannedTopic, TopicChange
 from broker.opening import open_log
 from consumers.catalogue import Listed
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
 from hookline.topics import wanted_topics
@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     conflicts = any(item.change is TopicChange.CONFLICT for item in plan)
     if not done and any(item.change in {TopicChange.CREATE, TopicChange.ALTER} for item in plan):
         options = [word for name in arguments.consumer for word in ("--consumer", name)]
+        options += config_words(arguments.config)
         print(f"nothing was changed; `{command('topics', 'apply', *options)}` does it")
     return 1 if conflicts else 0
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from broker.log import Log, LogError, LogState, PlannedTopic, TopicChange
 from broker.opening import open_log
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, fail, ok, warn
 from hookline.sqlite_files import examine
@@ -61,7 +61,7 @@ async def _check_open(config: Config, log: Log) -> list[Check]:
             plan = await log.plan_topics(wanted_topics())
     except (LogError, TimeoutError) as error:
         return [_unreachable(config, error)]
-    topics = _topic_checks(plan, embedded=_is_embedded(config))
+    topics = _topic_checks(config, plan)
     return [_state_check(config, await log.settled(_VERDICT), log.reason), *topics, *_copies_check(config)]
 
 
@@ -72,22 +72,22 @@ def _state_check(config: Config, state: LogState, reason: str) -> Check:
     return say("log", f"{config.broker.url} answers, but counts as {state}", reason)
 
 
-def _topic_checks(plan: Sequence[PlannedTopic], *, embedded: bool) -> list[Check]:
+def _topic_checks(config: Config, plan: Sequence[PlannedTopic]) -> list[Check]:
     bad = [item for item in plan if item.change is not TopicChange.KEEP]
     if not bad:
         return [ok("topics", f"all {len(plan)} are as they should be")]
-    if embedded:
+    if _is_embedded(config):
         return [ok("topics", f"{len(bad)} of {len(plan)} are made at the next start")]
     grouped: dict[tuple[TopicChange, str], list[str]] = {}
     for item in bad:
         grouped.setdefault((item.change, item.detail), []).append(item.spec.name)
-    return [_topic_check(change, detail, names) for (change, detail), names in grouped.items()]
+    return [_topic_check(config, change, detail, names) for (change, detail), names in grouped.items()]
 
 
-def _topic_check(change: TopicChange, detail: str, names: Sequence[str]) -> Check:
+def _topic_check(config: Config, change: TopicChange, detail: str, names: Sequence[str]) -> Check:
     words = {TopicChange.CREATE: "missing", TopicChange.ALTER: "not as it should be"}
     what = f"{words.get(change, 'against what is wanted')}{' (' if detail else ''}{detail}{')' if detail else ''}"
-    advice = f"`{command('topics', 'apply')}` mends it"
+    advice = f"`{command('topics', 'apply', *config_words(config.path))}` mends it"
     if change is TopicChange.CONFLICT:
         advice = "this needs a decision of yours: see docs/topics.md"
     return fail("topics", f"{what}: {', '.join(names)}", advice)

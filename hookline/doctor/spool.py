@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.configuration.config import Config
 from hookline.doctor.report import Check, Grade, fail, ok, warn
 from hookline.many import many
@@ -36,13 +36,15 @@ class _Folder:
 
 async def check_spool(config: Config) -> list[Check]:
     """Return whether the spool can be used, and what is in it that somebody should know of. Changes nothing."""
-    return await asyncio.to_thread(_check, config.spool)
+    return await asyncio.to_thread(_check, config.spool, config_words(config.path))
 
 
-def _check(settings: SpoolSettings) -> list[Check]:
+def _check(settings: SpoolSettings, config: Sequence[str]) -> list[Check]:
     root = Path(settings.dir)
     if not settings.max_bytes:
-        return [*_left_behind(root)] or [ok(_AREA, "is turned off: while the log is away, providers are told to retry")]
+        return [*_left_behind(root, config)] or [
+            ok(_AREA, "is turned off: while the log is away, providers are told to retry")
+        ]
     if not os.path.lexists(root):
         return [_check_parent(root)]
     if not root.is_dir():
@@ -50,7 +52,7 @@ def _check(settings: SpoolSettings) -> list[Check]:
     if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
         advice = "give this user the right, or change spool.dir: the receiver cannot start"
         return [fail(_AREA, f"{root} cannot be read and written by this user", advice)]
-    return _check_root(root)
+    return _check_root(root, config)
 
 
 def _check_parent(root: Path) -> Check:
@@ -60,18 +62,18 @@ def _check_parent(root: Path) -> Check:
     return fail(_AREA, f"{root} cannot be made: no right to write to {parent}", "give it, or change spool.dir")
 
 
-def _left_behind(root: Path) -> Iterator[Check]:
+def _left_behind(root: Path, config: Sequence[str]) -> Iterator[Check]:
     """Yield what nobody drains, because the spool was turned off while something was in it."""
     if root.is_dir() and os.access(root, os.R_OK | os.X_OK):
         folders, checks = _looked(root)
         if checks or any(folder.segments for folder in folders):
-            advice = f"set spool.max_bytes for a while, or `{command('spool', 'drain')}`"
+            advice = f"set spool.max_bytes for a while, or `{command('spool', 'drain', *config)}`"
             yield warn(_AREA, f"is turned off, and webhooks may wait in {root}", advice)
 
 
-def _check_root(root: Path) -> list[Check]:
+def _check_root(root: Path, config: Sequence[str]) -> list[Check]:
     folders, checks = _looked(root)
-    checks += [*_strays(folders), *_owners(folders), *_orphans(folders), *_set_aside(root)]
+    checks += [*_strays(folders), *_owners(folders), *_orphans(folders, config), *_set_aside(root, config)]
     if not any(check.grade is Grade.FAIL for check in checks):
         waiting = [folder for folder in folders if folder.segments]
         what = _amount(waiting) if waiting else "nothing"
@@ -159,14 +161,15 @@ def _owners(folders: Sequence[_Folder]) -> Iterator[Check]:
         yield warn(_AREA, f"its folders belong to {len(owners)} users: {some}{more}", advice)
 
 
-def _orphans(folders: Sequence[_Folder]) -> Iterator[Check]:
+def _orphans(folders: Sequence[_Folder], config: Sequence[str]) -> Iterator[Check]:
     orphans = [folder for folder in folders if folder.segments and not folder.held]
     if orphans:
-        advice = f"a receiver that runs takes them over in seconds; else start one, or `{command('spool', 'drain')}`"
+        drain = command("spool", "drain", *config)
+        advice = f"a receiver that runs takes them over in seconds; else start one, or `{drain}`"
         yield warn(_AREA, f"{_amount(orphans)} waits in folders that no process holds", advice)
 
 
-def _set_aside(root: Path) -> Iterator[Check]:
+def _set_aside(root: Path, config: Sequence[str]) -> Iterator[Check]:
     try:
         aside = files_of(root)
     except OSError as error:
@@ -175,7 +178,7 @@ def _set_aside(root: Path) -> Iterator[Check]:
         )
         return
     if aside:
-        advice = f"`{command('spool', 'verify')}` names them; see docs/spool.md, Damaged records"
+        advice = f"`{command('spool', 'verify', *config)}` names them; see docs/spool.md, Damaged records"
         yield warn(_AREA, f"{many(len(aside), 'file')} with damaged or refused webhooks set aside", advice)
 
 

@@ -59,10 +59,10 @@ def retry(config: Config, deadline: float) -> int:
         print(f"nothing is set aside in {root / DAMAGED}")
         return 0
     with told_errors(root), _alone(root / DAMAGED):
-        return told(asyncio.run(_retried(config, root, deadline)))
+        return told(asyncio.run(_retried(config, root, deadline)), at_log.advice(config))
 
 
-def told(retried: Retried) -> int:
+def told(retried: Retried, advice: str) -> int:
     """Print what became of it and return the exit status. Raises CommandError where it ended before its end."""
     print(f"published {many(retried.published, 'webhook')} that had been set aside")
     for number, words in (
@@ -74,7 +74,7 @@ def told(retried: Retried) -> int:
         if number:
             print(f"left {number:,} {words}")
     if retried.ended:
-        raise CommandError(f"{retried.ended}; {at_log.advice()}")
+        raise CommandError(f"{retried.ended}; {advice}")
     return 1 if retried.left else 0
 
 

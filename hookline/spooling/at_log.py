@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from broker.log import Log
 from broker.opening import open_log
-from hookline.called import command
+from hookline.called import command, config_words
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from ingest.draining import Tools
@@ -40,7 +40,7 @@ async def tools(config: Config, wait: float) -> AsyncGenerator[Tools]:
         async with asyncio.timeout(wait):
             await log.start()
     except TimeoutError:
-        raise CommandError(f"{named(config)} did not open within {wait:g} s; {advice()}") from None
+        raise CommandError(f"{named(config)} did not open within {wait:g} s; {advice(config)}") from None
     metrics = IngestMetrics(CollectorRegistry())
     try:
         yield Tools(log=log, publisher=Publisher(log, metrics), accounts=_accounts(config), metrics=metrics)
@@ -53,9 +53,10 @@ def named(config: Config) -> str:
     return f"the log at {config.broker.url}"
 
 
-def advice() -> str:
+def advice(config: Config) -> str:
     """Return what to do where the log does not take anything."""
-    return f"nothing is lost: `{command('doctor')}` says what the log lacks; then run this again"
+    doctor = command("doctor", *config_words(config.path))
+    return f"nothing is lost: `{doctor}` says what the log lacks; then run this again"
 
 
 async def _stop(log: Log) -> None:

@@ -98,7 +98,7 @@ def _reasons(ended: Drained, config: Config, deadline: float) -> Iterator[str]:
     elif ended.hidden:
         yield f"{ended.hidden}; what waits there is unknown, and nothing is lost"
     if (ended.left or ended.unknown) and not (ended.state is LogState.HEALTHY and (unread or ended.hidden)):
-        yield f"{_reason(ended, config, deadline)}; {at_log.advice()}"
+        yield f"{_reason(ended, config, deadline)}; {at_log.advice(config)}"
     if ended.remains.spent:
         yield (
             f"drained, and not removed: {_named(ended.remains.spent)}; what is in it would be published again, "

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from broker.log import Log
+from hookline.configuration.config import load_config
 from hookline.errors import CommandError
-from hookline.spooling import again, aside
+from hookline.spooling import again, aside, at_log
 from hookline.spooling.again import Again, Retried
 from ingest.draining import Tools
 from ingest.metrics import IngestMetrics
@@ -332,7 +333,8 @@ def test_only_one_of_them_works_at_a_time(tmp_path: Path) -> None:
     assert b"another `hookline spool drain --damaged` works on" in ended.stderr
 
 
-def test_an_early_end_says_why() -> None:
+def test_an_early_end_says_why(tmp_path: Path) -> None:
     """And that it can be run again."""
+    advice = at_log.advice(load_config(Desk(tmp_path).write_sound(), {}))
     with pytest.raises(CommandError, match=r"the deadline came; nothing is lost: .* run this again"):
-        again.told(Retried(published=1, ended="the deadline came"))
+        again.told(Retried(published=1, ended="the deadline came"), advice)
