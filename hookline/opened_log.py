@@ -11,6 +11,7 @@ from hookline.called import command, config_words
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
 from hookline.topics import log_exists
+from schemas.topics import Topic
 
 _START_WAIT = 30.0
 _STOP_WAIT = 10.0
@@ -23,6 +24,15 @@ def check_log(config: Config) -> None:
         raise CommandError(
             f"there is no log at {config.broker.url} yet; `{command('run', *config_words(config.path))}` makes it"
         )
+
+
+async def check_topics(config: Config, log: Log, *topics: Topic) -> None:
+    """See to it that the log has these topics: one without is mostly another log. Raises CommandError, LogError."""
+    missing = [topic.name for topic in topics if not await log.partitions(topic.name)]
+    if missing:
+        apply = await asyncio.to_thread(command, "topics", "apply", *config_words(config.path))
+        where = f"the log at {config.broker.url} has no topic {', '.join(missing)}"
+        raise CommandError(f"{where}; is it the right one, and broker.topic_prefix? then `{apply}` makes them")
 
 
 @asynccontextmanager

@@ -25,9 +25,10 @@ from hookline.configuration.config import Config
 from hookline.consents.saying import LONGEST_NOTE, check_scope, numbers_of, publish
 from hookline.consents.showing import Known, fields_of, lines_of
 from hookline.errors import CommandError
-from hookline.opened_log import opened_log
+from hookline.opened_log import check_topics, opened_log
 from hookline.opened_state import opened_state
 from schemas.times import from_clock
+from schemas.topics import CONSENT
 from schemas.vocabulary import Consent
 
 _SHOW = """\
@@ -43,7 +44,7 @@ Numbers are E.164. All are read and checked before the first is published.
 _REBUILD = """\
 Note every statement that the topic of consent keeps, for a state that was lost. What is there stays; it may be run at
 any time and beside the consumer. Who is erased while it works may come back: run that erase once more when it has
-ended. Exit status 1 where a record could not be read.
+ended. Exit status 1 where a record could not be read, or where the log has no such topic.
 """
 
 
@@ -153,12 +154,15 @@ def _given(arguments: argparse.Namespace) -> tuple[Iterable[str], str]:
 
 async def _publish(config: Config, decision: Decision, numbers: Sequence[str]) -> None:
     async with opened_log(config) as log:
+        await check_topics(config, log, CONSENT)
         await publish(log, decision, numbers, from_clock(time.time))
 
 
 async def _rebuild(config: Config) -> Rebuilt:
-    async with opened_log(config) as log, opened_state(config, make=True) as database:
-        return await rebuild(log, ConsentBook(database))
+    async with opened_log(config) as log:
+        await check_topics(config, log, CONSENT)
+        async with opened_state(config, make=True) as database:
+            return await rebuild(log, ConsentBook(database))
 
 
 def _told(rebuilt: Rebuilt) -> int:

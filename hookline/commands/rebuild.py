@@ -6,8 +6,8 @@
 
 It can be run beside everything else, and again at any time.
 
-Exit status: 0 all was read; 1 a record could not be, or the log or the state could not be used; 2 a wrong call or
-configuration.
+Exit status: 0 all was read; 1 a record could not be, the log has no such topic, or the log or the state could not be
+used; 2 a wrong call or configuration.
 
 To try it:
   hookline rebuild track
@@ -26,9 +26,10 @@ from consumers.track.consumer import Tracker
 from consumers.track.rebuilding import Rebuilt, rebuild_lives, rebuild_states
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config
-from hookline.opened_log import check_log
+from hookline.opened_log import check_log, check_topics
 from hookline.opened_state import opened_state
 from hookline.spooling import at_log
+from schemas.topics import DELIVERY, RESULTS, STATES
 
 _OPEN_WAIT = 30.0
 _TELL_EVERY = 100_000
@@ -50,15 +51,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _rebuilt(config: Config, *, with_events: bool) -> int:
-    async with opened_state(config, make=True) as database, at_log.tools(config, _OPEN_WAIT) as tools:
-        tracker = _tracker(config, database, tools.log)
-        states = await rebuild_states(tools.log, tracker, _Progress())
-        unreadable = _told("states", states)
-        if states.published:
-            print(f"the topic was behind: {states.published:,} states published")
-        if with_events:
-            unreadable += _told("events", await rebuild_lives(tools.log, tracker, _Progress()))
-        return unreadable
+    topics = (STATES, DELIVERY, RESULTS) if with_events else (STATES,)
+    async with at_log.tools(config, _OPEN_WAIT) as tools:
+        await check_topics(config, tools.log, *topics)
+        async with opened_state(config, make=True) as database:
+            return await _filled(_tracker(config, database, tools.log), tools.log, with_events=with_events)
+
+
+async def _filled(tracker: Tracker, log: Log, *, with_events: bool) -> int:
+    states = await rebuild_states(log, tracker, _Progress())
+    unreadable = _told("states", states)
+    if states.published:
+        print(f"the topic was behind: {states.published:,} states published")
+    if with_events:
+        unreadable += _told("events", await rebuild_lives(log, tracker, _Progress()))
+    return unreadable
 
 
 def _tracker(config: Config, database: Database, log: Log) -> Tracker:

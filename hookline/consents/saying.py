@@ -1,6 +1,5 @@
 """Statements of our own, published like those of a provider. Numbers are read first and all checked, then published."""
 
-import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -8,10 +7,8 @@ from datetime import datetime
 from broker.log import Log, LogUnavailableError
 from consumers.consent.numbers import canonical
 from consumers.consent.publishing import Decision, by_company
-from hookline.called import command
 from hookline.errors import CommandError
 from schemas.envelope import event_to_record
-from schemas.topics import CONSENT
 
 MOST_NUMBERS = 1_000_000
 """Numbers that one import may have; more are to be given in several."""
@@ -53,9 +50,6 @@ def check_scope(scope: str) -> str:
 
 async def publish(log: Log, decision: Decision, numbers: Sequence[str], now: datetime) -> None:
     """Publish a statement about each number. Raises CommandError, which tells how far it came, LogError."""
-    if not await log.partitions(CONSENT.name):
-        typed = await asyncio.to_thread(command, "topics", "apply")
-        raise CommandError(f"there is no topic {CONSENT.name} yet; `{typed}` makes it")
     done = 0
     try:
         for some in _parts(numbers):

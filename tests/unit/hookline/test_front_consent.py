@@ -128,6 +128,20 @@ def test_without_a_state_or_a_log_one_line_says_so(
     assert [path.name for path in tmp_path.iterdir()] == ["hookline.toml"]
 
 
+@pytest.mark.parametrize("words", [("consent", "rebuild"), ("rebuild", "track"), ("rebuild", "track", "--events")])
+def test_a_log_without_the_topic_fills_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """It is another log: an empty book that passes for a filled one lets everybody be texted."""
+    monkeypatch.chdir(tmp_path)
+    Desk(tmp_path).write_sound(*STATE)
+    Path(tmp_path / "log.db").touch()
+    assert cli.main([*words]) == 1
+    topic = "messaging.consent.v1" if words[0] == "consent" else "messaging.states.v1"
+    assert f"has no topic {topic}" in capsys.readouterr().err
+    assert not (tmp_path / "state.db").exists()
+
+
 def test_an_import_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too long for one is refused before anything is published."""
     monkeypatch.setattr(saying, "MOST_NUMBERS", 2)
