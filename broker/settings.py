@@ -59,7 +59,10 @@ class EmbeddedSettings:
 class BrokerSettings:
     """`[broker]`: where the log is."""
 
-    url: str = setting("sqlite:///var/hookline.db", "`sqlite:///PATH` or `kafka://HOST:PORT,HOST:PORT`")
+    url: str = setting(
+        "sqlite:///var/hookline.db",
+        "`sqlite:///PATH` or `kafka://HOST:PORT,HOST:PORT`; a login stands in `[broker.kafka]`",
+    )
     topic_prefix: str = setting(
         "",
         "put in front of every topic name on Kafka, for a cluster shared by several sites; up to 100 letters, digits "

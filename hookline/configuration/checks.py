@@ -4,13 +4,13 @@ import re
 
 from broker.settings import BrokerSettings, KafkaSettings
 from hookline.configuration.addresses import Address, AddressError, parse_address
-from hookline.configuration.problems import Problems, name_of
+from hookline.configuration.problems import Problems, name_of, shown_url
 from hookline.configuration.toml_lines import KeyPath
 from ingest.forwarded import network_of
 from ingest.settings import ServerSettings, SpoolSettings
-from schemas.urls import SQLITE
+from schemas.urls import SQLITE, sqlite_path
 
-_SERVERS = re.compile(r"kafka://[^/,\s]+(,[^/,\s]+)*/?")
+_SERVERS = re.compile(r"kafka://[^/,\s@?#]+(,[^/,\s@?#]+)*/?")
 # Kafka takes names of up to 249 characters; ours are the longer part.
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}", re.ASCII)
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
@@ -59,7 +59,18 @@ def check_broker(broker: BrokerSettings, problems: Problems) -> None:
     _check_tls(broker.kafka, problems)
 
 
-def is_kafka_url(url: str) -> bool:
+def check_log_url(url: str, problems: Problems) -> None:
+    """Note a URL that names no log. Shows none of it that may be a password: it goes to logs and health later."""
+    path: KeyPath = ("broker", "url")
+    check_home(url, path, problems)
+    if _is_kafka_url(url) or sqlite_path(url) is not None:
+        return
+    told = f"{shown_url(url)} is not of the form sqlite:///PATH or kafka://HOST:PORT,HOST:PORT"
+    login = "; a login stands in sasl_username and sasl_password of [broker.kafka]" if "@" in url else ""
+    problems.add(path, f"{name_of(path)}: {told}{login}")
+
+
+def _is_kafka_url(url: str) -> bool:
     """Tell whether a URL is of the form kafka://HOST:PORT,HOST:PORT, with ports that there are."""
     if not _SERVERS.fullmatch(url):
         return False

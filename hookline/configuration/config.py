@@ -11,7 +11,7 @@ from broker.settings import BrokerSettings
 from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
-from hookline.configuration.checks import check_broker, check_home, check_server, check_spool, is_kafka_url
+from hookline.configuration.checks import check_broker, check_home, check_log_url, check_server, check_spool
 from hookline.configuration.mirror import Place, finish_mirror
 from hookline.configuration.problems import ConfigError, Problems, name_of, suggestion
 from hookline.configuration.reply_checks import check_replies, check_stop_words
@@ -105,7 +105,7 @@ class _Finish:
 
     def broker(self, broker: BrokerSettings) -> BrokerSettings:
         check_broker(broker, self.problems)
-        url = self._log_url(broker.url)
+        check_log_url(broker.url, self.problems)
         kafka = broker.kafka
         table: KeyPath = ("broker", "kafka")
         found = replace(
@@ -115,7 +115,7 @@ class _Finish:
             ssl_certfile=self._path(kafka.ssl_certfile, (*table, "ssl_certfile")),
             ssl_keyfile=self._path(kafka.ssl_keyfile, (*table, "ssl_keyfile")),
         )
-        return replace(broker, url=url, kafka=found)
+        return replace(broker, url=resolve_url(broker.url, self.folder), kafka=found)
 
     def spool(self, spool: SpoolSettings) -> SpoolSettings:
         check_spool(spool, self.problems)
@@ -133,14 +133,6 @@ class _Finish:
     def _known(self, path: KeyPath, name: str, accounts: Mapping[str, object]) -> None:
         if name not in accounts:
             self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
-
-    def _log_url(self, url: str) -> str:
-        path: KeyPath = ("broker", "url")
-        if not is_kafka_url(url) and sqlite_path(url) is None:
-            kinds = "sqlite:///PATH or kafka://HOST:PORT,HOST:PORT"
-            self.problems.add(path, f"{name_of(path)}: {url!r} is not of the form {kinds}")
-        check_home(url, path, self.problems)
-        return resolve_url(url, self.folder)
 
     def _path(self, text: str | None, path: KeyPath) -> str | None:
         if text is not None and not text.strip():

@@ -1,6 +1,7 @@
 """What is wrong with a configuration, gathered so that all of it is told at once."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -45,6 +46,11 @@ def name_of(path: KeyPath) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def shown_url(url: str) -> str:
+    """Return a URL that cannot be used as it may be shown: one with an @ or a query may hold a password."""
+    return "what stands there" if re.search("[@?]", url) else repr(url)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

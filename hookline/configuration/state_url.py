@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hookline.configuration.checks import check_home
-from hookline.configuration.problems import Problems, name_of
+from hookline.configuration.problems import Problems, name_of, shown_url
 from hookline.configuration.toml_lines import KeyPath
 from providers.credentials import SecretError, is_reference, resolve
 from schemas.urls import SQLITE, sqlite_path
@@ -34,9 +34,7 @@ def _checked(url: str, folder: Path, problems: Problems, *, secret: bool, shown:
     # Only where a server is meant: its driver takes a while to import.
     if "postgres" in url and _is_server(url, problems, secret=secret):
         return url
-    # A text with an @ may be a server's URL that was mistyped, with its password.
-    found = shown or (repr(url) if "@" not in url else "what stands there")
-    problems.add(PATH, f"{name_of(PATH)}: {found} is not of the form {FORMS}")
+    problems.add(PATH, f"{name_of(PATH)}: {shown or shown_url(url)} is not of the form {FORMS}")
     return url
 
 

@@ -71,6 +71,24 @@ def test_a_setting_without_sense_is_told_with_its_range(desk: Desk, table: str, 
     assert any(each.startswith(f"2: {table}.{said}") for each in found), found
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "kafka://u:s3cret@127.0.0.1:9092",
+        "kafka://h:9092,u:s3cret@h:9092",
+        "kafka:/u:s3cret@h",
+        "postgresql://u:s3cret@h/db",
+        "kafka://h?sasl.password=s3cret",
+    ],
+)
+def test_a_password_in_the_url_of_the_log_is_refused_and_not_shown(desk: Desk, url: str) -> None:
+    """The URL stands in log lines, in /healthz and in what every tool says."""
+    (line,) = told(desk, "[broker]", f'url = "{url}"')
+    assert line.startswith("2: broker.url: what stands there is not of the form sqlite:///PATH or kafka:")
+    assert ("sasl_username and sasl_password of [broker.kafka]" in line) == ("@" in url)
+    assert "s3cret" not in line
+
+
 def test_a_segment_is_not_larger_than_the_spool(desk: Desk) -> None:
     """The first would never end, and nothing of it could be removed while the spool is full."""
     (line,) = told(desk, "[spool]", "segment_bytes = 20_000_000", "max_bytes = 10_000_000")

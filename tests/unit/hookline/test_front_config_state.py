@@ -41,6 +41,7 @@ def test_a_state_is_a_file_a_server_or_a_reference(tmp_path: Path, state: str, u
         ("postgresql://hook:s3cret@db.example:cret/hookline", "what stands there is not of the form"),
         ("postgresql://hook:wrong@s3cret@db.example/hookline", "what stands there is not of the form"),
         ("postgres://hook:s3cret@db.example/hookline", "what stands there is not of the form"),
+        ("postgres://h/d?password=s3cret", "what stands there is not of the form"),
         ("mysql://db.example/hookline", "'mysql://db.example/hookline' is not of the form"),
         ("env:STATE", "env:STATE is not of the form"),
         ("env:NOTHING", "env:NOTHING: the variable NOTHING is not set or empty"),
