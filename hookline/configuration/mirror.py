@@ -82,6 +82,8 @@ def _check_shares(targets: Mapping[str, MirrorTarget], accounts: tuple[str, ...]
     takers: dict[str, str] = {}
     for name, target in targets.items():
         path: KeyPath = (*_TARGETS, name, "accounts")
+        if not target.accounts and path in problems.lines:
+            problems.add(path, f"{name_of(path)}: empty, so it gets nothing; leave it out to take all that are left")
         for account in target.accounts:
             if account not in accounts:
                 problems.add(path, f"{name_of(path)}: no account {account!r}: {suggestion(account, accounts)}")

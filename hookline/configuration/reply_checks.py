@@ -16,7 +16,7 @@ from providers.keywords import help_word, opt_in_word, opt_out_word, words_of
 _TABLE: KeyPath = ("consumers", "auto_reply")
 # WhatsApp names people who hide their number by letters, digits, dots and the like.
 _NUMBER = re.compile(r"\+?[0-9A-Za-z][0-9A-Za-z._-]*\*?|\+\*", re.ASCII)
-_LISTS = ("keywords", "families", "from", "to")
+_LISTS = ("keywords", "families", "from", "to", "accounts")
 
 
 def check_replies(settings: AutoReplySettings, accounts: Mapping[str, object], problems: Problems) -> None:
@@ -82,7 +82,7 @@ def _never(keyword: str) -> str:
 
 
 def _empty_lists(rule: Rule, path: KeyPath, problems: Problems) -> Iterator[str]:
-    values = (rule.keywords, rule.families, rule.from_, rule.to)
+    values = (rule.keywords, rule.families, rule.from_, rule.to, rule.accounts)
     return (key for key, value in zip(_LISTS, values, strict=True) if not value and (*path, key) in problems.lines)
 
 

@@ -85,6 +85,7 @@ def test_a_secret_that_is_not_there_is_no_error_of_the_configuration(desk: Desk)
         ((), "'url' is missing"),
         (('url = "https://x"', 'refused = "drop"'), "is not one of keep, skip"),
         (('url = "https://x"', 'accounts = ["mian"]'), "did you mean 'main'"),
+        (('url = "https://x"', "accounts = []"), "targets.old.accounts: empty, so it gets nothing; leave it out"),
         (('url = "https://x"', "timeout = 0"), "expected a number"),
         (('url = "https://x"', "headers = 5"), "expected a table"),
         (('url = "https://x"', "headers = { X = 5 }"), "expected a text"),

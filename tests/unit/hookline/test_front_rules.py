@@ -168,6 +168,7 @@ def problems(tmp_path: Path, *lines: str) -> list[str]:
         ('keywords = [" "]', "3: consumers.auto_reply.rules[0].keywords: a blank keyword never fits"),
         (f'keywords = ["{"x" * 257}"]', "3: consumers.auto_reply.rules[0].keywords: longer than 256 characters"),
         ("keywords = []", "3: consumers.auto_reply.rules[0].keywords: empty, so nothing fits"),
+        ("accounts = []", "3: consumers.auto_reply.rules[0].accounts: empty, so nothing fits; leave it out"),
         ("families = ['stop', 'go']", "3: consumers.auto_reply.rules[0].families[1]: 'go' is not one of stop, start,"),
         ("pattern = '(a'", "3: consumers.auto_reply.rules[0].pattern: at character 3: a bracket is not closed"),
         ("pattern = ''", "3: consumers.auto_reply.rules[0].pattern: empty"),
@@ -228,10 +229,10 @@ def test_templates_and_hours_are_read_with_the_configuration(tmp_path: Path, lin
 def test_rules_of_earlier_versions_load(tmp_path: Path) -> None:
     """Keywords, a reply and accounts, in any of the ways that were allowed."""
     desk = Desk(tmp_path)
-    old = ('keywords = ["HOURS"]', 'reply = ""', "accounts = []")
+    old = ('keywords = ["HOURS"]', 'reply = ""', 'accounts = ["main"]')
     path = desk.write_sound("[[consumers.auto_reply.rules]]", 'name = "a"', *old)
     (rule,) = load_config(path, {}).consumers.auto_reply.rules
-    assert (rule.keywords, rule.reply, rule.accounts) == (("HOURS",), "", ())
+    assert (rule.keywords, rule.reply, rule.accounts) == (("HOURS",), "", ("main",))
 
 
 @pytest.mark.parametrize("word", ["", "ARRET!", "x" * 65])
