@@ -2,12 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from broker.settings import BrokerSettings
+from consumers.send.settings import SendAccount
 from consumers.settings import ConsumersSettings
 from hookline.called import command
 from hookline.configuration.accounts import NO_LITERAL, AccountReader, Unresolved
@@ -123,16 +124,23 @@ class _Finish:
 
     def consumers(self, consumers: ConsumersSettings, accounts: Mapping[str, object]) -> ConsumersSettings:
         check_replies(consumers.auto_reply, accounts, self.problems)
-        for index, own in enumerate(consumers.send.accounts):
-            self._known(("consumers", "send", "accounts", index, "name"), own.name, accounts)
+        self._check_send(consumers.send.accounts, accounts)
         check_stop_words(consumers.consent.stop_words, self.problems)
         mirror = finish_mirror(consumers.mirror, accounts, Place(self.folder, self.environment), self.problems)
         state = read_state(consumers.state, self.folder, self.environment, self.problems)
         return replace(consumers, state=state, mirror=mirror)
 
-    def _known(self, path: KeyPath, name: str, accounts: Mapping[str, object]) -> None:
-        if name not in accounts:
-            self.problems.add(path, f"{name_of(path)}: no account {name!r}: {suggestion(name, accounts)}")
+    def _check_send(self, tables: Sequence[SendAccount], accounts: Mapping[str, object]) -> None:
+        """Note tables of accounts that are not there, and of one that has a table already: only that would count."""
+        seen = set[str]()
+        for index, own in enumerate(tables):
+            path: KeyPath = ("consumers", "send", "accounts", index, "name")
+            if own.name not in accounts:
+                told = f"no account {own.name!r}: {suggestion(own.name, accounts)}"
+                self.problems.add(path, f"{name_of(path)}: {told}")
+            if own.name in seen:
+                self.problems.add(path, f"{name_of(path)}: {own.name!r} has a table already; one holds all of it")
+            seen.add(own.name)
 
     def _path(self, text: str | None, path: KeyPath) -> str | None:
         if text is not None and not text.strip():

@@ -193,6 +193,15 @@ def test_a_table_of_sending_for_an_account_that_is_not_there(desk: Desk) -> None
     assert found == ["4: consumers.send.accounts[0].name: no account 'mian': did you mean 'main'?"]
 
 
+def test_an_account_has_one_table_of_sending(desk: Desk) -> None:
+    """What a second one says would be dropped without a word."""
+    table = ("[[consumers.send.accounts]]", "name = 'main'")
+    found = problems(
+        desk, "[accounts.main]", "provider = 'telnyx'", *table, "account_rate = 5", *table, "in_doubt = 'resend'"
+    )
+    assert found == ["7: consumers.send.accounts[1].name: 'main' has a table already; one holds all of it"]
+
+
 def test_a_missing_file_names_the_way_out(tmp_path: Path) -> None:
     """The first mistake of all."""
     with pytest.raises(ConfigError, match="there is no such file; `hookline init telnyx` writes one"):
