@@ -21,9 +21,6 @@ from providers.roles import Confirmer
 from schemas.envelope import Delivered
 from schemas.times import Clock
 
-LONGEST_AGE = 60.0
-"""Seconds that an event waits for others at most, whatever the configuration asks."""
-
 _MOST_AT_ONCE = 2048
 _MARGIN = 10.0
 
@@ -52,7 +49,7 @@ class _Confirm:
     def __init__(
         self, settings: ConfirmSettings, confirmers: Mapping[str, Confirmer], metrics: ConsumerMetrics, clock: Clock
     ) -> None:
-        self.max_age = min(settings.max_age, LONGEST_AGE)
+        self.max_age = settings.max_age
         self._give_up_after = settings.give_up_after
         self._confirmers = confirmers
         self._metrics = metrics

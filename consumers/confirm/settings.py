@@ -11,7 +11,9 @@ _DAY = 86_400
 class ConfirmSettings:
     """`[consumers.confirm]`: marking at the provider what is stored here."""
 
-    max_age: float = setting(1.0, "seconds that an event waits for others to be confirmed by the same call, at most 60")
+    max_age: float = setting(
+        1.0, "seconds that an event waits for others to be confirmed by the same call", limits=Limits(0, 60)
+    )
     give_up_after: float = setting(
         float(_DAY),
         "seconds for which an event that could not be confirmed waits for its provider; after that it is given up,"

@@ -40,7 +40,6 @@ LOOK_UP_FOR = 3600.0
 """Seconds for which a provider that cannot be asked is asked again what it has of a command."""
 
 LONGEST_PAUSE = 60.0
-LONGEST_CALL = 90.0
 BUSY_PAUSE = 5.0
 LEAST_PAUSE = 1.0
 FRESH = 1.0
@@ -78,7 +77,7 @@ class SendParts:
     @property
     def call_time(self) -> float:
         """Seconds that one call may take."""
-        return min(self.settings.timeout, LONGEST_CALL)
+        return self.settings.timeout
 
 
 class Carrier:

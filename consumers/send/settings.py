@@ -14,6 +14,7 @@ class InDoubt(StrEnum):
 
 
 _POLICIES = tuple(str(policy) for policy in InDoubt)
+_LONGEST_CALL = 90
 _RATE = Limits(0.001, 10_000, zero=True)
 
 
@@ -45,7 +46,7 @@ class SendSettings:
         "calls with a lost answer that one command may cost, and as many that surely sent nothing; a provider that"
         " asks to wait uses up none of them, nor does any that sent nothing of a command with an expiry",
     )
-    timeout: float = setting(20.0, "seconds that one call may take")
+    timeout: float = setting(20.0, "seconds that one call may take", limits=Limits(1, _LONGEST_CALL))
     in_doubt: str = setting(
         "skip",
         "what is done about a call that may have had its effect, where the provider neither knows an id again nor"

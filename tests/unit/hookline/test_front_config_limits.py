@@ -1,4 +1,4 @@
-"""Settings of `[server]`, `[spool]` and `[broker]` that make no sense: told with their line, name and range."""
+"""Settings of the tables with fixed keys that make no sense: told with their line, name and range."""
 
 from pathlib import Path
 
@@ -61,6 +61,9 @@ def told(desk: Desk, *lines: str) -> list[str]:
         ("broker.kafka", 'sasl_username = "u"', "sasl_username: PLAINTEXT does not use it; SASL_SSL"),
         ("broker.kafka", 'ssl_cafile = "ca.pem"', "ssl_cafile: PLAINTEXT does not use it; SSL and SASL_SSL do"),
         ("broker.kafka", 'ssl_keyfile = " "', "ssl_keyfile: empty; name a file"),
+        ("consumers.send", "timeout = 0", "timeout: expected a number from 1 to 90, found 0"),
+        ("consumers.send", "timeout = 91", "timeout: expected a number from 1 to 90, found 91"),
+        ("consumers.confirm", "max_age = 61", "max_age: expected a number from 0 to 60, found 61"),
         ("broker.embedded", "max_bytes = 1", "max_bytes: expected a number of at least 1048576, found 1"),
         ("broker.embedded", "session_timeout = 0", "session_timeout: expected a number from 1 to 600, found 0"),
     ],
