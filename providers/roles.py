@@ -3,11 +3,12 @@
 Their errors are those of `providers.rest.errors`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from providers.rest.errors import ApiError, RefusedError
 from schemas.events import Event
 
 
@@ -94,6 +95,14 @@ class Confirmation:
     id: str
 
 
+class PartlyConfirmedError(ApiError):
+    """Of a batch these are refused, each for itself and however often it is asked; all others are confirmed."""
+
+    def __init__(self, refused: Mapping[Confirmation, RefusedError]) -> None:
+        self.refused = refused
+        super().__init__(f"{len(refused)} confirmations were refused")
+
+
 class Confirmer(Protocol):
     """Marks at the provider what is stored here. To confirm twice does no harm."""
 
@@ -109,7 +118,8 @@ class Confirmer(Protocol):
     async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
         """Confirm up to `batch_size` of one kind. Raises ApiError.
 
-        RefusedError says that the provider will not take at least one of them, however often it is asked.
+        RefusedError says that the provider will not take at least one of them, however often it is asked; whoever
+        knows which ones raises PartlyConfirmedError.
         """
         ...
 

@@ -4,8 +4,8 @@ Events wait for each other: a call goes out when a batch is full or its first ev
 that opened a batch makes its call; the others wait for it. While calls are under way the next batch fills, so that a
 backlog goes in full batches, one call after the other; what is beyond that batch comes again in its turn.
 
-What the provider will not take is found by halving the batch; the one that is left is counted, logged and given up:
-to ask again would stop everything behind it.
+What the provider will not take is found by halving the batch, where it does not say itself which it is; that one is
+counted, logged and given up: to ask again would stop everything behind it.
 
 While the provider is in trouble one call at a time asks whether that is over; all else waits without a call.
 """
@@ -23,7 +23,7 @@ from consumers.loop.tempo import Tempo
 from consumers.metrics import ConfirmOutcome
 from providers.rest.errors import ApiError, AuthenticationError, RefusedError
 from providers.rest.halving import by_halves
-from providers.roles import Confirmation, Confirmer
+from providers.roles import Confirmation, Confirmer, PartlyConfirmedError
 
 PARK_AFTER = 3
 PARKED = 300.0
@@ -195,15 +195,24 @@ class Batcher:
             return
 
     async def _confirm(self, items: Sequence[Confirmation]) -> None:
-        for item, error in (await by_halves(items, self._confirm_once, _OF_THE_ITEM)).items():
+        self._refused(await by_halves(items, self._confirm_once, _OF_THE_ITEM))
+
+    async def _confirm_once(self, items: Sequence[Confirmation]) -> None:
+        refused: Mapping[Confirmation, RefusedError] = {}
+        try:
+            await self._confirmer.confirm(items)
+        except PartlyConfirmedError as error:
+            refused = error.refused
+        confirmed = [item for item in items if item not in refused]
+        self._counters[ConfirmOutcome.CONFIRMED].inc(len(confirmed))
+        self._remember(confirmed)
+        self._refused(refused)
+
+    def _refused(self, refused: Mapping[Confirmation, RefusedError]) -> None:
+        for item, error in refused.items():
             self._counters[ConfirmOutcome.REFUSED].inc()
             _log.warning("confirmation_refused", account=self._account, kind=item.kind, status=error.status)
             self._remember((item,))
-
-    async def _confirm_once(self, items: Sequence[Confirmation]) -> None:
-        await self._confirmer.confirm(items)
-        self._counters[ConfirmOutcome.CONFIRMED].inc(len(items))
-        self._remember(items)
 
     def _remember(self, items: Sequence[Confirmation]) -> None:
         for item in items:

@@ -6,10 +6,12 @@ Delivery events need no confirmation here.
 from collections.abc import Sequence
 
 from providers.contract import Account
-from providers.rest.errors import RefusedError
-from providers.roles import Confirmation
+from providers.rest.errors import ApiError, NotFoundError, RefusedError
+from providers.roles import Confirmation, PartlyConfirmedError
 from providers.syniverse.access import caller
+from providers.syniverse.api.answers import NO_SUCH_RESOURCE
 from providers.syniverse.client import SyniverseClient
+from providers.syniverse.failures import bare_code
 from providers.syniverse.marking import Marker
 from schemas.events import Event, InboundMessage
 
@@ -41,16 +43,28 @@ class SyniverseConfirmer:
     async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
         """Mark the messages; those that are marked already stay so.
 
-        Raises ApiError: RefusedError where there is no such message, or Syniverse will not have it marked.
+        Raises PartlyConfirmedError for messages that are gone, RefusedError where Syniverse will not have one marked,
+        and any other ApiError.
         """
         errors = await self._marker.mark([one.id for one in dict.fromkeys(confirmations)])
-        if errors:
+        gone = {one: error for one in confirmations if (error := _gone(errors.get(one.id))) is not None}
+        others = [error for error in errors.values() if _gone(error) is None]
+        if others:
             # What may pass is worth another try of all; a refusal is told when nothing else is left.
-            raise min(errors, key=lambda error: isinstance(error, RefusedError))
+            raise min(others, key=lambda error: isinstance(error, RefusedError))
+        if gone:
+            raise PartlyConfirmedError(gone)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def _gone(error: ApiError | None) -> NotFoundError | None:
+    """Return a 404 by which Syniverse says in its own words that there is no such message."""
+    if isinstance(error, NotFoundError) and bare_code(error.code) in NO_SUCH_RESOURCE:
+        return error
+    return None
 
 
 def confirmer(account: Account) -> SyniverseConfirmer | None:

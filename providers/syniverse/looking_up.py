@@ -15,7 +15,7 @@ from providers.rest.transport import Call, Tempo
 from providers.rest.verbatim import items_of
 from providers.roles import Polled
 from providers.syniverse.access import caller
-from providers.syniverse.api.answers import object_of
+from providers.syniverse.api.answers import NO_SUCH_RESOURCE, object_of
 from providers.syniverse.api.paths import MESSAGE_REQUESTS, MESSAGES
 from providers.syniverse.client import SyniverseClient
 from providers.syniverse.failures import bare_code
@@ -23,9 +23,6 @@ from providers.syniverse.failures import bare_code
 PAGE_SIZE = 100
 MOST_PAGES = 100
 """Pages of one request's messages that are read: 10,000 messages. A larger one is left to the poll of `statuses`."""
-
-_NOT_FOUND = frozenset({"404", "4040", "4041"})
-"""Codes of a 404 that are about the resource; the others are about what a sender lacks. Source: section 2."""
 
 _TOKEN_EXPIRED = "4046"  # noqa: S105 - a code: it answers 404 and says nothing of the message
 
@@ -69,7 +66,7 @@ class MessageLookup:
         except NotFoundError as error:
             if bare_code(error.code) == _TOKEN_EXPIRED:
                 raise
-            error.raise_if_foreign(codes=_NOT_FOUND)
+            error.raise_if_foreign(codes=NO_SUCH_RESOURCE)
             return None
         object_of(answer, "look_up")
         return answer

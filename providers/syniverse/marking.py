@@ -5,7 +5,7 @@ marked any more.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from providers.rest.errors import ApiError, NotFoundError, RefusedError
 from providers.syniverse.api.answers import TOKEN_BUSY
@@ -25,18 +25,21 @@ class Marker:
         self._messages = messages
         self.supported = True
 
-    async def mark(self, ids: Sequence[str]) -> Sequence[ApiError]:
-        """Mark messages and return what went wrong; after a fault that is not of one message the rest is left."""
+    async def mark(self, ids: Sequence[str]) -> Mapping[str, ApiError]:
+        """Mark messages and return what went wrong, by their ids.
+
+        After a fault that is not of one message the rest is left.
+        """
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
-        errors: list[ApiError] = []
+        errors: dict[str, ApiError] = {}
 
         async def one(message_id: str) -> None:
             async with gate:
-                if self.supported and all(of_one_message(error) for error in errors):
+                if self.supported and all(of_one_message(error) for error in errors.values()):
                     try:
                         await self._mark(message_id)
                     except ApiError as error:
-                        errors.append(error)
+                        errors[message_id] = error
 
         async with asyncio.TaskGroup() as group:
             for message_id in ids:

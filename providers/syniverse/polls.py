@@ -131,7 +131,7 @@ class SyniversePoll:
             return
         if self._marker is not None:
             errors = await self._marker.mark(_ids(batch.items))
-            lasting = next((error for error in errors if not of_one_message(error)), None)
+            lasting = next((error for error in errors.values() if not of_one_message(error)), None)
             if lasting is not None:
                 raise lasting
         self._seen.add(batch.token.items, batch.token.place.end.timestamp())

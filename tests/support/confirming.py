@@ -9,8 +9,8 @@ from consumers.confirm.settings import ConfirmSettings
 from consumers.consumer import Consumer
 from consumers.loop.origin import due_of
 from consumers.loop.retries import retry_record
-from providers.rest.errors import RefusedError
-from providers.roles import Confirmation
+from providers.rest.errors import NotFoundError, RefusedError
+from providers.roles import Confirmation, PartlyConfirmedError
 from schemas.envelope import Delivered, read_event
 from schemas.events import Event, InboundMessage
 from schemas.records import StoredRecord
@@ -81,6 +81,18 @@ def put_off(bench: Bench, seconds_ago: float, event: Event) -> Delivered:
     since = int((bench.now - seconds_ago) * 1000)
     place = bench.log.put(retry_record(first, retry_topic(INBOUND, "confirm"), attempt=0, due=since, reason="test"))
     return read_event(bench.log.records[place.partition][place.offset])
+
+
+class Telling(Desk):
+    """A desk that tells which ones it refuses, as they are gone."""
+
+    async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
+        """Take all but those."""
+        refused = {one: NotFoundError(404, ()) for one in confirmations if one.id in self.poison}
+        self.calls.append([one.id for one in confirmations])
+        self.confirmed += [one.id for one in confirmations if one not in refused]
+        if refused:
+            raise PartlyConfirmedError(refused)
 
 
 class Slow(Desk):

@@ -14,6 +14,8 @@ R = TypeVar("R", bound=Record)
 STALE = "1001"
 TOKEN_BUSY = "4090"  # noqa: S105 - a code, no token
 TOKEN_EXPIRED = "4046"  # noqa: S105 - a code, no token
+NO_SUCH_RESOURCE = frozenset({"404", "4040", "4041"})
+"""Codes of a 404 that are about the resource; the others are about what a sender lacks. Source: section 2."""
 _PREFIX = "SCG_ERROR_"
 
 

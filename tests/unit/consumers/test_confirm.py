@@ -9,7 +9,7 @@ from consumers.confirm.batching import CALLS_AT_ONCE, Turns
 from consumers.consumer import TryLater
 from schemas.envelope import event_to_record
 from schemas.events import Event
-from tests.support.confirming import Desk, Slow, consumer_of, messages
+from tests.support.confirming import Desk, Slow, Telling, consumer_of, messages, waiting
 from tests.support.consumers import Bench, command, delivered, inbound, until, with_header
 
 
@@ -84,6 +84,18 @@ async def test_what_the_provider_refuses_is_found_by_halving_and_given_up(bench:
     assert "main-5" not in desk.confirmed
     await until(lambda: bench.count("confirmations_total", account="main", outcome="refused") == 1)
     await until(lambda: bench.count("records_total", consumer="confirm", outcome="handled") == 32)
+
+
+async def test_what_the_provider_names_as_refused_is_given_up_and_no_halves_are_tried(bench: Bench) -> None:
+    """The others of its batch are confirmed by that one call, and none waits in the retry topic."""
+    desk = Telling(batch_size=20, poison={"main-7"})
+    bench.fill(*messages(40))
+    bench.run(consumer_of(bench, desk, max_age=0.2))
+    await until(lambda: bench.count("records_total", consumer="confirm", outcome="handled") == 40)
+    assert sorted(desk.confirmed) == sorted(f"main-{n}" for n in range(40) if n != 7)
+    assert bench.count("confirmations_total", account="main", outcome="refused") == 1
+    assert bench.count("confirmations_total", account="main", outcome="confirmed") == 39
+    assert waiting(bench) == []
 
 
 async def test_a_slow_provider_holds_no_more_than_its_calls_and_one_batch(bench: Bench) -> None:

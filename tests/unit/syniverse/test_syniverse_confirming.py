@@ -8,7 +8,7 @@ import pytest
 
 from providers.contract import AccountError
 from providers.rest.errors import NotFoundError, ProviderFaultError, RefusedError
-from providers.roles import Confirmation
+from providers.roles import Confirmation, PartlyConfirmedError
 from providers.syniverse.confirming import BATCH_SIZE, SyniverseConfirmer, confirmer
 from providers.syniverse.marking import SIDE_BY_SIDE
 from schemas.events import DeliveryUpdated, MessageReceived, MessageReplied
@@ -74,8 +74,8 @@ async def test_marked_already_is_no_error() -> None:
     assert [one.method for one in api.seen] == ["GET"]
 
 
-async def test_message_that_is_not_there_is_a_refusal() -> None:
-    """The others are marked all the same."""
+async def test_message_that_is_not_there_is_a_refusal_of_that_one() -> None:
+    """The others are marked all the same, and need not be asked for again to find out which it was."""
 
     def handler(seen: Seen) -> Reply:
         return refusal(404, "4040") if seen.path.endswith("gone") else Reply(200, {"version_number": 1})
@@ -83,10 +83,26 @@ async def test_message_that_is_not_there_is_a_refusal() -> None:
     async with fake_api() as api:
         found = confirmer_of(api)
         api.handler = handler
-        with pytest.raises(NotFoundError):
+        with pytest.raises(PartlyConfirmedError) as caught:
             await found.confirm(of("gone", "m1"))
         await found.close()
+    assert [(one.id, error.status) for one, error in caught.value.refused.items()] == [("gone", 404)]
     assert [one.path for one in api.seen if one.method == "POST"] == [f"{SCG}/messaging/messages/m1"]
+
+
+@pytest.mark.parametrize("reply", [refusal(404, "4046"), Reply(404, b"<html>"), Reply(404, {"detail": "Not Found"})])
+async def test_404_that_tells_of_no_message_is_a_refusal_of_all(reply: Reply) -> None:
+    """A token that is spent, or another server at the base URL: none of these messages is gone."""
+
+    def handler(seen: Seen) -> Reply:
+        return reply if seen.path.endswith("m2") else Reply(200, {"version_number": 1})
+
+    async with fake_api() as api:
+        found = confirmer_of(api)
+        api.handler = handler
+        with pytest.raises(NotFoundError):
+            await found.confirm(of("m1", "m2"))
+        await found.close()
 
 
 async def test_what_may_pass_is_told_before_a_refusal() -> None:
