@@ -18,7 +18,7 @@ from hookline.calling.catalogue import operations_of_provider
 from hookline.calling.parser import Asked, asked, operation_parser
 from hookline.commands.options import add_config, configured
 from hookline.configuration.config import Config, ConfigError
-from hookline.errors import CommandError
+from hookline.errors import CallError, CommandError
 from providers.contract import Account, AccountError, ApiClient
 from providers.registry import provider
 from providers.rest.operations import Operation
@@ -100,7 +100,7 @@ def _found(operations: Mapping[str, Operation], name: str) -> Operation:
     found = operations.get(wanted)
     if found is None:
         near = [each for each in operations if wanted.partition(".")[0] in each]
-        raise CommandError(f"no operation {name!r}; there are: {', '.join(near or operations)}")
+        raise CallError(f"no operation {name!r}; there are: {', '.join(near or operations)}")
     return found
 
 

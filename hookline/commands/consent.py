@@ -24,7 +24,7 @@ from hookline.commands.options import add_config, configured, read_input
 from hookline.configuration.config import Config
 from hookline.consents.saying import LONGEST_NOTE, check_scope, numbers_of, publish
 from hookline.consents.showing import Known, fields_of, lines_of
-from hookline.errors import CommandError
+from hookline.errors import CallError
 from hookline.opened_log import check_topics, opened_log
 from hookline.opened_state import opened_state
 from schemas.times import from_clock
@@ -126,7 +126,7 @@ async def _known(config: Config, number: str, account: str | None, sender: str |
 def _set(config: Config, arguments: argparse.Namespace) -> int:
     account = account_of(config, arguments.account)
     if len(arguments.note or "") > LONGEST_NOTE:
-        raise CommandError(f"--note: longer than {LONGEST_NOTE} characters")
+        raise CallError(f"--note: longer than {LONGEST_NOTE} characters")
     decision = Decision(
         account=account.name,
         owner=Owner(account.provider, account.tenant),
@@ -149,7 +149,7 @@ def _given(arguments: argparse.Namespace) -> tuple[Iterable[str], str]:
     try:
         return read_input(arguments.file).decode().splitlines(), arguments.file
     except UnicodeDecodeError:
-        raise CommandError(f"{arguments.file}: no text in UTF-8; nothing was published") from None
+        raise CallError(f"{arguments.file}: no text in UTF-8; nothing was published") from None
 
 
 async def _publish(config: Config, decision: Decision, numbers: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from broker.log import Log, LogUnavailableError
 from consumers.consent.numbers import canonical
 from consumers.consent.publishing import Decision, by_company
-from hookline.errors import CommandError
+from hookline.errors import CallError, CommandError
 from schemas.envelope import event_to_record
 
 MOST_NUMBERS = 1_000_000
@@ -23,7 +23,7 @@ _SCOPE = re.compile(r"account|[a-z]{1,20}:[^|\s]{1,200}", re.ASCII)
 def numbers_of(lines: Iterable[str], place: str) -> Sequence[str]:
     """Return the numbers of a list, one a line, each once; `#` begins a comment.
 
-    Raises CommandError, which names the line and does not show what stands in it.
+    Raises CallError, which names the line and does not show what stands in it.
     """
     found: dict[str, None] = {}
     for count, line in enumerate(lines, 1):
@@ -32,20 +32,18 @@ def numbers_of(lines: Iterable[str], place: str) -> Sequence[str]:
             continue
         number = canonical(text)
         if not _NUMBER.fullmatch(number):
-            raise CommandError(f"{place}, line {count}: no number of E.164, as +15550100; nothing was published")
+            raise CallError(f"{place}, line {count}: no number of E.164, as +15550100; nothing was published")
         found[number] = None
         if len(found) > MOST_NUMBERS:
-            raise CommandError(
-                f"{place}: more than {MOST_NUMBERS} numbers; give them in several; nothing was published"
-            )
+            raise CallError(f"{place}: more than {MOST_NUMBERS} numbers; give them in several; nothing was published")
     return tuple(found)
 
 
 def check_scope(scope: str) -> str:
-    """Return a scope as events have it. Raises CommandError."""
+    """Return a scope as events have it. Raises CallError."""
     if _SCOPE.fullmatch(scope):
         return scope
-    raise CommandError(f"scope {scope!r}: write account, or a provider's own as profile:ID or sender:ID")
+    raise CallError(f"scope {scope!r}: write account, or a provider's own as profile:ID or sender:ID")
 
 
 async def publish(log: Log, decision: Decision, numbers: Sequence[str], now: datetime) -> None:

@@ -22,7 +22,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hookline.errors import CommandError
+from hookline.errors import CallError
 from hookline.process.ending import loop_factory
 from hookline.simulator.arguments import address, count, is_loopback, misbehavior, positive, url, whole
 from hookline.simulator.keyfile import SEED_BYTES, seed_from
@@ -81,20 +81,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Raise CommandError for options that do not go together, or lead to other machines."""
+    """Raise CallError for options that do not go together, or lead to other machines."""
     if arguments.url is None and (arguments.api is None or arguments.count):
-        raise CommandError("--url says where to send; without it there is --api HOST:PORT with --count 0")
+        raise CallError("--url says where to send; without it there is --api HOST:PORT with --count 0")
     if arguments.count == 0 and arguments.api is None:
-        raise CommandError("--count 0 sends nothing: --api HOST:PORT serves the API alone")
+        raise CallError("--count 0 sends nothing: --api HOST:PORT serves the API alone")
     if arguments.url is not None and not arguments.anywhere and not is_loopback(urlsplit(arguments.url).hostname or ""):
-        raise CommandError(f"{arguments.url} is another machine: --anywhere sends there; ask its owner first")
+        raise CallError(f"{arguments.url} is another machine: --anywhere sends there; ask its owner first")
     if arguments.api is not None and not is_loopback(arguments.api[0]):
-        raise CommandError(f"--api {arguments.api[0]}: a simulated API is for this machine alone, such as 127.0.0.1")
+        raise CallError(f"--api {arguments.api[0]}: a simulated API is for this machine alone, such as 127.0.0.1")
     for kind, _ in arguments.misbehave:
         if arguments.api is None and kind is not Misbehavior.DUPLICATES:
-            raise CommandError(f"--misbehave {kind} is of the API: --api HOST:PORT serves it")
+            raise CallError(f"--misbehave {kind} is of the API: --api HOST:PORT serves it")
         if arguments.url is None and kind is Misbehavior.DUPLICATES:
-            raise CommandError(f"--misbehave {kind} is of deliveries: --url says where to send them")
+            raise CallError(f"--misbehave {kind} is of deliveries: --url says where to send them")
 
 
 def _send(runner: asyncio.Runner, cloud: Cloud, arguments: argparse.Namespace, api: ApiPlan | None) -> int:

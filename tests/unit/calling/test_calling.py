@@ -11,10 +11,12 @@ import pytest
 
 from hookline.calling.answers import print_answer
 from hookline.calling.parser import Asked, asked, operation_parser
+from hookline.cli import main
 from providers.rest.models import Model
 from providers.rest.operations import Operation, operation, operations_of
 from providers.rest.pages import Page, Pages
 from schemas.vocabulary import Channel
+from tests.support.front import Desk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +185,13 @@ def test_wrong_words_end_with_usage(words: tuple[str, ...], message: str, capsys
         ask(*words)
     assert found.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_operation_that_there_is_not_is_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2 like an account that there is not, and what there is."""
+    config = Desk(tmp_path).write_sound()
+    assert main(["call", "main", "sned", "--config", str(config)]) == 2
+    assert "no operation 'sned'; there are: " in capsys.readouterr().err
 
 
 def test_help_shows_the_request_and_every_option() -> None:

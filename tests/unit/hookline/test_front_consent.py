@@ -10,7 +10,7 @@ import pytest
 
 from hookline import cli
 from hookline.consents import saying
-from hookline.errors import CommandError
+from hookline.errors import CallError
 from tests.support.front import HOOKLINE, Desk, clean_environment
 
 PERSON = "+15550000002"
@@ -99,7 +99,7 @@ def test_what_cannot_be_right_publishes_nothing(
     """One line says what is wrong; no number of a person stands in it."""
     (desk.folder / "bad.txt").write_text("+15550000002\n555-secret\n")
     (desk.folder / "latin.txt").write_bytes(b"\xff")
-    assert opt(*words) == 1
+    assert opt(*words) == 2
     error = capsys.readouterr().err
     assert told in error
     assert "secret" not in error
@@ -145,7 +145,7 @@ def test_a_log_without_the_topic_fills_nothing(
 def test_an_import_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too long for one is refused before anything is published."""
     monkeypatch.setattr(saying, "MOST_NUMBERS", 2)
-    with pytest.raises(CommandError, match="more than 2 numbers"):
+    with pytest.raises(CallError, match="more than 2 numbers"):
         saying.numbers_of((f"+1555000000{n}" for n in range(3)), "list")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from hookline.errors import CommandError
+from hookline.errors import CallError, CommandError
 from hookline.simulator import command
 from hookline.simulator.api import CloudApi
 from hookline.simulator.keyfile import seed_from
@@ -54,7 +54,7 @@ def test_a_number_that_makes_no_sense_is_refused(option: tuple[str, str]) -> Non
 @pytest.mark.parametrize("url", ["http://example.com/", "http://10.0.0.1/", "https://localhost.example.com/"])
 def test_another_machine_needs_the_word_for_it(url: str) -> None:
     """No load to strangers by mistake."""
-    with pytest.raises(CommandError, match="--anywhere"):
+    with pytest.raises(CallError, match="--anywhere"):
         command.run(parsed("--url", url))
 
 
@@ -152,7 +152,7 @@ def test_the_summary_names_the_latencies() -> None:
 
 def refused(*words: str) -> str:
     """Return why a call is refused."""
-    with pytest.raises(CommandError) as error:
+    with pytest.raises(CallError) as error:
         command.check(parsed(*words))
     return str(error.value)
 
