@@ -187,7 +187,9 @@ _CONFIGURATION_HEAD = """# Configuration
 One TOML file, `hookline.toml` in the working directory or where `--config FILE` points. `hookline init telnyx` writes
 one to start from. Everything has a default but the accounts.
 
-- An unknown key is an error, told with its line. All problems of a file are told at once, with exit status 2.
+- An unknown key is an error, told with its line. The problems of a file are told together, with exit status 2. What a
+  value means (a template, a pattern, a URL, the name of an account) is read once all values of its table, and of those
+  below it, are of the right kind and range: mend those first, and more may be told.
 - Relative paths are relative to the file, and `~` is refused. `sqlite:///var/hookline.db` is relative, `sqlite:////var/lib/hookline.db`
   absolute.
 - A **reference** is `env:NAME`, a variable of the environment, or `file:PATH`, a file whose last newline does not

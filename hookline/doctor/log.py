@@ -89,7 +89,7 @@ def _topic_check(config: Config, change: TopicChange, detail: str, names: Sequen
     what = f"{words.get(change, 'against what is wanted')}{' (' if detail else ''}{detail}{')' if detail else ''}"
     advice = f"`{command('topics', 'apply', *config_words(config.path))}` mends it"
     if change is TopicChange.CONFLICT:
-        advice = "this needs a decision of yours: see docs/topics.md"
+        advice = "this needs a decision of yours: see docs/topics.md, Another number of partitions"
     return fail("topics", f"{what}: {', '.join(names)}", advice)
 
 

@@ -27,12 +27,12 @@ _OURS = frozenset({"ingest", *(each.name for each in CONSUMERS)})
 class Consumer:
     """A consumer of typed events. `hookline consume MODULE:NAME` runs it, in as many processes as you like.
 
-    `name` is its own among all consumers of the site: what it has done so far is kept under it. The rest is the
-    configuration's where it is absent: `concurrency`, how many events it works on at once (those of one conversation or
-    message never are); `deadline`, the seconds that one try may take; `attempts`, how many tries an event gets in quick
-    succession before it is tried again later. With `order="kept"` later events of a conversation or message wait for
-    one that is tried again later, with `"given_up"` they overtake it. `replays=True` says that it wants to see what
-    somebody plays again; without it no event comes twice by a replay.
+    `name` is its own among all consumers of the site: what it has done so far is kept under it. `concurrency` is how
+    many events it works on at once (those of one conversation or message never are), `attempts` how many tries an event
+    gets in quick succession before it is tried again later. With `order="kept"` later events of a conversation or
+    message wait for one that is tried again later, with `"given_up"` they overtake it. Where one of these is absent the
+    configuration's holds. `deadline` is the seconds that one try may take, 120 where it is absent. `replays=True` says
+    that it wants to see what somebody plays again; without it no event comes twice by a replay.
 
     Raises ConsumerError for a name or a value that cannot be.
     """

@@ -12,7 +12,7 @@ from schemas.envelope import event_to_record
 from schemas.events import EVENT_CLASSES, Cost, Event, Media, ProviderError, ProviderNotified
 from schemas.times import from_millis
 from schemas.topics import CATALOGUE, INBOUND, PARTITIONS, Topic
-from schemas.vocabulary import Autoresponse, DeliveryStatus, EventType, FailureClass, SendOutcome
+from schemas.vocabulary import Autoresponse, Channel, DeliveryStatus, EventType, FailureClass, SendOutcome
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topics.md").read_text(encoding="utf-8")
 WORDS = set(re.findall(r"`([^`\n]+)`", PAGE))
@@ -54,8 +54,11 @@ def test_every_member_is_documented(cls: type[Event]) -> None:
 
 
 def test_every_word_is_documented() -> None:
-    """Statuses, classes and outcomes by name."""
-    assert {*DeliveryStatus, *FailureClass, *SendOutcome, *Autoresponse} - WORDS == set()
+    """Statuses, classes, outcomes and channels by name, and the ends of the ranks."""
+    assert {*DeliveryStatus, *FailureClass, *SendOutcome, *Autoresponse, *Channel} - WORDS == set()
+    last = DeliveryStatus.READ
+    assert f"0 for `{DeliveryStatus.UNKNOWN}`, {last.rank} for `{last}`" in PAGE
+    assert last.rank == max(word.rank for word in DeliveryStatus)
 
 
 def test_every_header_is_documented() -> None:
