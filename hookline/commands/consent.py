@@ -102,6 +102,9 @@ def _show(config: Config, arguments: argparse.Namespace) -> int:
     if arguments.account is not None and not known.history:
         # Nothing is permission: of an account that is only misspelt it must not seem so.
         account_of(config, arguments.account)
+    if known.number != arguments.number:
+        # Without its country code it is another person's, of whom nothing is known.
+        print(f"read as {known.number}: a number begins with + and its country code", file=sys.stderr)
     if arguments.json:
         print(json.dumps(fields_of(known), indent=2))
     else:

@@ -60,6 +60,18 @@ def test_what_is_set_is_shown_once_the_book_has_it(desk: Desk, capsys: pytest.Ca
     assert desk.config.exists()
 
 
+@pytest.mark.parametrize(("number", "said"), [("555-000-0002", "read as +5550000002"), (PERSON, "")])
+def test_a_number_that_is_read_as_another_is_told(
+    desk: Desk, capsys: pytest.CaptureFixture[str], number: str, said: str
+) -> None:
+    """Nothing known is permission: of a number without its country code it must not seem so."""
+    (desk.folder / "state.db").touch()
+    assert cli.main(["consent", "show", "--number", number]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith(said)
+    assert bool(told) == bool(said)
+
+
 def test_an_opt_in_of_another_scope_is_no_answer(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     """And whoever gives it is told."""
     assert opt("--number", PERSON, "--opted-out", "--scope", "profile:one") == 0
