@@ -19,7 +19,7 @@ from consumers.forgetting.rows import forget, look
 from consumers.state.database import Database
 from hookline.configuration.config import Config
 from hookline.errors import CommandError
-from hookline.opened_log import opened_log
+from hookline.opened_log import check_topics, opened_log
 from hookline.opened_state import opened_state, state_exists
 from hookline.spooling import reading
 from hookline.topics import all_topics, log_exists
@@ -84,6 +84,8 @@ class Eraser:
         async with AsyncExitStack() as stack:
             if await asyncio.to_thread(log_exists, self._config.broker):
                 self._log = await stack.enter_async_context(opened_log(self._config))
+                # Without them nothing would say that the rows that go are to stay away.
+                await check_topics(self._config, self._log, *PARTS)
             if await asyncio.to_thread(state_exists, self._config):
                 self._database = await stack.enter_async_context(opened_state(self._config))
             self._stack = stack.pop_all()

@@ -320,6 +320,18 @@ def test_who_is_known_by_a_kept_opt_out_alone_is_not_said_to_be_unknown(
     assert desk.config.exists()
 
 
+def test_a_log_without_its_topics_is_refused_before_a_row_goes(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another log, by a slip: without tombstones there the next rebuild from the right one brings the person back."""
+    (desk.folder / "other.db").touch()
+    right = desk.config.read_text()
+    desk.config.write_text(right.replace("log.db", "other.db"))
+    assert erase("--yes") == 1
+    assert "has no topic messaging.consent.v1" in capsys.readouterr().err
+    desk.config.write_text(right)
+    assert erase("--dry-run") == 0
+    assert "consents         1 rows" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("number", ["", " ", "+", "+ -"])
 def test_a_number_that_is_nobodys_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str], number: str) -> None:
     """A variable of the shell that was not set; the empty recipient is that of messages to nobody who was named."""
