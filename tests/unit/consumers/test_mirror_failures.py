@@ -1,12 +1,15 @@
 """Mirror: the answers of the old handler are heeded, and what it does not take comes again or to its end."""
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
 
 from consumers.consumer import Reject, TryLater
+from consumers.mirror.client import UnreachableError
 from consumers.mirror.consumer import PUTS_OFF_AFTER
+from consumers.mirror.posting import Posting
 from tests.support.mirroring import Mirroring
 from tests.support.old_handler import Reply
 from tests.support.telnyx import webhook_of
@@ -148,6 +151,23 @@ async def test_one_that_gets_no_answer_while_others_do_is_given_up(mirroring: Mi
     with pytest.raises(Reject) as given_up:
         await mirroring.take(webhook_of(b"bad"))
     assert given_up.value.reason == "failed_no_answer"
+
+
+async def test_a_host_that_drops_packets_is_no_connection(mirroring: Mirroring) -> None:
+    """Nobody was there who could have failed at this webhook, also where the deadline of a call is short."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/old"
+        with contextlib.ExitStack() as stack:
+            # A backlog that is full: whoever comes now hears nothing.
+            for _ in range(3):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)  # noqa: FBT003 - the standard library's own parameter
+                waiting.connect_ex(full.getsockname())
+            with pytest.raises(UnreachableError) as error:
+                await mirroring.handlers.post(Posting("POST", url, (), BODY), 0.2)
+    assert not error.value.met
 
 
 async def test_what_waits_for_long_waits_in_the_retry_topic(mirroring: Mirroring) -> None:
