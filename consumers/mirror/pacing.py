@@ -24,6 +24,8 @@ MISSED_AFTER = 10.0
 """Seconds by which a webhook may be late until nobody waits for it: it has gone to another member of the group."""
 
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
+SHORTEST_WISH = 1.0
+"""Seconds: whoever asks to be asked again at once, or at a time that is over, is not asked without a pause."""
 
 
 @dataclass(slots=True)
@@ -124,7 +126,9 @@ class Pacing:
         while len(self._failing) > REMEMBERED:
             self._failing.popitem(last=False)
         all_wait = whole or self.failures >= SUSPECT_AFTER
-        pause = _PAUSES.pause(self.failures if all_wait else failing.times) if wish is None else wish
+        pause = _PAUSES.pause(self.failures if all_wait else failing.times)
+        if wish is not None:
+            pause = max(wish, SHORTEST_WISH)
         if all_wait:
             self._resume_at = max(self._resume_at, now + pause)
         return pause

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from consumers.consumer import Reject, TryLater
+from consumers.mirror import pacing
 from consumers.mirror.client import UnreachableError
 from consumers.mirror.consumer import PUTS_OFF_AFTER
 from consumers.mirror.posting import Posting
@@ -37,6 +38,16 @@ async def test_the_wish_of_the_old_handler_is_heeded(mirroring: Mirroring, statu
         with pytest.raises(TryLater) as later:
             await mirroring.take(webhook_of(BODY))
         assert later.value.seconds == pytest.approx(seconds)
+
+
+async def test_a_wish_not_to_wait_is_no_reason_to_ask_at_once(mirroring: Mirroring) -> None:
+    """Nor is a date that is over by our clock."""
+    for wish in ("0", "Wed, 31 Dec 2025 23:00:00 GMT"):
+        mirroring.with_target()
+        mirroring.handler.replies.append(Reply(503, {"Retry-After": wish}))
+        with pytest.raises(TryLater) as later:
+            await mirroring.take(webhook_of(BODY))
+        assert later.value.seconds == 1
 
 
 async def test_while_the_old_handler_is_unwell_nobody_calls_it(mirroring: Mirroring) -> None:
@@ -110,9 +121,10 @@ async def test_answers_of_a_target_that_is_away_or_full_let_all_wait(mirroring: 
     ("status", "in_order", "given_up"), [(500, True, True), (502, True, False), (503, True, False), (500, False, False)]
 )
 async def test_while_nothing_goes_well_a_target_that_is_away_is_waited_for(
-    mirroring: Mirroring, status: int, *, in_order: bool, given_up: bool
+    mirroring: Mirroring, monkeypatch: pytest.MonkeyPatch, status: int, *, in_order: bool, given_up: bool
 ) -> None:
     """In order a 500 is given up all the same, since none of those behind it can prove that the handler works."""
+    monkeypatch.setattr(pacing, "SHORTEST_WISH", 0.0)
     mirroring.with_target(in_order=in_order, give_up_after=0.0)
     for _ in range(2):
         mirroring.handler.replies.append(Reply(status, {"Retry-After": "0"}))

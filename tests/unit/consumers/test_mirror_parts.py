@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.mirror.pacing import LONGEST_BEHIND, MISSED_AFTER, SUSPECT_AFTER, Pacing
+from consumers.mirror.pacing import LONGEST_BEHIND, MISSED_AFTER, SHORTEST_WISH, SUSPECT_AFTER, Pacing
 from consumers.mirror.posting import posting_of
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
 from consumers.mirror.turns import Turns
@@ -89,6 +89,14 @@ def test_a_wish_is_for_the_whole_target_where_the_answer_is() -> None:
     assert pacing.failed("a", 17.0, 0.0, whole=True) == 17.0
     assert pacing.pause(5.0) == 12.0
     assert pacing.pause(17.0) == 0.0
+
+
+@pytest.mark.parametrize("wish", [0.0, 0.001])
+def test_who_wishes_to_be_asked_at_once_is_not(wish: float) -> None:
+    """`Retry-After: 0`, or a date by a clock that is behind: it would be asked thousands of times a second."""
+    pacing = Pacing()
+    assert pacing.failed("a", wish, 0.0, whole=True) == SHORTEST_WISH
+    assert pacing.pause(0.0) == SHORTEST_WISH
 
 
 @pytest.mark.parametrize(
