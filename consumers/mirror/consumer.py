@@ -178,12 +178,13 @@ class _Target:
             self._pacing.forget(event.account, event.id)
             self._counters[MirrorOutcome.GIVEN_UP].inc()
             return Reject(f"failed_{failure.word}")
+        before = self._pacing.failures
         whole, its_own = failure.whole, failure.its_own
         pause = self._pacing.failed(event.id, failure.wish, _now(), whole=whole, its_own=its_own)
         self._counters[MirrorOutcome.POSTPONED].inc()
         failures = self._pacing.failures
         # Once for each doubling: while a handler is away it is asked for hours.
-        if failures & (failures - 1) == 0:
+        if failures > before and failures & (failures - 1) == 0:
             fields = {"webhook_id": event.id, "what": failure.what, "failures": failures, "seconds": round(pause, 1)}
             _log.warning("mirror_postponed", target=self._name, **fields)
         return self._postponed(event, pause, failure.reason)

@@ -118,7 +118,9 @@ class Pacing:
 
         `whole`: of the target, not of one, by all appearance; `its_own`: it may be of this one all the same.
         """
-        self.failures += 1
+        if now >= self._resume_at:
+            # Those that were under way when a rest began tell nothing new.
+            self.failures += 1
         failing = self._failing.setdefault(webhook_id, _Failing())
         failing.times += 1
         failing.own.note(now, counts=its_own)

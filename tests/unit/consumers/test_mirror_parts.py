@@ -66,7 +66,10 @@ def test_a_webhook_goes_to_the_target_that_names_its_account(
 def test_a_pause_grows_with_the_failures_of_a_webhook() -> None:
     """Up to a minute."""
     pacing = Pacing()
-    pauses = [pacing.failed("a", None, 0.0, whole=False) for _ in range(12)]
+    pauses, now = list[float](), 0.0
+    for _ in range(12):
+        pauses.append(pacing.failed("a", None, now, whole=False))
+        now += pauses[-1]
     assert 0.5 <= pauses[0] <= 1.0
     assert 30.0 <= pauses[-1] <= 60.0
 
@@ -97,6 +100,16 @@ def test_who_wishes_to_be_asked_at_once_is_not(wish: float) -> None:
     pacing = Pacing()
     assert pacing.failed("a", wish, 0.0, whole=True) == SHORTEST_WISH
     assert pacing.pause(0.0) == SHORTEST_WISH
+
+
+def test_those_that_fail_at_once_are_one_failure_of_the_target() -> None:
+    """However many were under way when it went away for a moment; what is asked after the rest is the next."""
+    pacing = Pacing()
+    for number in range(8):
+        pacing.failed(f"webhook-{number}", None, number / 1000, whole=True)
+    assert pacing.pause(0.01) <= 1.0
+    pacing.failed("webhook-0", None, 2.0, whole=True)
+    assert 1.0 <= pacing.pause(2.0) <= 2.0
 
 
 @pytest.mark.parametrize(
