@@ -140,7 +140,6 @@ class AccountRun:
         found = await self._ask(message_id)
         self.patience.answered()
         said = None if found is None else self._read(message_id, found)
-        self._count(message_id)
         if said is None:
             await self._note_gone(message_id)
         elif not await self._is_known(message_id):
@@ -150,6 +149,8 @@ class AccountRun:
             found_it = partial(unfinished.note_found, account=self.account.name, message_id=message_id)
             await self.database.run(found_it)
             await self._publish(said)
+        # Not before: where the log does not take it the message is left, and asked about another time.
+        self._count(message_id)
 
     async def _is_known(self, message_id: str) -> bool:
         look = partial(table.states_of, ids=[message_id], account=self.account.name)

@@ -180,7 +180,7 @@ async def test_trouble_that_passes_is_none(tmp_path: Path) -> None:
 async def test_a_log_that_is_away_stops_the_account(tmp_path: Path) -> None:
     """What was found is not lost: it is found again."""
     found = await ran(tmp_path, {FIRST: [item(FIRST, "delivered")], SECOND: []}, away=True)
-    assert (found.tally.left, found.asked) == (2, [FIRST])
+    assert (found.tally.asked, found.tally.left, found.asked) == (0, 2, [FIRST])
     assert found.tally.stopped is not None
     assert "log" in found.tally.stopped
 
