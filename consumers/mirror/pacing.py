@@ -25,12 +25,11 @@ MISSED_AFTER = 10.0
 
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
-
 SHORTEST_WISH = 1.0
 """Seconds: whoever asks to be asked again at once, or at a time that is over, is not asked without a pause."""
 
 _LEAST_TIMES = 3
-"""Of the time until a webhook is given up one wait counts for this part at most, so that no single failure does it."""
+"""One wait of a webhook counts for this part of the time until it is given up at most: no single failure does that."""
 
 
 @dataclass(slots=True)
