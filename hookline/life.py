@@ -28,7 +28,7 @@ class Life:
     """What is known of one message, or of a message request with its messages. Events in the order of their times.
 
     `states` are those that count, by recipient; `others` are the states of a request's messages. `gone_ms` is when
-    the provider said that it has no such message, or has it no more.
+    the provider said that it has no such message, or has it no more, by the id of what it was asked about.
     """
 
     account: str
@@ -38,7 +38,7 @@ class Life:
     states: Mapping[Place, Standing]
     others: Mapping[Place, Standing]
     sent: Sent | None
-    gone_ms: int | None
+    gone_ms: Mapping[str, int]
     events: Sequence[EventNote]
 
 
@@ -72,7 +72,7 @@ def _life(
         states=whole({row.place: row.standing for row in rows}),
         others={row.place: row.standing for row in others},
         sent=_sent(connection, account, events),
-        gone_ms=gone_at(connection, account, message_id),
+        gone_ms=gone_at(connection, account, [message_id, *parts]),
         events=sorted({one.key: one for one in events}.values(), key=time_of),
     )
 

@@ -55,14 +55,18 @@ def life_fields(life: Life, *, numbers: bool) -> Mapping[str, Any]:
         tenant=life.tenant,
         states=[_state_fields(place, one, numbers=numbers) for place, one in sorted(life.states.items())],
         messages=[
-            {"message_id": place.message_id, **_state_fields(place, one, numbers=numbers)}
+            {
+                "message_id": place.message_id,
+                **_state_fields(place, one, numbers=numbers),
+                **_known(gone_at=_gone_at(life, place.message_id)),
+            }
             for place, one in sorted(life.others.items())
         ]
         or None,
         command=None
         if sent is None
         else _known(id=sent.command_id, outcome=sent.outcome, rule=sent.rule, in_reply_to=sent.in_reply_to),
-        gone_at=None if life.gone_ms is None else _time(life.gone_ms),
+        gone_at=_gone_at(life, life.message_id),
         events=[_event_fields(one, numbers=numbers) for one in life.events],
     )
 
@@ -102,8 +106,14 @@ def _source(one: EventNote) -> str:
 
 
 def _gone_lines(life: Life) -> Iterator[str]:
-    if life.gone_ms is not None:
-        yield f"  {_time(life.gone_ms)}  asked by reconcile, the provider has no such message, or has it no more"
+    for message_id, at_ms in sorted(life.gone_ms.items()):
+        what = "" if message_id == life.message_id else f" about message {_clean(message_id)}"
+        yield f"  {_time(at_ms)}  asked by reconcile{what}, the provider has no such message, or has it no more"
+
+
+def _gone_at(life: Life, message_id: str) -> str | None:
+    at_ms = life.gone_ms.get(message_id)
+    return None if at_ms is None else _time(at_ms)
 
 
 def _raw_lines(life: Life, config: Sequence[str]) -> Iterator[str]:

@@ -65,6 +65,7 @@ class OldHandlers:
                 headers=posting.headers,
                 skip_auto_headers=_NOT_OURS,
                 allow_redirects=False,
+                timeout=_connect_timeout(timeout),
             )
             async with asyncio.timeout(timeout), call as answer:
                 await answer.content.read(_ANSWER_BYTES)
@@ -91,8 +92,13 @@ class OldHandlers:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
-                timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_WAIT, sock_connect=_CONNECT_WAIT),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
             )
         return self._session
+
+
+def _connect_timeout(timeout: float) -> aiohttp.ClientTimeout:
+    # Well before the call's own time is over: else nobody could tell no connection from no answer.
+    seconds = min(_CONNECT_WAIT, timeout / 2)
+    return aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds)

@@ -94,11 +94,10 @@ class _Target:
     ) -> None:
         self._name = name
         self._settings = settings
-        self._give_up_after = give_up_after
         self._handlers = handlers
         self._clock = clock
         self._counters = metrics.mirrored(name)
-        self._pacing = Pacing()
+        self._pacing = Pacing(give_up_after)
         # Accounts come from the configuration, so they are few.
         self._turns: dict[str, Turns] = {}
 
@@ -142,13 +141,13 @@ class _Target:
         now = _now()
         if pause := self._pacing.pause(now):
             raise self._postponed(event, pause, "target_unwell")
-        proven = self._is_suspect(event) and self._pacing.others_showed(event.id)
+        proven = self._pacing.is_suspect(event.id) and self._pacing.others_showed(event.id)
         waits = self._settings.in_order and not proven
         if waits and (pause := self._pacing.behind(event.account, event.id, self._rank(event), now)):
             raise self._postponed(event, pause, "behind_another")
 
     def _postponed(self, event: WebhookReceived, pause: float, reason: str) -> TryLater:
-        if self._settings.in_order and self._is_suspect(event):
+        if self._settings.in_order and self._pacing.is_suspect(event.id):
             # Whether it is to blame the others show, once they need not wait for it.
             self._pacing.give_place_up(event.account, event.id)
         elif self._settings.in_order:
@@ -173,26 +172,23 @@ class _Target:
 
     def _not_taken(self, event: WebhookReceived, failure: "_Failure") -> TryLater | Reject:
         """Return that the webhook is posted again, or that it is given up as the one to blame."""
-        alone = self._settings.in_order and not failure.whole
-        if failure.its_own and self._pacing.is_hopeless(event.id, self._give_up_after, _now(), alone=alone):
+        before = self._pacing.failures
+        whole, its_own = failure.whole, failure.its_own
+        pause = self._pacing.failed(event.id, failure.wish, _now(), whole=whole, its_own=its_own)
+        if self._pacing.is_hopeless(event.id):
             self._pacing.forget(event.account, event.id)
             self._counters[MirrorOutcome.GIVEN_UP].inc()
             return Reject(f"failed_{failure.word}")
-        whole, its_own = failure.whole, failure.its_own
-        pause = self._pacing.failed(event.id, failure.wish, _now(), whole=whole, its_own=its_own)
         self._counters[MirrorOutcome.POSTPONED].inc()
         failures = self._pacing.failures
         # Once for each doubling: while a handler is away it is asked for hours.
-        if failures & (failures - 1) == 0:
+        if failures > before and failures & (failures - 1) == 0:
             fields = {"webhook_id": event.id, "what": failure.what, "failures": failures, "seconds": round(pause, 1)}
             _log.warning("mirror_postponed", target=self._name, **fields)
         return self._postponed(event, pause, failure.reason)
 
     def _rank(self, event: WebhookReceived) -> int:
-        return _LAST if self._is_suspect(event) else to_millis(event.received_at)
-
-    def _is_suspect(self, event: WebhookReceived) -> bool:
-        return self._pacing.is_suspect(event.id, self._give_up_after, _now())
+        return _LAST if self._pacing.is_suspect(event.id) else to_millis(event.received_at)
 
     def _is_too_old(self, event: WebhookReceived) -> bool:
         limit = self._settings.max_age

@@ -4,7 +4,7 @@ All times are of one monotonic clock, in seconds.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from consumers.loop.tempo import Tempo
 
@@ -25,45 +25,35 @@ MISSED_AFTER = 10.0
 
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
+SHORTEST_WISH = 1.0
+"""Seconds: whoever asks to be asked again at once, or at a time that is over, is not asked without a pause."""
 
-@dataclass(slots=True)
-class _Blame:
-    """For how long a webhook has failed in one way. While it fails in another the clock stands still.
-
-    `since`: the first such failure; `running`: the latest failure, where it was such a one.
-    """
-
-    since: float | None = None
-    running: float | None = None
-    seconds: float = 0.0
-
-    def note(self, now: float, *, counts: bool) -> None:
-        self.seconds = self._until(now)
-        self.running = now if counts else None
-        if counts and self.since is None:
-            self.since = now
-
-    def reaches(self, seconds: float, now: float) -> bool:
-        return self.since is not None and self._until(now) >= seconds
-
-    def _until(self, now: float) -> float:
-        return self.seconds if self.running is None else self.seconds + now - self.running
+_LEAST_TIMES = 3
+"""One wait of a webhook counts for this part of the time until it is given up at most: no single failure does that."""
 
 
 @dataclass(slots=True)
 class _Failing:
-    """`own`: failures that may be of this webhook; `alone`: those that seem to be of no other."""
+    """How a webhook has failed, `last` at that time.
 
+    The seconds between two failures count as `stuck` where the second may be of this webhook, and as `blamed` where
+    another one went well between them too; `shown` says that this was so the last time.
+    """
+
+    last: float
     times: int = 0
-    own: _Blame = field(default_factory=_Blame)
-    alone: _Blame = field(default_factory=_Blame)
+    shown: bool = False
+    stuck: float = 0.0
+    blamed: float = 0.0
 
 
 class Pacing:
     """What one target's past says about its next call."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_up_after: float) -> None:
+        """`give_up_after` is how many seconds a webhook may fail while others go well."""
         self.failures = 0
+        self._give_up_after = give_up_after
         self._resume_at = 0.0
         self._went_well_at = float("-inf")
         self._failing: OrderedDict[str, _Failing] = OrderedDict()
@@ -116,42 +106,44 @@ class Pacing:
 
         `whole`: of the target, not of one, by all appearance; `its_own`: it may be of this one all the same.
         """
-        self.failures += 1
-        failing = self._failing.setdefault(webhook_id, _Failing())
-        failing.times += 1
-        failing.own.note(now, counts=its_own)
-        failing.alone.note(now, counts=its_own and not whole)
-        while len(self._failing) > REMEMBERED:
-            self._failing.popitem(last=False)
+        if now >= self._resume_at:
+            # Those that were under way when a rest began tell nothing new.
+            self.failures += 1
+        failing = self._note(webhook_id, now, its_own=its_own)
         all_wait = whole or self.failures >= SUSPECT_AFTER
-        pause = _PAUSES.pause(self.failures if all_wait else failing.times) if wish is None else wish
+        pause = _PAUSES.pause(self.failures if all_wait else failing.times)
+        if wish is not None:
+            pause = max(wish, SHORTEST_WISH)
         if all_wait:
             self._resume_at = max(self._resume_at, now + pause)
         return pause
 
-    def is_hopeless(self, webhook_id: str, give_up_after: float, now: float, *, alone: bool) -> bool:
-        """Tell whether a webhook has failed for so long that it is to blame: others went well since.
+    def _note(self, webhook_id: str, now: float, *, its_own: bool) -> _Failing:
+        failing = self._failing.setdefault(webhook_id, _Failing(now))
+        seconds = min(now - failing.last, self._give_up_after / _LEAST_TIMES)
+        failing.shown = its_own and self._went_well_at > failing.last
+        failing.stuck += seconds if its_own else 0.0
+        failing.blamed += seconds if failing.shown else 0.0
+        failing.times += 1
+        failing.last = now
+        while len(self._failing) > REMEMBERED:
+            self._failing.popitem(last=False)
+        return failing
 
-        `alone`: the failure seems to be of this one, and none of the others was tried, since all wait for it. Then such
-        failures are enough, for so long.
-        """
+    def is_hopeless(self, webhook_id: str) -> bool:
+        """Tell of a webhook that failed just now whether it is to blame: it did for so long, while others went well."""
         failing = self._failing.get(webhook_id)
-        if failing is None:
-            return False
-        if alone and failing.alone.reaches(give_up_after, now):
-            return True
-        since = failing.own.since
-        return since is not None and self._went_well_at > since and failing.own.reaches(give_up_after, now)
+        return failing is not None and failing.shown and failing.blamed >= self._give_up_after
 
-    def is_suspect(self, webhook_id: str, give_up_after: float, now: float) -> bool:
+    def is_suspect(self, webhook_id: str) -> bool:
         """Tell whether a webhook has failed for so long, and may be to blame: others are to show it."""
         failing = self._failing.get(webhook_id)
-        return failing is not None and failing.own.running is not None and failing.own.reaches(give_up_after, now)
+        return failing is not None and failing.stuck >= self._give_up_after
 
     def others_showed(self, webhook_id: str) -> bool:
         """Tell whether another one went well since a webhook failed last."""
         failing = self._failing.get(webhook_id)
-        return failing is not None and failing.own.running is not None and self._went_well_at > failing.own.running
+        return failing is not None and self._went_well_at > failing.last
 
     def forget(self, account: str, webhook_id: str) -> None:
         """Let nobody wait for a webhook any more."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from broker.log import Log, Partition
 from consumers.track.consumer import Tracker
-from consumers.track.places import Place, Sighting, sighting_of
+from consumers.track.places import EventNote, Place, Sighting, sighting_of
 from consumers.track.states import StateRow, key_of, place_of, row_of
 from schemas.codec import CodecError
 from schemas.envelope import Delivered, read_event
@@ -75,7 +75,7 @@ async def rebuild_lives(log: Log, tracker: Tracker, tell: Callable[[Rebuilt], No
             found: list[Sighting] = []
             for delivered in _events(batch, rebuilt):
                 sighting = sighting_of(delivered.event, delivered.envelope)
-                if sighting is None or delivered.envelope.replay_id is not None or taken.last(sighting.note.place):
+                if sighting is None or delivered.envelope.replay_id is not None or taken.took(sighting.note):
                     continue
                 found.append(sighting)
             rebuilt.changed += len((await tracker.note_known(found)).changed)
@@ -129,30 +129,33 @@ class _Taken:
     There are few: the log drops tombstones after a day.
     """
 
-    offsets: Mapping[bytes, int]
+    last: Mapping[bytes, StoredRecord]
     bare: frozenset[bytes]
 
     def before(self, record: StoredRecord) -> bool:
         """Tell whether the record is a tombstone, or stands before one of its key."""
-        return record.offset <= self.offsets.get(record.key or b"", -1)
+        tombstone = self.last.get(record.key or b"")
+        return tombstone is not None and record.offset <= tombstone.offset
 
-    def last(self, place: Place) -> bool:
-        """Tell whether the topic's last word of a place is that it is to be forgotten."""
-        return key_of(place) in self.bare
+    def took(self, note: EventNote) -> bool:
+        """Tell whether what was told is forgotten: it came before the tombstone, or that is the topic's last word."""
+        key = key_of(note.place)
+        tombstone = self.last.get(key)
+        return tombstone is not None and (key in self.bare or note.received_ms <= tombstone.timestamp)
 
 
 async def _tombstones(log: Log) -> _Taken:
-    offsets: dict[bytes, int] = {}
+    last: dict[bytes, StoredRecord] = {}
     bare: set[bytes] = set()
     async for batch in _batches(log, STATES):
         for record in batch:
             key = record.key or b""
             if record.value is None:
-                offsets[key] = record.offset
+                last[key] = record
                 bare.add(key)
             else:
                 bare.discard(key)
-    return _Taken(offsets, frozenset(bare))
+    return _Taken(last, frozenset(bare))
 
 
 def _none(_record: StoredRecord) -> bool:

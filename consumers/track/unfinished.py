@@ -1,6 +1,6 @@
 """The messages whose end nobody told us, and those that their provider does not have. SQL in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
@@ -80,10 +80,15 @@ def note_found(connection: Connection, account: str, message_id: str) -> None:
     connection.execute(messages.update().where(this).values(gone_ms=None))
 
 
-def gone_at(connection: Connection, account: str, message_id: str) -> int | None:
-    """Return when the provider said that it has no such message (Unix ms), None where it did not, or has it again."""
-    query = select(func.max(messages.c.gone_ms)).where(_rows_of(account, message_id))
-    return connection.execute(query).scalar()
+def gone_at(connection: Connection, account: str, ids: Sequence[str]) -> Mapping[str, int]:
+    """Return when the provider said that it has no such message (Unix ms), of those that it does not have."""
+    row = messages.c
+    query = (
+        select(row.message_id, func.max(row.gone_ms))
+        .where(row.account == account, row.message_id.in_(ids), row.gone_ms.is_not(None))
+        .group_by(row.message_id)
+    )
+    return {message_id: at_ms for message_id, at_ms in connection.execute(query) if at_ms is not None}
 
 
 def _rows_of(account: str, message_id: str) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ provider's wish to wait is followed, and an account whose provider has had enoug
 columns:
   asked        messages that the provider was asked about
   changed      of those, with news, which were published; in brackets, how many of them came to their end
-  still open   they stand as they stood
+  still open   they stand as they stood, or were erased meanwhile
   gone         the provider knows no such message, or no more (Telnyx: 10 days, MessageMedia: 45); that is noted, and
                these are not asked about again until there is news of them, or with --gone
   failed       the question was refused, or got no answer that could be read

@@ -50,9 +50,9 @@ _log = structlog.get_logger(__name__)
 class Tally:
     """What came of one account's messages.
 
-    Of those that were asked about, `changed` had news and `ended` of them are final now; `open` stand as they stood;
-    `gone` are unknown to the provider; `failed` could not be asked. `left` were not asked any more, for the reason in
-    `stopped`.
+    Of those that were asked about, `changed` had news and `ended` of them are final now; `open` stand as they stood, or
+    were erased meanwhile; `gone` are unknown to the provider; `failed` could not be asked. `left` were not asked any
+    more, for the reason in `stopped`.
     """
 
     asked: int = 0
@@ -140,13 +140,21 @@ class AccountRun:
         found = await self._ask(message_id)
         self.patience.answered()
         said = None if found is None else self._read(message_id, found)
-        self._count(message_id)
         if said is None:
             await self._note_gone(message_id)
+        elif not await self._is_known(message_id):
+            # Erased since it was met: to store what is said of it would bring the person back.
+            self.tally.open += 1
         else:
             found_it = partial(unfinished.note_found, account=self.account.name, message_id=message_id)
             await self.database.run(found_it)
             await self._publish(said)
+        # Not before: where the log does not take it the message is left, and asked about another time.
+        self._count(message_id)
+
+    async def _is_known(self, message_id: str) -> bool:
+        look = partial(table.states_of, ids=[message_id], account=self.account.name)
+        return bool(await self.database.run(look))
 
     async def _ask(self, message_id: str) -> Sequence[Polled] | None:
         waits = 0

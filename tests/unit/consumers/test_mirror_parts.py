@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.mirror.pacing import LONGEST_BEHIND, MISSED_AFTER, SUSPECT_AFTER, Pacing
+from consumers.mirror.pacing import LONGEST_BEHIND, MISSED_AFTER, SHORTEST_WISH, SUSPECT_AFTER, Pacing
 from consumers.mirror.posting import posting_of
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
 from consumers.mirror.turns import Turns
 from tests.support.telnyx import webhook_of
 
 URL = "https://old.example.com/hook"
+GIVE_UP = 90.0
 names = st.sampled_from(["x-sign", "connection", "host", "te", "x-odd", "content-length", "bad name", "", "x-sign2"])
 values = st.text(max_size=20)
 
@@ -65,15 +66,18 @@ def test_a_webhook_goes_to_the_target_that_names_its_account(
 
 def test_a_pause_grows_with_the_failures_of_a_webhook() -> None:
     """Up to a minute."""
-    pacing = Pacing()
-    pauses = [pacing.failed("a", None, 0.0, whole=False) for _ in range(12)]
+    pacing = Pacing(GIVE_UP)
+    pauses, now = list[float](), 0.0
+    for _ in range(12):
+        pauses.append(pacing.failed("a", None, now, whole=False))
+        now += pauses[-1]
     assert 0.5 <= pauses[0] <= 1.0
     assert 30.0 <= pauses[-1] <= 60.0
 
 
 def test_a_target_that_fails_several_times_in_a_row_rests() -> None:
     """A success ends that."""
-    pacing = Pacing()
+    pacing = Pacing(GIVE_UP)
     for number in range(SUSPECT_AFTER):
         assert pacing.pause(0.0) == 0.0
         pacing.failed(f"webhook-{number}", None, 0.0, whole=False)
@@ -85,55 +89,87 @@ def test_a_target_that_fails_several_times_in_a_row_rests() -> None:
 
 def test_a_wish_is_for_the_whole_target_where_the_answer_is() -> None:
     """Too many requests are no webhook's fault."""
-    pacing = Pacing()
+    pacing = Pacing(GIVE_UP)
     assert pacing.failed("a", 17.0, 0.0, whole=True) == 17.0
     assert pacing.pause(5.0) == 12.0
     assert pacing.pause(17.0) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("others_at", "alone", "hopeless"), [(50.0, False, True), (None, False, False), (None, True, True)]
-)
-def test_a_webhook_is_hopeless_when_others_went_well(others_at: float | None, *, alone: bool, hopeless: bool) -> None:
-    """While all fail it is the target; in order nobody else can have been tried."""
-    pacing = Pacing()
+@pytest.mark.parametrize("wish", [0.0, 0.001])
+def test_who_wishes_to_be_asked_at_once_is_not(wish: float) -> None:
+    """`Retry-After: 0`, or a date by a clock that is behind: it would be asked thousands of times a second."""
+    pacing = Pacing(GIVE_UP)
+    assert pacing.failed("a", wish, 0.0, whole=True) == SHORTEST_WISH
+    assert pacing.pause(0.0) == SHORTEST_WISH
+
+
+def test_those_that_fail_at_once_are_one_failure_of_the_target() -> None:
+    """However many were under way when it went away for a moment; what is asked after the rest is the next."""
+    pacing = Pacing(GIVE_UP)
+    for number in range(8):
+        pacing.failed(f"webhook-{number}", None, number / 1000, whole=True)
+    assert pacing.pause(0.01) <= 1.0
+    pacing.failed("webhook-0", None, 2.0, whole=True)
+    assert 1.0 <= pacing.pause(2.0) <= 2.0
+
+
+def failing(pacing: Pacing, begin: float, *, others: bool, times: int = 3) -> None:
+    """Let a webhook fail so many times, 30 s apart, and another one go well before each of them, or none."""
+    for at in (begin + 30.0 * number for number in range(times)):
+        if others:
+            pacing.went_well("main", "good", at - 10.0)
+        pacing.failed("bad", None, at, whole=False)
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_webhook_is_hopeless_when_others_went_well(*, others: bool) -> None:
+    """Before each of its failures, for so long; while all fail it is the target."""
+    pacing = Pacing(GIVE_UP)
+    failing(pacing, 0.0, others=others)
+    assert not pacing.is_suspect("bad")
+    assert not pacing.is_hopeless("bad")
+    failing(pacing, 90.0, others=others, times=1)
+    assert pacing.is_suspect("bad")
+    assert pacing.is_hopeless("bad") is others
+
+
+@pytest.mark.parametrize("its_own", [True, False], ids=["of the target", "never of one"])
+def test_an_outage_and_two_failures_after_it_are_no_reason_to_give_a_webhook_up(*, its_own: bool) -> None:
+    """The outage counts for nothing, and the time from its last failure to the next one for a third at most."""
+    pacing = Pacing(GIVE_UP)
+    for at in range(0, 5000, 60):
+        pacing.failed("bad", None, float(at), whole=True, its_own=its_own)
+    failing(pacing, 9000.0, others=True, times=2)
+    assert not pacing.is_hopeless("bad")
+    failing(pacing, 9060.0, others=True, times=1)
+    assert pacing.is_hopeless("bad")
+
+
+def test_what_is_not_asked_while_the_target_is_away_is_not_to_blame_for_that() -> None:
+    """It failed before and after, as one of many that waited meanwhile."""
+    pacing = Pacing(GIVE_UP)
     pacing.failed("bad", None, 0.0, whole=False)
-    if others_at is not None:
-        pacing.went_well("main", "good", others_at)
-    assert not pacing.is_hopeless("bad", 100.0, 99.0, alone=alone)
-    assert pacing.is_hopeless("bad", 100.0, 100.0, alone=alone) is hopeless
+    for at in range(1, 5000, 60):
+        pacing.failed(f"other-{at}", None, float(at), whole=True, its_own=False)
+    failing(pacing, 9000.0, others=True, times=1)
+    assert not pacing.is_hopeless("bad")
+    assert not pacing.is_suspect("bad")
 
 
-@pytest.mark.parametrize("before", [503, 502], ids=["never of one", "of the target"])
-def test_what_is_of_the_target_counts_for_nothing_against_a_webhook_alone(before: int) -> None:
-    """An hour of a target that is away, and then the first failure of its own."""
-    pacing = Pacing()
-    for at in (0.0, 60.0, 120.0):
-        pacing.failed("bad", None, at, whole=True, its_own=before == 502)
-    assert not pacing.is_hopeless("bad", 100.0, 121.0, alone=True)
-    pacing.failed("bad", None, 121.0, whole=False)
-    assert not pacing.is_hopeless("bad", 100.0, 220.0, alone=True)
-    assert pacing.is_hopeless("bad", 100.0, 221.0, alone=True)
-
-
-def test_while_the_target_is_away_nothing_counts_against_a_webhook() -> None:
-    """Not even after a failure of its own, and though another one went well after that."""
-    pacing = Pacing()
-    pacing.failed("bad", None, 0.0, whole=False)
-    pacing.went_well("main", "good", 0.5)
-    for at in (1.0, 5000.0):
-        pacing.failed("bad", None, at, whole=True, its_own=False)
-    for alone in (False, True):
-        assert not pacing.is_hopeless("bad", 100.0, 5001.0, alone=alone)
-    pacing.failed("bad", None, 5001.0, whole=False)
-    assert not pacing.is_suspect("bad", 100.0, 5099.0)
-    assert pacing.is_suspect("bad", 100.0, 5100.0)
-    assert pacing.is_hopeless("bad", 100.0, 5100.0, alone=False)
+def test_what_is_never_of_one_counts_for_nothing() -> None:
+    """Though others went well, and though it failed in its own way before."""
+    pacing = Pacing(GIVE_UP)
+    failing(pacing, 0.0, others=True)
+    for at in range(90, 5000, 30):
+        pacing.went_well("main", "good", at - 1.0)
+        pacing.failed("bad", None, float(at), whole=True, its_own=False)
+        assert not pacing.is_hopeless("bad")
+    assert not pacing.is_suspect("bad")
 
 
 def test_a_webhook_that_does_not_come_again_keeps_nobody_waiting_for_ever() -> None:
     """Its partition may have gone to another member."""
-    pacing = Pacing()
+    pacing = Pacing(GIVE_UP)
     pacing.keep_place("main", "a", 1, 5.0)
     assert pacing.behind("main", "b", 2, 5.0 + MISSED_AFTER - 0.1) > 0
     assert pacing.behind("main", "b", 2, 5.0 + MISSED_AFTER) == 0
@@ -141,7 +177,7 @@ def test_a_webhook_that_does_not_come_again_keeps_nobody_waiting_for_ever() -> N
 
 def test_only_those_of_a_higher_rank_and_the_same_account_wait() -> None:
     """And never a webhook for itself."""
-    pacing = Pacing()
+    pacing = Pacing(GIVE_UP)
     pacing.keep_place("main", "b", 2, 5.0)
     assert pacing.behind("main", "b", 2, 0.0) == 0
     assert pacing.behind("main", "a", 1, 0.0) == 0
@@ -153,7 +189,7 @@ def test_only_those_of_a_higher_rank_and_the_same_account_wait() -> None:
 
 def test_who_waits_for_others_asks_again_about_when_its_turn_comes() -> None:
     """When the first of them is due, and a moment later for each: what the target takes for one, or somewhat less."""
-    pacing = Pacing()
+    pacing = Pacing(GIVE_UP)
     for number in range(20):
         pacing.keep_place("main", f"w{number}", number, 5.0)
     pacing.took(0.1)

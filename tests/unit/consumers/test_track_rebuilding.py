@@ -244,6 +244,20 @@ async def test_what_came_after_an_erase_is_filled_in(database: Database) -> None
     assert [row.standing.status for row in (await rows_in(database)).values()] == ["read"]
 
 
+async def test_what_was_told_before_an_erase_stays_erased_when_more_is_told_after_it(database: Database) -> None:
+    """The message has a state again, and its old events name the person as they did."""
+    log = MemoryLog()
+    await tracked(database, log, news("sent", 1))
+    for row in (await rows_in(database)).values():
+        log.put(tombstone_of(row))
+    await database.run(lambda connection: connection.execute(delete(messages)))
+    await database.run(lambda connection: connection.execute(delete(message_events)))
+    await tracked(database, log, news("delivered", 2))
+    await rebuild_lives(log, tracker_of(database, log), quiet)
+    found = await database.run(lambda connection: table.events_of(connection, ["m1"]))
+    assert [one.event_id for one in found] == ["delivered-2"]
+
+
 _events = st.lists(
     st.builds(
         lambda status, number, message, to, code: news(status, number, message=message, to=to, failure_class=code),

@@ -73,6 +73,21 @@ async def test_what_its_provider_has_no_more_is_told(database: Database) -> None
     assert life_fields(life, numbers=False)["gone_at"] == moment
 
 
+async def test_a_request_tells_which_of_its_messages_its_provider_has_no_more(database: Database) -> None:
+    """Nobody asks about such a request itself, so under its own id nothing would ever be noted."""
+    events = [news("sent", 1, message=one, request_id="r1", to=to) for one, to in (("m7", PERSON), ("m8", OTHER))]
+    await lives(database, "r1", taken("r1"), *events)
+    await database.run(lambda connection: note_gone(connection, "main", "m7", 1_767_225_603_000))
+    (life,) = await lives(database, "r1")
+    moment = "2026-01-01T00:00:03.000Z"
+    found = [line for line in await lines(life, numbers=False) if "has no such message" in line]
+    assert len(found) == 1
+    assert f"{moment}  asked by reconcile about message m7" in found[0]
+    fields = life_fields(life, numbers=False)
+    assert [one.get("gone_at") for one in fields["messages"]] == [moment, None]
+    assert "gone_at" not in fields
+
+
 async def test_numbers_show_only_when_they_are_asked_for(database: Database) -> None:
     """In words and as JSON."""
     (life,) = await lives(database, "m1", news("sent", 1), news("sent", 1, id="other", to=OTHER))
