@@ -55,6 +55,15 @@ class Mark:
             there = f"{self._holder.heir_of} still, on {', '.join(sorted(hosts))}"
             raise AnotherMemberError(f"group {self._outer} is read with {there}")
 
+    async def stands_alone(self) -> None:
+        """Raise AnotherMemberError where another name stands beside an offset, though this one was written.
+
+        The first heir writes its own beside every offset: the one before it stands there again by a member that has
+        come at the same moment.
+        """
+        if await self.check():
+            raise AnotherMemberError(f"group {self._outer} is read with {self._holder.heir_of} still")
+
     @staticmethod
     async def places(
         consumer: Any, assigned: Collection[TopicPartition], found: Mapping[TopicPartition, Sequence[Any]]

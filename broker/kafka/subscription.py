@@ -341,24 +341,32 @@ class KafkaSubscription:
     async def _write_mark(self, consumer: Any, found: Mapping[TopicPartition, Sequence[Any]]) -> bool:
         """Commit the places at which this member begins, for the name beside them, before it gives any record away.
 
-        False where a rebalance kept it from that: the next assignment is marked. Raises AnotherHolderError where
-        another one has committed since it joined.
+        False where a rebalance kept it from that: the next assignment is marked. Raises AnotherMemberError where
+        another name stands there, before or behind that: of two that look at the same moment one sees the other's.
         """
-        mark, assigned = self._mark, [self._at(each) for each in self.assignment]
+        mark = self._mark
         if mark is None or consumer is None:
             return False
-        async with asyncio.timeout(COMMIT_SECONDS):
-            try:
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
                 await mark.check()
-            except LogError as error:
-                self._lose(words(error))
-                raise
-            places = await mark.places(consumer, assigned, found)
-            with contextlib.suppress(FencedError):
-                if places and {self._at(each) for each in self.assignment} == places.keys():
-                    await self._commit(consumer, places)
+                if await self._write_name(mark, consumer, found):
+                    await mark.stands_alone()
                     self._unmarked = False
+        except LogError as error:
+            self._lose(words(error))
+            raise
         return not self._unmarked
+
+    async def _write_name(self, mark: Mark, consumer: Any, found: Mapping[TopicPartition, Sequence[Any]]) -> bool:
+        places = await mark.places(consumer, [self._at(each) for each in self.assignment], found)
+        if not places or {self._at(each) for each in self.assignment} != places.keys():
+            return False
+        try:
+            await self._commit(consumer, places)
+        except FencedError:
+            return False
+        return True
 
     def _at(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._names.outer(partition.topic), partition.number)

@@ -1,8 +1,9 @@
 """A group that one member alone may have: the second stays out, and nobody is thrown out for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -223,6 +224,38 @@ async def test_who_comes_back_by_itself_stays_out_where_an_heir_has_been(
     assert sleeper.assignment == set()
     again = await two.subscribe(GROUP, [TOPIC], holder=Holder("state-there", alone=False))
     assert (await first_record(again)).value == b"v"
+
+
+async def test_an_heir_and_one_before_it_that_come_at_the_same_moment_do_not_both_work(
+    factory: KafkaFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked before either wrote its name: then at least one sees the other's behind its own."""
+    one, two = await factory.open(), await factory.open()
+    await one.apply_topics(await one.plan_topics([TopicSpec("halves", 2)]))
+    await one.append([Record("halves", b"%d" % n, b"v", (), 1_767_225_600_000) for n in range(20)], LONG)
+    places, both, here = Mark.places, asyncio.Event(), list[object]()
+
+    async def joins(_mark: Mark) -> None:
+        return None
+
+    async def at_once(consumer: Any, assigned: Collection[Any], found: Mapping[Any, Sequence[Any]]) -> dict[Any, int]:
+        if len(assigned) == 2:
+            return {}
+        here.append(consumer)
+        if len(here) == 2:
+            both.set()
+        await both.wait()
+        return await places(consumer, assigned, found)
+
+    monkeypatch.setattr(Mark, "may_join", joins)
+    monkeypatch.setattr(Mark, "places", staticmethod(at_once))
+    there = Holder("state-there", heir_of="state-here", alone=False)
+    members = [
+        await log.subscribe(GROUP, ["halves"], holder=holder)
+        for log, holder in ((one, replace(HERE, alone=False)), (two, there))
+    ]
+    found = await asyncio.gather(*(first_record(member) for member in members), return_exceptions=True)
+    assert [outcome for outcome in found if isinstance(outcome, AnotherMemberError)], found
 
 
 async def test_members_that_are_kept_out_are_not_kept(factory: KafkaFactory) -> None:
