@@ -197,7 +197,11 @@ class Carrier:
 
     async def _looked_up(self, command: SendRequested, claim: Claim, office: Office, sender: LooksUp) -> Ending | None:
         """Return how the command ended by what the provider has, None where it has nothing."""
-        receipt = await self._ask(sender, command.id, claim.body)
+        try:
+            receipt = await self._ask(sender, command.id, claim.body)
+        except asyncio.CancelledError:
+            self.notes.keep(command, Over(claim, effectless=True, called=False))
+            raise
         if receipt is None:
             return None
         if receipt.status is SendStatus.ACCEPTED:

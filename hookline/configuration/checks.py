@@ -10,7 +10,8 @@ from ingest.forwarded import network_of
 from ingest.settings import ServerSettings, SpoolSettings
 from schemas.urls import SQLITE, sqlite_path
 
-_SERVERS = re.compile(r"kafka://[^/,\s@?#]+(,[^/,\s@?#]+)*/?")
+_SERVER = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?"
+_SERVERS = re.compile(rf"kafka://{_SERVER}(?:,{_SERVER})*/?", re.ASCII)
 # Kafka takes names of up to 249 characters; ours are the longer part.
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}", re.ASCII)
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
@@ -45,7 +46,9 @@ def check_home(text: str, path: KeyPath, problems: Problems) -> None:
     """Note a path, a URL or a reference that begins with `~`: the receiver's user has another home than you."""
     text = text.removeprefix(SQLITE).removeprefix("file:")
     if text.startswith("~"):
-        told = f"{text!r}: '~' stands for no folder here; write the whole path (or ./~ for a name that begins so)"
+        told = (
+            f"{shown_url(text)}: '~' stands for no folder here; write the whole path (or ./~ for a name that begins so)"
+        )
         problems.add(path, f"{name_of(path)}: {told}")
 
 

@@ -49,8 +49,8 @@ def name_of(path: KeyPath) -> str:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL that cannot be used as it may be shown: one with an @ or a query may hold a password."""
-    return "what stands there" if re.search("[@?]", url) else repr(url)
+    """Return a URL that cannot be used as it may be shown: one with more than address and path may hold a password."""
+    return "what stands there" if re.search("[@?#%\uff20]", url) else repr(url)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

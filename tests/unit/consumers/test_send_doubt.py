@@ -1,6 +1,8 @@
 """Send: a call that may have had its effect is looked up where it can be, else skipped or sent again as configured."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -219,3 +221,38 @@ def test_whatever_the_doubt_skip_never_sends_twice(doubt: Doubt) -> None:
         assert knows or doubt.policy is InDoubt.RESEND
         assert knows or doubt.refusal is None
         assert (way.choice is DoubtOutcome.REPEATED) == knows
+
+
+class HeldLookUp(AskedSender):
+    """A sender whose look-up takes until it is told to go."""
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+
+    async def look_up(self, command_id: str, body: bytes) -> SendReceipt | None:
+        """Wait, then answer."""
+        self.begun.set()
+        await self.go.wait()
+        return await super().look_up(command_id, body)
+
+
+async def test_a_look_up_that_is_cut_off_is_no_call(office: Office) -> None:
+    """By rebalances and restarts: none of them uses up a try of the command."""
+    office.settings = RESEND
+    office.sender = sender = HeldLookUp(office.phone, LOST, reaches=False)
+    with pytest.raises(TryLater):
+        await office.consumer().handle(delivered(command()))
+    for _ in range(RESEND.attempts + 1):
+        office.bench.now += 100
+        consumer = office.consumer()
+        sender.begun.clear()
+        cut_off = asyncio.ensure_future(consumer.handle(delivered(command())))
+        await sender.begun.wait()
+        cut_off.cancel()
+        await asyncio.gather(cut_off, return_exceptions=True)
+        assert consumer.finish is not None
+        await consumer.finish()
+    sender.go.set()
+    await office.carry_out(delivered(command()))
+    assert told(office) == [("sent", "resent")]

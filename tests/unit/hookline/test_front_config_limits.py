@@ -82,6 +82,9 @@ def test_a_setting_without_sense_is_told_with_its_range(desk: Desk, table: str, 
         "kafka:/u:s3cret@h",
         "postgresql://u:s3cret@h/db",
         "kafka://h?sasl.password=s3cret",
+        "kafka://h:9092#s3cret",
+        "kafka://u:s3cret%40h:9092",
+        "kafka://u:s3cret\uff20h:9092",
     ],
 )
 def test_a_password_in_the_url_of_the_log_is_refused_and_not_shown(desk: Desk, url: str) -> None:
