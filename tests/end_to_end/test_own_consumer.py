@@ -287,7 +287,8 @@ async def test_its_topics_can_be_made_by_hand(embedded: Team) -> None:
     """By somebody with more rights than the consumer has."""
     _, before, _ = await embedded.run("topics", "plan", "--consumer", "crm:crm")
     assert "create    messaging.inbound.v1.crm.retry" in before
-    assert "topics apply --consumer crm:crm` does it" in before
+    assert "topics apply --consumer crm:crm --config " in before
+    assert "hookline.toml` does it" in before
     _, done, _ = await embedded.run("topics", "apply", "--consumer", "crm:crm")
     assert "created   messaging.inbound.v1.crm.dlq" in done
     _, after, _ = await embedded.run("topics", "plan", "--consumer", "crm:crm")
