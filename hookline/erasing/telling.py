@@ -88,7 +88,7 @@ def _remarks(plan: Plan) -> Iterator[str]:
     if plan.state is None:
         yield "  there is no state here: no rows; on the host of the consumers there may be one"
     if plan.topics is None:
-        yield "  there is no log here: no tombstones; if it is elsewhere (broker.url), it still has the person: run this with it"
+        yield "  there is no log here: no tombstones; one elsewhere (broker.url) has the person still: run this there"
     if plan.state is not None and plan.state.under_way:
         yield f"  {plan.state.under_way} commands are under way and stay until they are done; then they hold no number"
     if plan.state is not None and plan.state.unnamed:
