@@ -7,6 +7,7 @@ import pytest
 
 from consumers.confirm.batching import CALLS_AT_ONCE, Turns
 from consumers.consumer import TryLater
+from providers.rest.errors import NotFoundError
 from schemas.envelope import event_to_record
 from schemas.events import Event
 from tests.support.confirming import Desk, Slow, Telling, consumer_of, messages, waiting
@@ -96,6 +97,15 @@ async def test_what_the_provider_names_as_refused_is_given_up_and_no_halves_are_
     assert bench.count("confirmations_total", account="main", outcome="refused") == 1
     assert bench.count("confirmations_total", account="main", outcome="confirmed") == 39
     assert waiting(bench) == []
+
+
+async def test_404_puts_off_also_one_that_is_alone(bench: Bench) -> None:
+    """Any server answers so: the message may wait there still."""
+    desk = Desk(troubles=[NotFoundError(404, ())])
+    handle = consumer_of(bench, desk).handle
+    with pytest.raises(TryLater):
+        await handle(delivered(inbound()))
+    assert bench.count("confirmations_total", account="main", outcome="refused") == 0
 
 
 async def test_a_slow_provider_holds_no_more_than_its_calls_and_one_batch(bench: Bench) -> None:

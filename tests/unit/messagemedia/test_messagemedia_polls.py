@@ -165,9 +165,11 @@ async def test_full_page_of_refused_items_is_trouble() -> None:
     assert len(fake.asked) == asked + 1
 
 
-async def test_refusal_that_is_no_items_fault_brings_the_batch_again() -> None:
-    """Where there is no such call, halves are not tried and nothing is given up."""
-    async with api_answering(Reply({"delivery_reports": [report(1), report(2)]}), Reply(None, 404)) as api:
+@pytest.mark.parametrize("count", [1, 2])
+async def test_refusal_that_is_no_items_fault_brings_the_batch_again(count: int) -> None:
+    """Where there is no such call, halves are not tried and nothing is given up, also if it is alone."""
+    waiting = [report(number) for number in range(1, count + 1)]
+    async with api_answering(Reply({"delivery_reports": waiting}), Reply(None, 404)) as api:
         poll = QueuePoll(client_of(api.url), DELIVERY_REPORTS, 30.0)
         batch = await poll.check()
         with pytest.raises(RefusedError):

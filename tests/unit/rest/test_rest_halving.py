@@ -43,13 +43,14 @@ async def test_what_is_taken_whole_is_one_call() -> None:
     assert taker.calls == 1
 
 
+@pytest.mark.parametrize("count", [1, 4])
 @pytest.mark.parametrize(
     "error",
     [AuthenticationError(403, ()), RateLimitedError(429, ()), ProviderFaultError(503, ()), NotFoundError(404, ())],
 )
-async def test_trouble_that_is_no_items_fault_is_raised_at_once(error: RefusedError) -> None:
-    """A status that no item can be to blame for among them."""
-    taker = Taker(frozenset({1}), error)
+async def test_trouble_that_is_no_items_fault_is_raised_at_once(error: RefusedError, count: int) -> None:
+    """A status that no item can be to blame for among them, also of one that is asked for alone."""
+    taker = Taker(frozenset({0}), error)
     with pytest.raises(type(error)):
-        await by_halves(range(4), taker, (400,))
+        await by_halves(range(count), taker, (400,))
     assert taker.calls == 1
