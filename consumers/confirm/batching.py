@@ -113,6 +113,8 @@ class Batcher:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._failures = 0
         self._resume_at = 0.0
+        # A provider that refuses all as such has one refusal for all: it is logged once.
+        self._told: RefusedError | None = None
 
     async def add(self, item: Confirmation, waited: float) -> None:
         """Return when the item is confirmed, or given up; it has waited in the retry topic for `waited` seconds.
@@ -211,7 +213,9 @@ class Batcher:
     def _refused(self, refused: Mapping[Confirmation, RefusedError]) -> None:
         for item, error in refused.items():
             self._counters[ConfirmOutcome.REFUSED].inc()
-            _log.warning("confirmation_refused", account=self._account, kind=item.kind, status=error.status)
+            if error is not self._told:
+                _log.warning("confirmation_refused", account=self._account, kind=item.kind, status=error.status)
+            self._told = error
             self._remember((item,))
 
     def _remember(self, items: Sequence[Confirmation]) -> None:

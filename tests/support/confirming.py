@@ -95,6 +95,16 @@ class Telling(Desk):
             raise PartlyConfirmedError(refused)
 
 
+class Never(Desk):
+    """A desk that takes none, by one and the same refusal."""
+
+    refusal = RefusedError(405, ())
+
+    async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
+        """Refuse all."""
+        raise PartlyConfirmedError(dict.fromkeys(confirmations, self.refusal))
+
+
 class Slow(Desk):
     """A desk whose calls end when they are told to."""
 

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers.confirm.batching import CALLS_AT_ONCE, Turns
 from consumers.consumer import TryLater
 from providers.rest.errors import NotFoundError
 from schemas.envelope import event_to_record
 from schemas.events import Event
-from tests.support.confirming import Desk, Slow, Telling, consumer_of, messages, waiting
+from tests.support.confirming import Desk, Never, Slow, Telling, consumer_of, messages, waiting
 from tests.support.consumers import Bench, command, delivered, inbound, until, with_header
 
 
@@ -97,6 +98,18 @@ async def test_what_the_provider_names_as_refused_is_given_up_and_no_halves_are_
     assert bench.count("confirmations_total", account="main", outcome="refused") == 1
     assert bench.count("confirmations_total", account="main", outcome="confirmed") == 39
     assert waiting(bench) == []
+
+
+async def test_one_refusal_of_all_is_counted_each_time_and_told_once(bench: Bench) -> None:
+    """As of a provider that does not offer to confirm: nothing of it counts as confirmed, nor fills the log."""
+    desk = Never(batch_size=5)
+    handle = consumer_of(bench, desk).handle
+    with capture_logs() as lines:
+        for message in messages(3):
+            await handle(delivered(message))
+    assert bench.count("confirmations_total", account="main", outcome="refused") == 3
+    assert bench.count("confirmations_total", account="main", outcome="confirmed") == 0
+    assert [line["status"] for line in lines if line["event"] == "confirmation_refused"] == [405]
 
 
 async def test_404_puts_off_also_one_that_is_alone(bench: Bench) -> None:
