@@ -54,8 +54,8 @@ class RefusedError(ApiError):
     """The provider answered, and not with success.
 
     `status` is HTTP's, `code` the provider's own code of the first error, `errors` all that it said, `retry_after`
-    the seconds that it asks to wait. The text has status and code alone: what providers say quotes numbers, texts and
-    sometimes credentials, and an error's text goes into logs.
+    the seconds that it asks to wait, `what` names the operation. The text has status and code alone: what providers
+    say quotes numbers, texts and sometimes credentials, and an error's text goes into logs.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class RefusedError(ApiError):
         self.errors = errors
         self.code = next((error.code for error in errors if error.code), None)
         self.retry_after = retry_after
+        self.what = what
         code = f", code {self.code}" if self.code and _CODE.fullmatch(self.code) else ""
         super().__init__(f"{what}: status {status}{code}")
 

@@ -6,13 +6,10 @@ Delivery events need no confirmation here.
 from collections.abc import Sequence
 
 from providers.contract import Account
-from providers.rest.errors import ApiError, NotFoundError, RefusedError
 from providers.roles import Confirmation, PartlyConfirmedError
 from providers.syniverse.access import caller
-from providers.syniverse.api.answers import NO_SUCH_RESOURCE
 from providers.syniverse.client import SyniverseClient
-from providers.syniverse.failures import bare_code
-from providers.syniverse.marking import Marker
+from providers.syniverse.marking import Marker, is_final
 from schemas.events import Event, InboundMessage
 
 INBOUND = "inbound"
@@ -23,7 +20,7 @@ _PROVIDER = "syniverse"
 
 
 class SyniverseConfirmer:
-    """Marks inbound messages of one account. Where Syniverse refuses the operation as such there is nothing to do."""
+    """Marks inbound messages of one account. Where Syniverse does not offer to, all are refused without a call."""
 
     def __init__(self, client: SyniverseClient) -> None:
         self._client = client
@@ -43,28 +40,20 @@ class SyniverseConfirmer:
     async def confirm(self, confirmations: Sequence[Confirmation]) -> None:
         """Mark the messages; those that are marked already stay so.
 
-        Raises PartlyConfirmedError for messages that are gone, RefusedError where Syniverse will not have one marked,
-        and any other ApiError.
+        Raises PartlyConfirmedError for those that are gone or that Syniverse will not have marked, which are all where
+        it does not offer to, and any other ApiError where to try the batch again may help.
         """
         errors = await self._marker.mark([one.id for one in dict.fromkeys(confirmations)])
-        gone = {one: error for one in confirmations if (error := _gone(errors.get(one.id))) is not None}
-        others = [error for error in errors.values() if _gone(error) is None]
-        if others:
-            # What may pass is worth another try of all; a refusal is told when nothing else is left.
-            raise min(others, key=lambda error: isinstance(error, RefusedError))
-        if gone:
-            raise PartlyConfirmedError(gone)
+        final = {ident: error for ident, error in errors.items() if is_final(error)}
+        trouble = next((error for ident, error in errors.items() if ident not in final), None)
+        if trouble is not None:
+            raise trouble
+        if final:
+            raise PartlyConfirmedError({one: final[one.id] for one in confirmations if one.id in final})
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-
-def _gone(error: ApiError | None) -> NotFoundError | None:
-    """Return a 404 by which Syniverse says in its own words that there is no such message."""
-    if isinstance(error, NotFoundError) and bare_code(error.code) in NO_SUCH_RESOURCE:
-        return error
-    return None
 
 
 def confirmer(account: Account) -> SyniverseConfirmer | None:

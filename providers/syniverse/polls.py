@@ -32,7 +32,7 @@ from providers.syniverse.api.answers import object_of
 from providers.syniverse.api.filters import range_of
 from providers.syniverse.api.paths import CONSENT_HISTORY, MESSAGES
 from providers.syniverse.client import SyniverseClient
-from providers.syniverse.marking import Marker, of_one_message
+from providers.syniverse.marking import Marker, is_final
 from providers.syniverse.sweeping import Place, Seen, following
 from schemas.times import from_clock
 
@@ -100,6 +100,8 @@ class SyniversePoll:
         self._last: Place | None = None
         self._last_items: tuple[bytes, ...] = ()
         self._seen = Seen()
+        # Whether it was told that nothing is marked any more.
+        self._told = False
 
     @property
     def name(self) -> str:
@@ -126,16 +128,22 @@ class SyniversePoll:
         return PollBatch(again_after=0.0)
 
     async def stored(self, batch: PollBatch) -> None:
-        """Mark what is stored, and go on. Raises ApiError; one message that cannot be marked stops nothing."""
+        """Mark what is stored, and go on. Raises ApiError; one message that cannot be marked stops nothing.
+
+        Where Syniverse does not offer to mark any, a RefusedError tells so once, and the poll goes on without.
+        """
         if not isinstance(batch.token, _Step):
             return
         if self._marker is not None:
             errors = await self._marker.mark(_ids(batch.items))
-            lasting = next((error for error in errors.values() if not of_one_message(error)), None)
-            if lasting is not None:
-                raise lasting
+            trouble = next((error for error in errors.values() if not is_final(error)), None)
+            if trouble is not None:
+                raise trouble
         self._seen.add(batch.token.items, batch.token.place.end.timestamp())
         self._move(batch.token)
+        if self._marker is not None and self._marker.refusal is not None and not self._told:
+            self._told = True
+            raise self._marker.refusal
 
     async def close(self) -> None:
         """Close the connections."""
@@ -176,7 +184,7 @@ class SyniversePoll:
         return place
 
     def _begin(self, now: datetime, back: datetime) -> Place:
-        marks = self._marker is not None and self._marker.supported
+        marks = self._marker is not None and self._marker.refusal is None
         if self._swept is None or self._watch.whole or marks:
             return Place(back, now)
         return Place(self._swept.end - OVERLAP, now)

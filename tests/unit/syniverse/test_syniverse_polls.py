@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from providers.contract import AccountError
-from providers.rest.errors import AuthenticationError, ProviderFaultError, UnreadableAnswerError
+from providers.rest.errors import ApiError, AuthenticationError, ProviderFaultError, RefusedError, UnreadableAnswerError
 from providers.roles import Poll
 from providers.syniverse.polls import NAMES, STATES, SyniversePoll, polls
 from tests.conftest import FakeClock
@@ -49,7 +49,7 @@ class Inbox:
         if request.method == "GET":
             return Reply(200, self.items[ident])
         if self.refuses is not None:
-            return refusal(self.refuses, "405")
+            return refusal(self.refuses, str(self.refuses))
         self.items[ident] |= {"state": request.json["state"]}
         return Reply(204)
 
@@ -180,13 +180,16 @@ async def test_nothing_is_marked_before_it_is_stored() -> None:
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 async def test_operation_that_the_provider_refuses_is_asked_for_no_more(status: int) -> None:
-    """State posts are in the SDKs' documentation alone: without them the poll goes on with its cursor."""
+    """State posts are in the SDKs' documentation alone: the poll tells so once, and goes on with its cursor."""
     clock = FakeClock()
     inbox = Inbox(*(message(f"m{number}", 100 - number) for number in range(6)), refuses=status)
     async with fake_api() as api:
         poll = poll_of(api, "inbound", clock)
         api.handler = inbox
-        assert len(await swept(poll)) == 6
+        first = await poll.check()
+        with pytest.raises(RefusedError, match="not offered"):
+            await poll.stored(first)
+        assert len(first.items) + len(await swept(poll)) == 6
         posts = [one for one in api.seen if one.method == "POST"]
         assert len(posts) <= 3
         clock.advance(60)
@@ -219,6 +222,25 @@ async def test_fault_while_marking_brings_the_batch_again() -> None:
         with pytest.raises(ProviderFaultError):
             await poll.stored(batch)
         inbox.refuses = None
+        again = await poll.check()
+        assert again.items == batch.items
+        await poll.stored(again)
+        await poll.close()
+    assert inbox.states() == {"PROCESSED"}
+
+
+@pytest.mark.parametrize("reply", [refusal(404, "4046"), Reply(404, b"<html>"), refusal(405, "405")])
+async def test_404_that_tells_of_no_message_brings_the_batch_again(reply: Reply) -> None:
+    """Another server's, or a token's that is spent: what it kept from being marked waits there still."""
+    inbox = Inbox(message("m1"), message("m2", 9))
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound")
+        api.handler = inbox
+        batch = await poll.check()
+        api.handler = lambda _: reply
+        with pytest.raises(ApiError):
+            await poll.stored(batch)
+        api.handler = inbox
         again = await poll.check()
         assert again.items == batch.items
         await poll.stored(again)
