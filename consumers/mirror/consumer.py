@@ -120,7 +120,6 @@ class _Target:
             return
         self._check_readiness(event)
         posting = posting_of(event.webhook, self._settings.url, self._settings.headers)
-        began = _now()
         try:
             answer = await self._handlers.post(posting, self._settings.timeout)
         except UnreachableError as error:
@@ -131,7 +130,6 @@ class _Target:
         except UnsendableError as error:
             self._pacing.forget(event.account, event.id)
             raise Reject("unsendable") from error
-        self._pacing.took(_now() - began)
         self._judge(event, answer)
 
     def _check_readiness(self, event: WebhookReceived) -> None:
@@ -139,12 +137,13 @@ class _Target:
         if any(is_reference(value) for value in self._settings.headers.values()):
             raise TryLater(NOT_CONFIGURED_WAIT, "target_secret_missing")
         now = _now()
-        if pause := self._pacing.pause(now):
-            raise self._postponed(event, pause, "target_unwell")
+        pause = self._pacing.pause(now)
         proven = self._pacing.is_suspect(event.id) and self._pacing.others_showed(event.id)
         waits = self._settings.in_order and not proven
-        if waits and (pause := self._pacing.behind(event.account, event.id, self._rank(event), now)):
-            raise self._postponed(event, pause, "behind_another")
+        behind = self._pacing.behind(event.account, event.id, self._rank(event), now) if waits else 0.0
+        if pause or behind:
+            # Not all at once when a rest ends: the first one would be heard among all the others.
+            raise self._postponed(event, max(pause, behind), "target_unwell" if pause else "behind_another")
 
     def _postponed(self, event: WebhookReceived, pause: float, reason: str) -> TryLater:
         if self._settings.in_order and self._pacing.is_suspect(event.id):

@@ -1,27 +1,19 @@
-"""When a target is asked again: its own wish, how long it has been unwell, and who waits for whom. Pure.
+"""When a target is asked again: its own wish, and how long it has been unwell. Pure.
 
 All times are of one monotonic clock, in seconds.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 
 from consumers.loop.tempo import Tempo
+from consumers.mirror.line import Line
 
 REMEMBERED = 10_000
 """Webhooks of one target that failed and are to come again; older ones are counted from anew."""
 
 SUSPECT_AFTER = 3
 """Failures in a row after which all of a target's webhooks wait, and not the failed one alone."""
-
-LONGEST_BEHIND = 1.0
-"""Seconds after which a webhook that waits for others, the first of which is due, asks again at the latest."""
-
-_QUICKEST, _SLOWEST = 0.001, 0.2
-"""Bounds of the seconds that a webhook which waits allows for each one before it."""
-
-MISSED_AFTER = 10.0
-"""Seconds by which a webhook may be late until nobody waits for it: it has gone to another member of the group."""
 
 _PAUSES = Tempo(first_pause=1.0, longest_pause=60.0)
 
@@ -57,9 +49,8 @@ class Pacing:
         self._resume_at = 0.0
         self._went_well_at = float("-inf")
         self._failing: OrderedDict[str, _Failing] = OrderedDict()
-        # By account those that are to come again: their rank, and when.
-        self._waiting: dict[str, dict[str, tuple[int, float]]] = {}
-        self._step = 0.01
+        # Accounts come from the configuration, so they are few.
+        self._lines: defaultdict[str, Line] = defaultdict(Line)
 
     def pause(self, now: float) -> float:
         """Return the seconds that all webhooks of the target wait, 0 where it can be asked."""
@@ -68,38 +59,20 @@ class Pacing:
     def behind(self, account: str, webhook_id: str, rank: int, now: float) -> float:
         """Return after how many seconds a webhook asks again, as others of its account come first; 0 where none does.
 
-        Those are the ones of a lower rank that are to come again. It asks about when its turn comes: if many asked in
-        one rhythm, each would find one before it that has not asked yet, and few would go at each beat.
+        Those are the ones of a lower rank that are to come again.
         """
-        waiting = self._waiting.get(account)
-        if not waiting:
-            return 0.0
-        for other in [other for other, (_, back_at) in waiting.items() if back_at + MISSED_AFTER <= now]:
-            del waiting[other]
-        before = [
-            (other_rank, other, back_at)
-            for other, (other_rank, back_at) in waiting.items()
-            if (other_rank, other) < (rank, webhook_id) and other != webhook_id
-        ]
-        if not before:
-            return 0.0
-        _, _, first_back_at = min(before)
-        return max(0.0, first_back_at - now) + min(len(before) * self._step, LONGEST_BEHIND)
+        return self._lines[account].behind(webhook_id, rank, now)
 
     def keep_place(self, account: str, webhook_id: str, rank: int, back_at: float) -> None:
         """Let those of a higher rank wait for this one, which is to come again at `back_at`."""
-        self._waiting.setdefault(account, {})[webhook_id] = (rank, back_at)
-
-    def took(self, seconds: float) -> None:
-        """Note how long the target took to answer."""
-        # Rather too soon than too late: who asks too soon asks once more.
-        self._step = min(max(seconds / 2, _QUICKEST), _SLOWEST)
+        self._lines[account].keep(webhook_id, rank, back_at)
 
     def went_well(self, account: str, webhook_id: str, now: float) -> None:
         """Note a webhook that was taken, or refused: the target works."""
         self.failures = 0
         self._went_well_at = now
         self.forget(account, webhook_id)
+        self._lines[account].moved(now)
 
     def failed(self, webhook_id: str, wish: float | None, now: float, *, whole: bool, its_own: bool = True) -> float:
         """Note a failure and return the seconds until the webhook's next try.
@@ -109,6 +82,8 @@ class Pacing:
         if now >= self._resume_at:
             # Those that were under way when a rest began tell nothing new.
             self.failures += 1
+        for line in self._lines.values():
+            line.stopped()
         failing = self._note(webhook_id, now, its_own=its_own)
         all_wait = whole or self.failures >= SUSPECT_AFTER
         pause = _PAUSES.pause(self.failures if all_wait else failing.times)
@@ -152,4 +127,4 @@ class Pacing:
 
     def give_place_up(self, account: str, webhook_id: str) -> None:
         """Let nobody wait for a webhook, though it is to come again."""
-        self._waiting.get(account, {}).pop(webhook_id, None)
+        self._lines[account].leave(webhook_id)

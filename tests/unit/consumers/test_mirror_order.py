@@ -110,6 +110,21 @@ async def test_in_order_later_ones_wait_for_one_that_failed(mirroring: Mirroring
     assert mirroring.handler.bodies == [b"1", b"0", b"3", b"1", b"2"]
 
 
+async def test_in_order_those_that_wait_for_a_rest_to_end_come_one_after_another(mirroring: Mirroring) -> None:
+    """All at once, a thousand of them kept the loop from posting the first one."""
+    mirroring.with_target(in_order=True)
+    start, now = mirroring.clock(), asyncio.get_running_loop().time
+    due = list[tuple[float, float]]()
+    mirroring.handler.replies.append(Reply(502, {"Retry-After": "17"}))
+    for number in range(50):
+        asked = now()
+        with pytest.raises(TryLater) as later:
+            await mirroring.take(webhook_of(b"%d" % number, now=start + number))
+        # At some time between these two, as it was asked at some time between.
+        due.append((asked + later.value.seconds, now() + later.value.seconds))
+    assert due[-1][1] - due[1][0] > 0.09
+
+
 async def test_in_order_a_backlog_behind_one_failure_goes_on_at_once(mirroring: Mirroring, bench: Bench) -> None:
     """Those that waited are not asked again and again: the next one is there when its turn comes."""
     consumer = mirroring.with_target(in_order=True)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.mirror.pacing import LONGEST_BEHIND, MISSED_AFTER, SHORTEST_WISH, SUSPECT_AFTER, Pacing
+from consumers.mirror.line import MISSED_AFTER
+from consumers.mirror.pacing import SHORTEST_WISH, SUSPECT_AFTER, Pacing
 from consumers.mirror.posting import posting_of
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
 from consumers.mirror.turns import Turns
@@ -185,19 +186,6 @@ def test_only_those_of_a_higher_rank_and_the_same_account_wait() -> None:
     assert pacing.behind("main", "c", 3, 0.0) > 0
     pacing.forget("main", "b")
     assert pacing.behind("main", "c", 3, 0.0) == 0
-
-
-def test_who_waits_for_others_asks_again_about_when_its_turn_comes() -> None:
-    """When the first of them is due, and a moment later for each: what the target takes for one, or somewhat less."""
-    pacing = Pacing(GIVE_UP)
-    for number in range(20):
-        pacing.keep_place("main", f"w{number}", number, 5.0)
-    pacing.took(0.1)
-    waits = [pacing.behind("main", "", rank, 3.0) for rank in (1, 2, 10)]
-    assert waits == pytest.approx([2.05, 2.1, 2.5])
-    assert pacing.behind("main", "", 1, 6.0) == pytest.approx(0.05)
-    pacing.took(60.0)
-    assert pacing.behind("main", "", 20, 6.0) == LONGEST_BEHIND
 
 
 async def test_the_lowest_rank_that_waits_has_the_next_turn() -> None:
