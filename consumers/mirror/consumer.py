@@ -18,7 +18,7 @@ from consumers.mirror.client import Answer, OldHandlers, UnreachableError, Unsen
 from consumers.mirror.pacing import Pacing
 from consumers.mirror.posting import posting_of
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
-from consumers.mirror.turns import Turns
+from consumers.mirror.turns import NoTurnError, Turns
 from providers.credentials import is_reference
 from schemas.envelope import Delivered
 from schemas.times import Clock, to_millis
@@ -28,6 +28,8 @@ from schemas.webhook import WebhookReceived
 NOT_CONFIGURED_WAIT = 60.0
 PUTS_OFF_AFTER = 10.0
 """Seconds of a pause from which on a webhook waits in the retry topic and not in hand."""
+
+NO_TURN_WAIT = 1.0
 
 _NOT_NOW = frozenset({408, 425, 429})
 # It is hardly this webhook's fault that there are too many, or that nobody stands behind the proxy.
@@ -45,12 +47,11 @@ _log = structlog.get_logger(__name__)
 def mirror(settings: MirrorSettings, handlers: OldHandlers, metrics: ConsumerMetrics, clock: Clock) -> Consumer:
     """Return the consumer that posts raw webhooks; without a target it passes over all of them."""
     targets = {
-        name: _Target(name, target, settings.give_up_after, handlers, metrics, clock)
-        for name, target in settings.targets.items()
+        name: _Target(name, target, settings, handlers, metrics, clock) for name, target in settings.targets.items()
     }
     in_order = any(target.in_order for target in settings.targets.values())
     slowest = max((target.timeout for target in settings.targets.values()), default=0.0)
-    # One that waits for its turn waits for as many calls as there are handlers, at most.
+    # One that waits for its turn waits for as many calls as there are connections, at most (see `take`).
     calls = settings.connections + 1 if in_order else 1
     return Consumer(
         MIRROR.name,
@@ -87,7 +88,7 @@ class _Target:
         self,
         name: str,
         settings: MirrorTarget,
-        give_up_after: float,
+        common: MirrorSettings,
         handlers: OldHandlers,
         metrics: ConsumerMetrics,
         clock: Clock,
@@ -97,7 +98,8 @@ class _Target:
         self._handlers = handlers
         self._clock = clock
         self._counters = metrics.mirrored(name)
-        self._pacing = Pacing(give_up_after)
+        self._patience = settings.timeout * common.connections
+        self._pacing = Pacing(common.give_up_after)
         # Accounts come from the configuration, so they are few.
         self._turns: dict[str, Turns] = {}
 
@@ -109,8 +111,12 @@ class _Target:
             await self._post(event)
         else:
             turns = self._turns.setdefault(event.account, Turns())
-            async with turns.turn(self._rank(event)):
-                await self._post(event)
+            try:
+                async with turns.turn(self._rank(event), self._patience):
+                    await self._post(event)
+            except NoTurnError as error:
+                # While a backlog drains, there is always one before the newest. It is no try that failed.
+                raise self._postponed(event, NO_TURN_WAIT, "behind_another") from error
 
     async def _post(self, event: WebhookReceived) -> None:
         if self._is_too_old(event):
@@ -138,8 +144,7 @@ class _Target:
             raise TryLater(NOT_CONFIGURED_WAIT, "target_secret_missing")
         now = _now()
         pause = self._pacing.pause(now)
-        proven = self._pacing.is_suspect(event.id) and self._pacing.others_showed(event.id)
-        waits = self._settings.in_order and not proven
+        waits = self._settings.in_order and not self._pacing.is_proven(event.id)
         behind = self._pacing.behind(event.account, event.id, self._rank(event), now) if waits else 0.0
         if pause or behind:
             # Not all at once when a rest ends: the first one would be heard among all the others.
@@ -187,7 +192,8 @@ class _Target:
         return self._postponed(event, pause, failure.reason)
 
     def _rank(self, event: WebhookReceived) -> int:
-        return _LAST if self._pacing.is_suspect(event.id) else to_millis(event.received_at)
+        unproven = self._pacing.is_suspect(event.id) and not self._pacing.is_proven(event.id)
+        return _LAST if unproven else to_millis(event.received_at)
 
     def _is_too_old(self, event: WebhookReceived) -> bool:
         limit = self._settings.max_age

@@ -115,10 +115,10 @@ class Pacing:
         failing = self._failing.get(webhook_id)
         return failing is not None and failing.stuck >= self._give_up_after
 
-    def others_showed(self, webhook_id: str) -> bool:
-        """Tell whether another one went well since a webhook failed last."""
+    def is_proven(self, webhook_id: str) -> bool:
+        """Tell of a suspect whether another one went well since it failed last: its next failure counts against it."""
         failing = self._failing.get(webhook_id)
-        return failing is not None and self._went_well_at > failing.last
+        return self.is_suspect(webhook_id) and failing is not None and self._went_well_at > failing.last
 
     def forget(self, account: str, webhook_id: str) -> None:
         """Let nobody wait for a webhook any more."""

@@ -6,6 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 
+class NoTurnError(Exception):
+    """The turn did not come in time: others were always before."""
+
+
 class Turns:
     """Gives turns. Those that wait are as many as handlers run at once."""
 
@@ -15,10 +19,14 @@ class Turns:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
 
     @asynccontextmanager
-    async def turn(self, rank: int) -> AsyncGenerator[None]:
-        """Wait for a turn and keep it for the block."""
+    async def turn(self, rank: int, patience: float) -> AsyncGenerator[None]:
+        """Wait for a turn, for so many seconds at most, and keep it for the block. Raises NoTurnError."""
         if self._taken:
-            await self._wait(rank)
+            try:
+                async with asyncio.timeout(patience):
+                    await self._wait(rank)
+            except TimeoutError as error:
+                raise NoTurnError from error
         self._taken = True
         try:
             yield
@@ -35,6 +43,8 @@ class Turns:
             # The turn came at the same moment: it is the next one's.
             if mine.done() and not mine.cancelled():
                 self._pass_on()
+            self._waiting = [waiting for waiting in self._waiting if waiting[2] is not mine]
+            heapq.heapify(self._waiting)
             raise
 
     def _pass_on(self) -> None:

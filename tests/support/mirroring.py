@@ -26,10 +26,10 @@ class Mirroring:
         self.handlers = OldHandlers(8, clock)
         self.consumer = self.with_target()
 
-    def with_target(self, *, give_up_after: float = 3600.0, **fields: Any) -> Consumer:
+    def with_target(self, *, give_up_after: float = 3600.0, connections: int = 8, **fields: Any) -> Consumer:
         """Make the consumer anew, with a target that has these settings."""
         target = MirrorTarget(**{"url": f"{self.handler.url}/old", "timeout": 5.0, **fields})
-        settings = MirrorSettings(connections=8, give_up_after=give_up_after, targets={"old": target})
+        settings = MirrorSettings(connections=connections, give_up_after=give_up_after, targets={"old": target})
         self.registry = CollectorRegistry()
         self.consumer = mirror(settings, self.handlers, ConsumerMetrics(self.registry), self.clock)
         return self.consumer

@@ -84,6 +84,25 @@ async def test_in_order_one_webhook_of_an_account_is_posted_at_a_time(mirroring:
     assert mirroring.handler.most_at_once == 1
 
 
+async def test_in_order_who_has_no_turn_for_long_comes_again_with_no_try_used_up(mirroring: Mirroring) -> None:
+    """While a backlog drains there is always an older one: the deadline made a dead letter of the newest."""
+    # It bears with as many calls as there are connections: with none it has no patience.
+    mirroring.with_target(in_order=True, connections=0)
+    start = mirroring.clock()
+    mirroring.handler.replies.append(Reply(hang=True))
+    older = asyncio.create_task(mirroring.take(webhook_of(b"older", now=start)))
+    await until(lambda: mirroring.handler.at_once == 1)
+    with pytest.raises(TryLater) as later:
+        await asyncio.wait_for(mirroring.take(webhook_of(b"newest", now=start + 1)), 1)
+    assert later.value.reason == "behind_another"
+    mirroring.handler.released.set()
+    await older
+    # It keeps its place before those that are newer still.
+    with pytest.raises(TryLater):
+        await mirroring.take(webhook_of(b"newer", now=start + 2))
+    await mirroring.take(webhook_of(b"newest", now=start + 1))
+
+
 async def test_without_that_they_are_posted_side_by_side(mirroring: Mirroring) -> None:
     """As many as there are connections."""
     mirroring.handler.replies.extend([Reply(hang=True)] * 3)

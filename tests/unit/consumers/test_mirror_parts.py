@@ -11,7 +11,7 @@ from consumers.mirror.line import MISSED_AFTER
 from consumers.mirror.pacing import SHORTEST_WISH, SUSPECT_AFTER, Pacing
 from consumers.mirror.posting import posting_of
 from consumers.mirror.settings import MirrorSettings, MirrorTarget
-from consumers.mirror.turns import Turns
+from consumers.mirror.turns import NoTurnError, Turns
 from tests.support.telnyx import webhook_of
 
 URL = "https://old.example.com/hook"
@@ -134,6 +134,20 @@ def test_a_webhook_is_hopeless_when_others_went_well(*, others: bool) -> None:
     assert pacing.is_hopeless("bad") is others
 
 
+def test_a_suspect_is_proven_by_each_one_that_goes_well_until_it_fails_again() -> None:
+    """So that it is asked then, and comes after the others until then; one that is no suspect needs no proof."""
+    pacing = Pacing(GIVE_UP)
+    failing(pacing, 0.0, others=False, times=2)
+    pacing.went_well("main", "good", 31.0)
+    assert not pacing.is_proven("bad")
+    failing(pacing, 60.0, others=False, times=3)
+    assert not pacing.is_proven("bad")
+    pacing.went_well("main", "good", 121.0)
+    assert pacing.is_proven("bad")
+    pacing.failed("bad", None, 122.0, whole=False)
+    assert not pacing.is_proven("bad")
+
+
 @pytest.mark.parametrize("its_own", [True, False], ids=["of the target", "never of one"])
 def test_an_outage_and_two_failures_after_it_are_no_reason_to_give_a_webhook_up(*, its_own: bool) -> None:
     """The outage counts for nothing, and the time from its last failure to the next one for a third at most."""
@@ -193,7 +207,7 @@ async def test_the_lowest_rank_that_waits_has_the_next_turn() -> None:
     turns, order = Turns(), list[int]()
 
     async def work(rank: int) -> None:
-        async with turns.turn(rank):
+        async with turns.turn(rank, 5.0):
             order.append(rank)
             await asyncio.sleep(0)
 
@@ -206,10 +220,10 @@ async def test_who_is_cancelled_while_waiting_costs_nobody_a_turn() -> None:
     turns, order = Turns(), list[int]()
 
     async def work(rank: int) -> None:
-        async with turns.turn(rank):
+        async with turns.turn(rank, 5.0):
             order.append(rank)
 
-    async with turns.turn(0):
+    async with turns.turn(0, 5.0):
         tasks = [asyncio.create_task(work(rank)) for rank in (1, 2, 3)]
         await asyncio.sleep(0)
         tasks[1].cancel()
@@ -217,6 +231,18 @@ async def test_who_is_cancelled_while_waiting_costs_nobody_a_turn() -> None:
     tasks[0].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == [3]
-    async with asyncio.timeout(5), turns.turn(4):
+    async with turns.turn(4, 5.0):
         order.append(4)
     assert order == [3, 4]
+
+
+async def test_who_has_no_turn_in_time_says_so_and_costs_nobody_one() -> None:
+    """However long the others go on."""
+    turns = Turns()
+    async with turns.turn(0, 5.0):
+        with pytest.raises(NoTurnError):
+            async with turns.turn(1, 0.01):
+                pass
+        waiting = asyncio.create_task(turns.turn(2, 5.0).__aenter__())
+        await asyncio.sleep(0)
+    await waiting
