@@ -3,6 +3,7 @@
 import asyncio
 import io
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import aiohttp
@@ -67,10 +68,7 @@ class OldHandlers:
                 allow_redirects=False,
                 timeout=_connect_timeout(timeout),
             )
-            async with asyncio.timeout(timeout), call as answer:
-                await answer.content.read(_ANSWER_BYTES)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Answer(answer.status, pause_of(answer.status, headers, self._clock(), _LONGEST_WISH))
+            return await self._answer(call, timeout)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UnreachableError(type(error).__name__, met=False) from error
         except TimeoutError as error:
@@ -81,6 +79,20 @@ class OldHandlers:
             raise UnreachableError(type(error).__name__, met=True) from error
         except ValueError as error:
             raise UnsendableError(type(error).__name__) from error
+
+    async def _answer(self, call: AbstractAsyncContextManager[aiohttp.ClientResponse], timeout: float) -> Answer:
+        found: Answer | None = None
+        try:
+            async with asyncio.timeout(timeout), call as answer:
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                found = Answer(answer.status, pause_of(answer.status, headers, self._clock(), _LONGEST_WISH))
+                await answer.content.read(_ANSWER_BYTES)
+                return found
+        except (aiohttp.ClientError, OSError):
+            # The status says it all: that the body breaks off, or does not come in time, takes nothing back.
+            if found is None:
+                raise
+            return found
 
     async def close(self) -> None:
         """Close the connections."""

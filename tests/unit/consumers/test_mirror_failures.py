@@ -8,7 +8,7 @@ import pytest
 
 from consumers.consumer import Reject, TryLater
 from consumers.mirror import pacing
-from consumers.mirror.client import UnreachableError
+from consumers.mirror.client import Answer, UnreachableError
 from consumers.mirror.consumer import PUTS_OFF_AFTER
 from consumers.mirror.posting import Posting
 from tests.support.mirroring import Mirroring
@@ -178,6 +178,23 @@ async def test_a_host_that_drops_packets_is_no_connection(mirroring: Mirroring) 
             with pytest.raises(UnreachableError) as error:
                 await mirroring.handlers.post(Posting("POST", url, (), BODY), 0.2)
     assert not error.value.met
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["cut short", "late"])
+async def test_an_answer_counts_whatever_becomes_of_its_body(mirroring: Mirroring, *, cut: bool) -> None:
+    """The old handler has the webhook, and says so in the first line."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        await writer.drain()
+        if not cut:
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = "http://{}:{}/old".format(*server.sockets[0].getsockname())
+        assert await mirroring.handlers.post(Posting("POST", url, (), b""), 0.2) == Answer(200)
 
 
 async def test_what_waits_for_long_waits_in_the_retry_topic(mirroring: Mirroring) -> None:
