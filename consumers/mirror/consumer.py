@@ -34,8 +34,8 @@ NO_TURN_WAIT = 1.0
 _NOT_NOW = frozenset({408, 425, 429})
 # It is hardly this webhook's fault that there are too many, or that nobody stands behind the proxy.
 _OF_THE_TARGET = frozenset({425, 429, 502, 503, 504})
-# What no webhook is to blame for: too early, too many, and a restart.
-_NEVER_OF_ONE = frozenset({425, 429, 503})
+# What no webhook is to blame for, though others go well meanwhile: too early, and too many.
+_NEVER_OF_ONE = frozenset({425, 429})
 _LAST = 1 << 62
 """The rank of one that may be to blame: those behind it show whether it is, so they go first."""
 

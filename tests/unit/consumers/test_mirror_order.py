@@ -25,7 +25,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "SHORTEST_WISH", 0.0)
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 504])
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 async def test_in_order_one_that_failed_for_long_lets_others_show_whose_fault_it_is(
     mirroring: Mirroring, status: int
 ) -> None:
