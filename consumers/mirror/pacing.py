@@ -91,7 +91,8 @@ class Pacing:
             pause = max(wish, SHORTEST_WISH)
         if all_wait:
             self._resume_at = max(self._resume_at, now + pause)
-        return pause
+        # The target works, and rests each time that it is asked for this one: so that is done less and less.
+        return max(pause, _PAUSES.pause(failing.times)) if failing.shown else pause
 
     def _note(self, webhook_id: str, now: float, *, its_own: bool) -> _Failing:
         failing = self._failing.setdefault(webhook_id, _Failing(now))

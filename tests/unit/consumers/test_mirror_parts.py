@@ -114,6 +114,18 @@ def test_those_that_fail_at_once_are_one_failure_of_the_target() -> None:
     assert 1.0 <= pacing.pause(2.0) <= 2.0
 
 
+@pytest.mark.parametrize("wish", [None, 1.0])
+def test_one_that_fails_while_others_go_well_is_asked_less_and_less(wish: float | None) -> None:
+    """Though it looks as if the target were away: that rests each time, but for no longer than it seems to be."""
+    pacing = Pacing(1e6)
+    for number in range(10):
+        now = 100.0 * number
+        pacing.went_well("main", "good", now)
+        pause = pacing.failed("bad", wish, now + 1.0, whole=True)
+        assert pacing.pause(now + 1.0) <= 1.0
+    assert 30.0 <= pause <= 60.0
+
+
 def failing(pacing: Pacing, begin: float, *, others: bool, times: int = 3) -> None:
     """Let a webhook fail so many times, 30 s apart, and another one go well before each of them, or none."""
     for at in (begin + 30.0 * number for number in range(times)):
