@@ -1,7 +1,8 @@
 """Marking inbound messages as PROCESSED, so that Syniverse names them no more. Source: specification, 12.1, 13.
 
 To set a state is in the SDKs' documentation alone (section 3): where Syniverse refuses that as such (404, 405, 501 to
-the POST, for a message that it lets us read) before it has taken any, nothing is marked any more.
+the POST, for a message that it lets us read) before it has taken any, nothing is marked any more. A 404 of another
+server's, as of a gateway without that route, has to come back for that: once it may be a hiccup.
 """
 
 import asyncio
@@ -21,6 +22,9 @@ _OF_ONE = frozenset({400, 422})
 # Other servers answer these too, for whatever they are asked: it takes a code of Syniverse's own.
 _OF_ONE_BY_CODE = frozenset({409, 410, 412})
 _PASSING = frozenset({STALE, TOKEN_BUSY})
+_NO_SUCH_ROUTE_AFTER = 3
+"""Batches in a row, some time apart, of which the POST had a 404 of another server's."""
+
 _NO_SUCH_OPERATION = frozenset({404, 405, 501})
 
 
@@ -36,12 +40,15 @@ class Marker:
         self.refusal: NotOfferedError | None = None
         # What was taken once is offered: a refusal after that is a passing one.
         self._offered = False
+        self._strays = 0
+        self._strayed = False
 
     async def mark(self, ids: Sequence[str]) -> Mapping[str, ApiError]:
         """Mark messages and return what went wrong, by their ids: `refusal` for all that it kept from being marked.
 
         After trouble that is not final the rest is left.
         """
+        self._strayed = False
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         errors: dict[str, ApiError] = {}
 
@@ -55,6 +62,7 @@ class Marker:
         async with asyncio.TaskGroup() as group:
             for message_id in ids:
                 group.create_task(one(message_id))
+        self._strays = self._strays + 1 if self._strayed else 0
         return errors
 
     async def _mark(self, message_id: str) -> ApiError | None:
@@ -73,7 +81,10 @@ class Marker:
         try:
             await self._messages.mark_processed(message_id)
         except RefusedError as error:
-            if self._offered or not _of_the_operation(error):
+            stray = _is_stray(error)
+            self._strayed = self._strayed or stray
+            lasting = stray and self._strays + 1 >= _NO_SUCH_ROUTE_AFTER
+            if self._offered or not (lasting or _of_the_operation(error)):
                 raise
             if isinstance(error, NotFoundError):
                 # One that has gone since it was read is refused in the same way: this raises then.
@@ -101,6 +112,13 @@ def _of_the_operation(error: RefusedError) -> bool:
     if error.what != _MARKING or error.status not in _NO_SUCH_OPERATION:
         return False
     return not isinstance(error, NotFoundError) or is_final(error)
+
+
+def _is_stray(error: RefusedError) -> bool:
+    """Tell whether another server answered the POST that it knows no such route."""
+    if error.what != _MARKING or not isinstance(error, NotFoundError):
+        return False
+    return not is_final(error) and bare_code(error.code) != TOKEN_EXPIRED
 
 
 def _whose(error: NotFoundError) -> ApiError:

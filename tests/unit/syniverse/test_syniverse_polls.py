@@ -9,6 +9,7 @@ import pytest
 from providers.contract import AccountError
 from providers.rest.errors import ApiError, AuthenticationError, ProviderFaultError, RefusedError, UnreadableAnswerError
 from providers.roles import Poll
+from providers.syniverse.marking import NotOfferedError
 from providers.syniverse.polls import NAMES, STATES, SyniversePoll, polls
 from tests.conftest import FakeClock
 from tests.support.syniverse_api import SCG, FakeApi, Reply, example_bytes, fake_api, listed, quick, refusal
@@ -246,6 +247,24 @@ async def test_404_that_tells_of_no_message_brings_the_batch_again(reply: Reply)
         await poll.stored(again)
         await poll.close()
     assert inbox.states() == {"PROCESSED"}
+
+
+async def test_a_gateway_without_the_route_of_marking_holds_no_poll_up_for_ever() -> None:
+    """Its 404 comes back with each batch: then the poll tells it once, and goes on with a cursor."""
+    inbox = Inbox(message("m1"), message("m2", 9))
+    async with fake_api() as api:
+        poll = poll_of(api, "inbound")
+        api.handler = lambda seen: Reply(404, b"<html>") if seen.method == "POST" else inbox(seen)
+        told: list[type[ApiError]] = []
+        for _ in range(3):
+            batch = await poll.check()
+            assert len(batch.items) == 2
+            with pytest.raises(ApiError) as caught:
+                await poll.stored(batch)
+            told.append(type(caught.value))
+        assert told == [UnreadableAnswerError, UnreadableAnswerError, NotOfferedError]
+        assert (await poll.check()).items == ()
+        await poll.close()
 
 
 async def test_next_sweep_overlaps_and_leaves_out_what_is_stored() -> None:
