@@ -22,6 +22,11 @@ class Over:
     effectless: bool
     called: bool = True
 
+    @classmethod
+    def not_made(cls, claim: Claim) -> "Over":
+        """Return that the call of that claim was not made."""
+        return cls(claim, effectless=True, called=False)
+
 
 class Answers:
     """Endings and calls that are over, by account and command."""

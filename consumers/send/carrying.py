@@ -15,7 +15,6 @@ from consumers.metrics import CallOutcome, ConsumerMetrics, DoubtOutcome
 from consumers.send.answers import Over
 from consumers.send.consenting import refusal_of
 from consumers.send.ending import (
-    OPTED_OUT,
     Answered,
     Doubt,
     Ending,
@@ -200,7 +199,7 @@ class Carrier:
         try:
             receipt = await self._ask(sender, command.id, claim.body)
         except asyncio.CancelledError:
-            self.notes.keep(command, Over(claim, effectless=True, called=False))
+            self.notes.keep(command, Over.not_made(claim))
             raise
         if receipt is None:
             return None
@@ -212,7 +211,7 @@ class Carrier:
             office.gate.pause(wish)
         if self._clock() - claim.doubtful_at > LOOK_UP_FOR:
             return unknown("look_up_failed")
-        await self.notes.over(command, Over(claim, effectless=True, called=False))
+        await self.notes.over(command, Over.not_made(claim))
         raise self._postponed(self._alone(office), "look_up_failed")
 
     async def _ask(self, sender: LooksUp, command_id: str, body: bytes) -> SendReceipt | None:
@@ -265,19 +264,21 @@ class Carrier:
                 # The process slept while the command waited for its place: another may be at it.
                 raise self._postponed(1.0, "place_in_doubt")
         except (TryLater, StateError):
-            await self.notes.over(command, Over(claim, effectless=True, called=False))
+            await self.notes.over(command, Over.not_made(claim))
             raise
         except asyncio.CancelledError:
             # Whoever cut it off lets it be noted: no call was made, and a claim that stands would say that one was.
-            self.notes.keep(command, Over(claim, effectless=True, called=False))
+            self.notes.keep(command, Over.not_made(claim))
             raise
 
     async def _check_again(self, command: SendRequested, claim: Claim) -> None:
         """Raise TryLater, for now, where the claim took its time and the first call must not be made any more."""
         if self._has_expired(command):
             raise self._postponed(0.0, "expired")
-        if self._clock() - claim.called_at > FRESH and await refusal_of(command, self._parts.consents):
-            raise self._postponed(0.0, OPTED_OUT)
+        if self._clock() - claim.called_at > FRESH:
+            refusal = await refusal_of(command, self._parts.consents)
+            if refusal is not None:
+                raise self._postponed(0.0, refusal.reason or refusal.outcome)
 
     def _answered(
         self, command: SendRequested, claim: Claim, office: Office, receipt: SendReceipt, way: DoubtOutcome | None

@@ -1,7 +1,8 @@
 """Send with all its parts: an office whose clock moves on with each pause, senders that can be asked, consents."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,10 +13,10 @@ from consumers.consumer import Consumer, TryLater
 from consumers.send.consumer import send
 from consumers.send.settings import SendSettings
 from consumers.state.database import Database, StateError
-from consumers.state.ledger import Ledger
+from consumers.state.ledger import Claim, Ledger
 from providers.contract import Sender, SendReceipt, SendStatus
 from schemas.envelope import Delivered, read_event
-from schemas.events import ConsentChanged, SendCompleted
+from schemas.events import ConsentChanged, SendCompleted, SendRequested
 from schemas.times import Clock
 from schemas.topics import RESULTS
 from schemas.vocabulary import Consent
@@ -92,7 +93,7 @@ class Office:
         self.url = url
         self.phone = Phone()
         self.database = Database(url)
-        self.ledger = Ledger(self.database)
+        self.ledger: Ledger = Ledger(self.database)
         self.sender = FakeSender(self.phone)
         self.settings = SendSettings(attempts=3, timeout=5.0)
         self.consents: Consents | None = None
@@ -125,6 +126,25 @@ class Office:
         """The results on the log."""
         found = [read_event(record).event for record in self.bench.log.on(RESULTS.name)]
         return [event for event in found if isinstance(event, SendCompleted)]
+
+
+class SlowLedger(Ledger):
+    """The ledger of an office whose first `times` claims take `seconds` on its clock; `then` follows them."""
+
+    def __init__(
+        self, office: Office, seconds: float, then: Callable[[], object] = lambda: None, times: float = math.inf
+    ) -> None:
+        super().__init__(office.database)
+        self._bench, self._seconds, self._then, self._times = office.bench, seconds, then, times
+
+    async def claim(self, command: SendRequested, body: bytes, now: float, call_time: float) -> Claim:
+        """Claim, late."""
+        found = await super().claim(command, body, now, call_time)
+        if self._times > 0:
+            self._times -= 1
+            self._bench.now += self._seconds
+            self._then()
+        return found
 
 
 @asynccontextmanager

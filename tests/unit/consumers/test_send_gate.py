@@ -15,7 +15,7 @@ from consumers.send.gate import BUSY_FOR, BUSY_PAUSES, SHORT_PAUSES
 from consumers.send.settings import SendSettings
 from providers.contract import SendReceipt, SendStatus
 from tests.support.consumers import NOW, FakeSender, Phone, command, delivered, until
-from tests.support.sending import Office
+from tests.support.sending import Office, SlowLedger
 
 RATE = 20.0
 WAIT = SendReceipt(status=SendStatus.RETRY, retry_after=60.0, reason="rate_limited")
@@ -78,21 +78,13 @@ async def test_claims_that_end_together_are_called_apart(office: Office, monkeyp
     assert all(later - earlier >= 0.99 / RATE for earlier, later in pairwise(sender.times))
 
 
-async def test_a_claim_that_took_too_long_is_made_anew(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_claim_that_took_too_long_is_made_anew(office: Office) -> None:
     """Else another member would take the call for over while it is under way; nothing is in doubt by it."""
     office.sender = FakeSender(office.phone, idempotent=False)
-    claim = office.ledger.claim
-
-    async def slow(*parts: Any) -> Any:
-        found = await claim(*parts)
-        office.bench.now += 14.0
-        return found
-
-    monkeypatch.setattr(office.ledger, "claim", slow)
+    office.ledger = SlowLedger(office, 14.0, times=1)
     consumer = office.consumer()
     with pytest.raises(TryLater, match="claim_too_old"):
         await consumer.handle(delivered(command()))
-    monkeypatch.undo()
     assert office.phone.calls == []
     await office.carry_out(delivered(command()))
     assert [(each.outcome, each.reason) for each in office.results] == [("sent", None)]
@@ -148,18 +140,9 @@ async def pause_of_busy(consumer: Any) -> float:
     return later.value.seconds
 
 
-async def test_no_first_call_is_made_when_its_command_expires_in_the_claim(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_first_call_is_made_when_its_command_expires_in_the_claim(office: Office) -> None:
     """A state that is slow for seconds makes no late text."""
-    claim = office.ledger.claim
-
-    async def slow(*parts: Any) -> Any:
-        found = await claim(*parts)
-        office.bench.now += 4.0
-        return found
-
-    monkeypatch.setattr(office.ledger, "claim", slow)
+    office.ledger = SlowLedger(office, 4.0)
     event, consumer = delivered(command(expires_at=NOW + timedelta(seconds=3))), office.consumer()
     with pytest.raises(TryLater, match="expired"):
         await consumer.handle(event)

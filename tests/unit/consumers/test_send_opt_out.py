@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from consumers.consumer import TryLater
 from schemas.events import ConsentChanged
 from schemas.vocabulary import SendPurpose
 from tests.support.consumers import MAIN, NOW, PERSON, Bench, FakeSender, command, delivered
-from tests.support.sending import FakeConsents, Office
+from tests.support.sending import FakeConsents, Office, SlowLedger
 
 
 @pytest.fixture
@@ -53,18 +52,10 @@ async def test_who_opts_out_while_the_command_waits_is_not_texted(office: Office
 
 
 async def test_who_opts_out_while_the_claim_takes_its_time_is_not_texted(
-    office: Office, consents: FakeConsents, monkeypatch: pytest.MonkeyPatch
+    office: Office, consents: FakeConsents
 ) -> None:
     """A state that is slow for seconds: the book is asked once more."""
-    claim = office.ledger.claim
-
-    async def slow(*parts: Any) -> Any:
-        found = await claim(*parts)
-        office.bench.now += 4.0
-        consents.opted_out.add(PERSON)
-        return found
-
-    monkeypatch.setattr(office.ledger, "claim", slow)
+    office.ledger = SlowLedger(office, 4.0, lambda: consents.opted_out.add(PERSON))
     consumer = office.consumer()
     with pytest.raises(TryLater, match="opted_out"):
         await consumer.handle(delivered(command()))
@@ -73,20 +64,10 @@ async def test_who_opts_out_while_the_claim_takes_its_time_is_not_texted(
     assert office.phone.calls == []
 
 
-async def test_a_book_that_cannot_be_asked_again_leaves_no_doubt(
-    office: Office, consents: FakeConsents, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_book_that_cannot_be_asked_again_leaves_no_doubt(office: Office, consents: FakeConsents) -> None:
     """No call was made: the command goes out once the state is back."""
     office.sender = FakeSender(office.phone, idempotent=False)
-    claim, slow_by = office.ledger.claim, [4.0]
-
-    async def slow(*parts: Any) -> Any:
-        found = await claim(*parts)
-        office.bench.now += (late := slow_by.pop() if slow_by else 0.0)
-        consents.broken = late > 0
-        return found
-
-    monkeypatch.setattr(office.ledger, "claim", slow)
+    office.ledger = SlowLedger(office, 4.0, lambda: setattr(consents, "broken", True), times=1)
     consumer = office.consumer()
     with pytest.raises(TryLater, match="state_unavailable"):
         await consumer.handle(delivered(command()))
@@ -117,18 +98,11 @@ class SlowBook(FakeConsents):
 
 
 @pytest.fixture
-def slow_book(office: Office, monkeypatch: pytest.MonkeyPatch) -> SlowBook:
+def slow_book(office: Office) -> SlowBook:
     """Return a slow book of an office whose first claim is slow, so that it asks again."""
     office.sender = FakeSender(office.phone, idempotent=False)
     office.consents = made = SlowBook(bench=office.bench)
-    claim, slow_by = office.ledger.claim, [4.0]
-
-    async def slow(*parts: Any) -> Any:
-        found = await claim(*parts)
-        office.bench.now += slow_by.pop() if slow_by else 0.0
-        return found
-
-    monkeypatch.setattr(office.ledger, "claim", slow)
+    office.ledger = SlowLedger(office, 4.0, times=1)
     return made
 
 
@@ -157,20 +131,10 @@ async def test_who_is_cut_off_in_the_second_question_leaves_no_doubt(office: Off
     assert [result.outcome for result in office.results] == ["sent"]
 
 
-async def test_who_opts_out_while_the_turn_is_looked_up_is_not_texted(
-    office: Office, consents: FakeConsents, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_opts_out_while_the_turn_is_looked_up_is_not_texted(office: Office, consents: FakeConsents) -> None:
     """With a rate the ledger is asked before a turn is given; a slow one makes the book's answer old."""
     office.settings = replace(office.settings, account_rate=10.0)
-    claim = office.ledger.claim
-
-    async def slow(*parts: Any) -> Any:
-        found = await claim(*parts)
-        office.bench.now += 14.0
-        consents.opted_out.add(PERSON)
-        return found
-
-    monkeypatch.setattr(office.ledger, "claim", slow)
+    office.ledger = SlowLedger(office, 14.0, lambda: consents.opted_out.add(PERSON))
     await office.consumer().handle(delivered(command()))
     assert [result.reason for result in office.results] == ["opted_out"]
     assert office.phone.calls == []
